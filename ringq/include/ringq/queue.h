@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef RINGQ_QUEUE_H
+#define RINGQ_QUEUE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#include <ringq/region.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** A queue of variable-length records: any number of producers and consumers, threads or processes. */
+typedef struct ringq_queue ringq_queue;
+
+enum {
+	RINGQ_ORDER_TOTAL = 0,    /* one linearizable FIFO across all producers */
+	RINGQ_ORDER_PRODUCER = 1, /* records of one producer come out in its order; none across producers; faster */
+};
+
+enum {
+	RINGQ_SINGLE_PRODUCER = 1u << 0, /* no two puts overlap in time, whoever makes them */
+	RINGQ_SINGLE_CONSUMER = 1u << 1, /* no two gets overlap in time, whoever makes them */
+};
+
+#define RINGQ_UNBOUNDED UINT64_MAX
+
+/** All zero means: anonymous, total order, 8 MiB from each producer, 256 producers. */
+struct ringq_queue_options {
+	const char *name;       /* NULL = anonymous; else 1 to 63 bytes, unique among the region's queues */
+	uint64_t max_records;   /* in the queue at once, exact with any number of producers; 0 = no such bound; at most 2^24 */
+	uint64_t max_bytes;     /* waiting from one producer before its put blocks, headers and padding (at most 32 bytes a
+	                           record) included; 0 = 8 MiB; RINGQ_UNBOUNDED = what the region holds */
+	unsigned order;         /* RINGQ_ORDER_TOTAL or RINGQ_ORDER_PRODUCER */
+	unsigned max_producers; /* at once; 0 = 256; at most 4096 */
+	unsigned flags;         /* RINGQ_SINGLE_PRODUCER, RINGQ_SINGLE_CONSUMER: promises of the caller, checked (-EBUSY) in
+	                           debug builds */
+};
+
+/**
+ * Creates a queue in a region, or in a region of its own if region is NULL: ringq_queue_region() gives it to share.
+ * A queue lives as long as its region.
+ *
+ * Errors: -EINVAL (an option), -EEXIST (the name is taken), -ENOMEM, and for a region of its own those of
+ * ringq_region_create(). Ownership: *out is released by ringq_queue_release(). Threads: any. Progress: lock-free.
+ */
+RINGQ_API int ringq_queue_create(ringq_queue **out, ringq_region *region, const struct ringq_queue_options *options);
+
+/**
+ * Opens a queue of an attached region by its name; name NULL opens the region's first queue, named or not, which for a
+ * region that ringq_queue_create() made is that queue.
+ * Errors: -EINVAL, -ENOENT, -EBADMSG. Progress: lock-free; it reads the region's owner table.
+ */
+RINGQ_API int ringq_queue_open(ringq_queue **out, ringq_region *region, const char *name);
+
+/** The queue's region. It stays the queue's: do not detach it unless you attached it. NULL for NULL. */
+RINGQ_API ringq_region *ringq_queue_region(const ringq_queue *queue);
+
+/**
+ * Releases this handle, also while other threads are inside calls on it: those end with -EBADF. The queue and what it
+ * holds live on for others. NULL is ignored.
+ */
+RINGQ_API void ringq_queue_release(ringq_queue *queue);
+
+/**
+ * Puts one record. len may be 0: an empty record is a record.
+ *
+ * Returns 0: the record is in the queue, whole. Any error: it is not, and never will be.
+ * Errors: -EAGAIN (RINGQ_NOWAIT: full), -ETIMEDOUT (full all that time), -EPIPE (closed), -EMSGSIZE (no region of this
+ * size can hold it), -ENOMEM (no memory to back it; waiting for consumers may help), -EUSERS (more producers than
+ * max_producers), -EBUSY (this thread has a reservation open).
+ * Full means: max_bytes of this thread's records are waiting, or max_records in all. One record larger than max_bytes
+ * passes when none of this thread's is waiting.
+ * Threads: each thread is a producer of its own; its order is kept. Progress: wait-free while there is room, but for
+ * the memory it may have to take (lock-free) and max_records (lock-free); blocking when full, if timeout says so.
+ */
+RINGQ_API int ringq_put(ringq_queue *queue, const void *data, size_t len, int64_t timeout);
+
+/**
+ * Takes the next record into buf. Returns its length.
+ *
+ * Errors: -EAGAIN (RINGQ_NOWAIT: empty), -ETIMEDOUT, -EPIPE (closed and drained), -EMSGSIZE (larger than size: the
+ * record stays; ringq_get_alloc() takes it). Progress: lock-free; blocking when empty, if timeout says so.
+ * buf may have been written to beyond the record's length, within size, and on error.
+ */
+RINGQ_API ssize_t ringq_get(ringq_queue *queue, void *buf, size_t size, int64_t timeout);
+
+/** Takes the next record into memory from malloc(), never NULL on success: free() it. Errors: as get, and -ENOMEM. */
+RINGQ_API ssize_t ringq_get_alloc(ringq_queue *queue, void **out, int64_t timeout);
+
+/** Copies the next record and leaves it there; never waits. Returns its length. Errors: as get with RINGQ_NOWAIT. */
+RINGQ_API ssize_t ringq_peek(ringq_queue *queue, void *buf, size_t size);
+
+/**
+ * Puts n records, in order, at one go where there is room, waiting for more room while there is none in time.
+ * Returns how many were put, from the front; an error only when none was. n is 1 to 2^20. Errors: as put.
+ */
+RINGQ_API ssize_t ringq_put_many(ringq_queue *queue, const struct iovec *records, size_t n, int64_t timeout);
+
+/**
+ * Takes up to n records that are there, waiting only for the first. iov_len says each buffer's size and becomes the
+ * record's length. Returns how many were taken; an error only when none was. Errors: as get; -EMSGSIZE only for the
+ * first. n is 1 to 2^20. Buffers beyond the returned count may have been written to; their iov_len is left alone.
+ */
+RINGQ_API ssize_t ringq_get_many(ringq_queue *queue, struct iovec *records, size_t n, int64_t timeout);
+
+/**
+ * Reserves len bytes in the queue to be written in place, 8-byte aligned, and gives them in *out.
+ *
+ * One reservation is open at a time for each thread and queue; until commit or abort this thread's puts are -EBUSY.
+ * Nobody sees or waits for a reservation: dropped with its thread, it never existed. Errors: as put.
+ */
+RINGQ_API int ringq_reserve(ringq_queue *queue, void **out, size_t len, int64_t timeout);
+
+/** Puts the reserved record; len may be smaller than was reserved. -EINVAL: not reserved by this thread, or larger. */
+RINGQ_API int ringq_commit(ringq_queue *queue, void *reserved, size_t len);
+
+/** Drops the reservation. Anything else than this thread's open one is ignored. */
+RINGQ_API void ringq_abort(ringq_queue *queue, void *reserved);
+
+/**
+ * Closes the queue for everybody: puts that begin later get -EPIPE, gets drain what is there and then get -EPIPE; all
+ * sleepers wake. A put that overlaps close may still go in, and then comes out. Closing twice is fine. Wait-free.
+ */
+RINGQ_API int ringq_close(ringq_queue *queue);
+
+/** Whether there was no record at some instant of the call. Lock-free. True for NULL. */
+RINGQ_API bool ringq_empty(const ringq_queue *queue);
+
+/** Whether this thread's put of an empty record would not have gone in, at some instant of the call. Lock-free. */
+RINGQ_API bool ringq_full(const ringq_queue *queue);
+
+/** How many records were waiting. Exact when nothing moves; what moves meanwhile may or may not count. Lock-free. */
+RINGQ_API uint64_t ringq_size(const ringq_queue *queue);
+
+/**
+ * A descriptor that poll, select and epoll report readable when a get may succeed or would get -EPIPE. It belongs to the
+ * handle: do not read or close it. When it is readable, get with RINGQ_NOWAIT until -EAGAIN, which arms it again.
+ * A thread of the library does the waiting, one for all such queues of the process, from the first call on.
+ * Errors: -EMFILE, -ENFILE, -ENOMEM, -EAGAIN (no thread to be had), -ENOSPC (more than 120 such queues).
+ */
+RINGQ_API int ringq_event_fd(ringq_queue *queue);
+
+/**
+ * Waits until one of n queues has a record or is closed, and returns its index; which one, if several, goes round.
+ * Errors: -EAGAIN, -ETIMEDOUT, -EINVAL (n of 0 or over 120). A record may be gone before you get it.
+ */
+RINGQ_API int ringq_wait_any(ringq_queue *const *queues, size_t n, int64_t timeout);
+
+/** A look at a queue from outside. Counts are of all lanes since creation; nobody is delayed by the look. */
+struct ringq_queue_stat {
+	uint64_t records_in;       /* put */
+	uint64_t records_out;      /* taken */
+	uint64_t bytes_held;       /* memory that the queue's lanes hold now */
+	uint64_t max_records;      /* as created */
+	uint64_t max_bytes;        /* as created */
+	uint32_t order;            /* as created */
+	uint32_t flags;            /* as created */
+	uint32_t lanes;            /* that were ever used: the most producers there were at once */
+	uint32_t producers;        /* alive now */
+	uint32_t closed;           /* 0 or 1 */
+	uint32_t consumers_asleep; /* 1 if some consumer may be asleep */
+	uint32_t producers_asleep; /* 1 if some producer may be asleep */
+	char name[64];
+};
+
+/** Fills *out. Lock-free. See ringq_region_members() for who they are. */
+RINGQ_API int ringq_queue_stat(const ringq_queue *queue, struct ringq_queue_stat *out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

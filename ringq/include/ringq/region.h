@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef RINGQ_REGION_H
+#define RINGQ_REGION_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define RINGQ_API __attribute__((visibility("default")))
+
+#define RINGQ_NOWAIT ((int64_t)0)
+#define RINGQ_FOREVER ((int64_t)-1)
+#define RINGQ_US(n) ((int64_t)(n) * 1000)
+#define RINGQ_MS(n) ((int64_t)(n) * 1000000)
+#define RINGQ_SEC(n) ((int64_t)(n) * 1000000000)
+
+/** A region: shared memory that holds any number of queues. One memfd, or one named file on tmpfs. */
+typedef struct ringq_region ringq_region;
+
+/** All zero means: 1 GiB of address space, anonymous. */
+struct ringq_region_options {
+	size_t size;      /* bytes of address space; 0 = 1 GiB; from 1 MiB to 64 GiB. Memory is taken as it is used. */
+	const char *name; /* NULL = a memfd; else a file that ringq_region_open() finds until ringq_region_unlink() */
+	unsigned flags;   /* none yet: 0 */
+};
+
+/**
+ * Creates a region and attaches this process to it.
+ *
+ * An anonymous region is a memfd, sealed against growing and shrinking: it goes with its last holder. A named region is
+ * a file where POSIX shared memory lives (/dev/shm); it appears complete or not at all, lives until unlinked and no
+ * longer held, has mode 0600, and cannot be sealed: whoever may write it may truncate it and so kill its holders by
+ * SIGBUS. Give names only to regions whose users trust each other.
+ *
+ * A name is 1 to 200 bytes without '/'. A region has room for one member for each 64 KiB of its size, at least 64, at
+ * most 4096: a member is a thread that has called put, get or the like and has not ended.
+ *
+ * Errors: -EINVAL (size, name or flags), -EEXIST (the name is taken), -ENOMEM, -ENFILE, -EMFILE, -ENOSYS (the kernel
+ * lacks membarrier), or what memfd_create, open, ftruncate or mmap say.
+ * Ownership: *out is detached by ringq_region_detach(). Threads: any. Progress: bounded, may sleep in system calls.
+ */
+RINGQ_API int ringq_region_create(ringq_region **out, const struct ringq_region_options *options);
+
+/**
+ * Attaches to the region behind a descriptor that was inherited or received. The descriptor is duplicated, not taken.
+ *
+ * A process maps a region once: attaching again gives the same handle, counted.
+ *
+ * Errors: -EBADF (no descriptor), -EACCES (not open for reading and writing), -EPROTO (not a region, or one with a
+ * layout, word size or byte order that this library does not know), -EBADMSG (a region whose content fails validation:
+ * truncated, scribbled), -ENOMEM, -EMFILE, -ENOSYS.
+ */
+RINGQ_API int ringq_region_attach(ringq_region **out, int fd);
+
+/** Attaches to the named region. Errors: as ringq_region_attach(), and -ENOENT, -EINVAL (the name). */
+RINGQ_API int ringq_region_open(ringq_region **out, const char *name);
+
+/** Removes the name; holders keep the region. Errors: -ENOENT, -EINVAL (the name), -EACCES. */
+RINGQ_API int ringq_region_unlink(const char *name);
+
+/** The region's descriptor, to be inherited or sent; it stays the region's and is close-on-exec. -EINVAL for NULL. */
+RINGQ_API int ringq_region_fd(const ringq_region *region);
+
+/** Sends the region over a connected AF_UNIX socket. Errors: -EINVAL, or what sendmsg says. Blocks as the socket does. */
+RINGQ_API int ringq_region_send(const ringq_region *region, int socket);
+
+/**
+ * Receives and attaches a region sent by ringq_region_send().
+ * Errors: as ringq_region_attach(), -EPIPE (the sender has closed), -EPROTO (a message without a region), or what
+ * recvmsg says. Nothing is left open on error. Blocks as the socket does.
+ */
+RINGQ_API int ringq_region_receive(ringq_region **out, int socket);
+
+/**
+ * Gives the handle up; the last one of a process unmaps the region. A queue handle holds its region too, so that the
+ * region of ringq_queue_create() goes with its queue handles. Calls of other threads inside the region's queues go on
+ * until those are released. NULL is ignored.
+ */
+RINGQ_API void ringq_region_detach(ringq_region *region);
+
+/** A member of a region: a thread that has put, got or looked. */
+struct ringq_member {
+	uint32_t process; /* ids as the member saw them in its PID namespace: for people to read */
+	uint32_t thread;
+	char name[16];    /* the thread's name when it joined */
+};
+
+/** Lists the members alive in the region, up to n. Returns how many there are, which may be more than n. Wait-free. */
+RINGQ_API ssize_t ringq_region_members(const ringq_region *region, struct ringq_member *out, size_t n);
+
+/** How many bytes of memory stand behind the region now, of all its objects. A system call; disturbs nobody. */
+RINGQ_API int64_t ringq_region_memory(const ringq_region *region);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef RINGQ_RINGQ_H
+#define RINGQ_RINGQ_H
+
+/**
+ * ringq: lock-free queues of variable-length records in shared memory, for C services on one Linux machine.
+ *
+ * The rules for all calls, stated once:
+ *
+ *  Results    0 or a count on success, a negative errno on failure. errno itself is neither read nor promised.
+ *  Arguments  the handle first, then outputs, a length right after its buffer, the timeout last. A NULL handle, a NULL
+ *             output or a NULL buffer with a length is -EINVAL; bool calls answer as for an empty queue, uint64_t calls
+ *             0. Buffers need no alignment. Outputs are written only on success, unless the call says otherwise.
+ *  Times      relative nanoseconds on the monotonic clock; they bound the whole call, however often it wakes inside.
+ *             RINGQ_NOWAIT never waits, RINGQ_FOREVER never gives up; other negative values are -EINVAL. Signals do not
+ *             end a call: -EINTR is not returned.
+ *  Handles    opaque, of one process, usable from any number of its threads at once. fork() carries them over: the child
+ *             goes on using them at once, as a participant of its own. Do not use them between vfork() and exec().
+ *  Release    ringq_queue_release() and ringq_region_detach() may run while other threads are inside calls on the same
+ *             handle: those calls end with -EBADF. A call that begins after the release has returned is a use after free.
+ *  Signals    no call is async-signal-safe. A process may be killed or stopped at any instruction of any call without
+ *             harm to other participants.
+ *  Progress   each call says whether it is wait-free, lock-free or blocking. Blocking calls wait for room or for a
+ *             record, never for a participant to leave a critical section: there is none.
+ *
+ * Errors that any call can return: -EINVAL, a bad argument; -EBADF, the handle was released meanwhile; -EBADMSG, a word
+ * in the shared region failed its check, so some participant has scribbled over it; -EUSERS, the region's table of
+ * members is full (see ringq_region_create()); -ENOMEM.
+ */
+
+#include <ringq/region.h>
+#include <ringq/queue.h>
+
+#endif

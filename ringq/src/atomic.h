@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef RQ_ATOMIC_H
+#define RQ_ATOMIC_H
+
+/*
+ * The only atomics. Orders stand on the operations; the one fence pairs with itself, the light barrier with membarrier.
+ *
+ * Shared memory is accessed by several processes, so every object here must be lock-free at any address: asserted below.
+ */
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+typedef _Atomic uint64_t rq_u64;
+typedef _Atomic uint32_t rq_u32;
+
+_Static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2, "shared words must be lock-free");
+_Static_assert(sizeof(rq_u64) == 8 && sizeof(rq_u32) == 4, "shared words must have no hidden lock");
+
+#define rq_load(p) atomic_load_explicit((p), memory_order_relaxed)
+#define rq_load_acquire(p) atomic_load_explicit((p), memory_order_acquire)
+#define rq_store(p, v) atomic_store_explicit((p), (v), memory_order_relaxed)
+#define rq_store_release(p, v) atomic_store_explicit((p), (v), memory_order_release)
+#define rq_add(p, v) atomic_fetch_add_explicit((p), (v), memory_order_acq_rel)
+
+/* Acquire and release when it succeeds; acquire when it fails, so that the caller may follow what it found. */
+#define rq_cas(p, expected, desired)                                                                                   \
+	atomic_compare_exchange_strong_explicit((p), (expected), (desired), memory_order_acq_rel, memory_order_acquire)
+
+/* A CAS that takes part in the one order of all rq_fence(): for announcements that two sides must not both miss. */
+#define rq_cas_full(p, expected, desired)                                                                              \
+	atomic_compare_exchange_strong_explicit((p), (expected), (desired), memory_order_seq_cst, memory_order_seq_cst)
+
+static inline void rq_fence(void)
+{
+	atomic_thread_fence(memory_order_seq_cst);
+}
+
+/* Keeps the plain copy before it before the look after it. */
+static inline void rq_acquire_fence(void)
+{
+	atomic_thread_fence(memory_order_acquire);
+}
+
+/*
+ * The light side of an asymmetric fence: orders nothing but the compiler here. The heavy side, rq_sys.barrier(), makes
+ * every running thread of every attached process pass a full barrier, which is then ordered against this place.
+ */
+static inline void rq_light_barrier(void)
+{
+	atomic_signal_fence(memory_order_seq_cst);
+}
+
+static inline void rq_pause(void)
+{
+#if defined(__x86_64__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("isb" ::: "memory");
+#else
+	atomic_signal_fence(memory_order_seq_cst);
+#endif
+}
+
+#if defined(__SANITIZE_THREAD__)
+#define RQ_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define RQ_TSAN 1
+#endif
+#endif
+
+/*
+ * Payload copies race by design: a consumer may copy what a producer already overwrites, and then throws the copy away
+ * because its claim fails. Bytes of a lost race are never looked at. What the language says about such a race is met
+ * where it can be checked, under the thread sanitizer, by copying atomically; elsewhere by memcpy, whose loads are
+ * ordered before the claim by its release and whose stores are ordered before publish by its release.
+ */
+#ifdef RQ_TSAN
+static inline void rq_copy_in(void *shared, const void *from, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		rq_store((_Atomic unsigned char *)shared + i, ((const unsigned char *)from)[i]);
+}
+
+static inline void rq_copy_out(void *to, const void *shared, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		((unsigned char *)to)[i] = rq_load((_Atomic unsigned char *)(uintptr_t)shared + i);
+}
+#else
+static inline void rq_copy_in(void *shared, const void *from, size_t len)
+{
+	if (len)
+		memcpy(shared, from, len);
+}
+
+static inline void rq_copy_out(void *to, const void *shared, size_t len)
+{
+	if (len)
+		memcpy(to, shared, len);
+}
+#endif
+
+#define rq_likely(x) __builtin_expect(!!(x), 1)
+#define rq_unlikely(x) __builtin_expect(!!(x), 0)
+
+#endif

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+#include "block.h"
+
+#include <errno.h>
+
+#include <urcu-bp.h>
+
+#include "sys.h"
+#include "wait.h"
+
+#define SPIN_MOST 1024u
+#define SPIN_LEAST 16u
+#define SPIN_SHORT_PAUSES 128u
+#define LONG_PAUSE 4
+#define CLOCK_EVERY 32u
+
+int64_t rq_deadline(int64_t timeout)
+{
+	int64_t now = rq_sys.now();
+	return timeout < 0 ? -1 : timeout > INT64_MAX - now ? INT64_MAX : now + timeout;
+}
+
+/* What one more look costs is little beside a sleep; but on a busy machine the one who is waited for needs this CPU. */
+static ssize_t spin(struct rq_op *op, int64_t until)
+{
+	uint32_t budget = *op->spin;
+	for (uint32_t i = 0; i < budget; i++) {
+		for (int p = 0; p < (i < SPIN_SHORT_PAUSES ? 1 : LONG_PAUSE); p++)
+			rq_pause();
+		if (op->poll && !op->poll(op))
+			continue;
+		ssize_t r = op->attempt(op);
+		if (r != -EAGAIN) {
+			*op->spin = budget * 2 > SPIN_MOST ? SPIN_MOST : budget * 2;
+			return r;
+		}
+		if (until >= 0 && i % CLOCK_EVERY == CLOCK_EVERY - 1 && rq_sys.now() >= until)
+			return -EAGAIN;
+	}
+	*op->spin = budget / 2 < SPIN_LEAST ? SPIN_LEAST : budget / 2;
+	return -EAGAIN;
+}
+
+/* Sleeps outside the call, with the handle held. 0, or -EBADF and then the call has been left for good. */
+static int sleep_outside(struct ringq_queue *queue, rq_u32 *event, uint32_t word, int64_t until)
+{
+	rq_handle_hold(queue);
+	rq_leave();
+	rq_sys.futex_wait(event, word, until);
+	urcu_bp_read_lock();
+	bool gone = rq_load_acquire(&queue->gone);
+	if (gone) {
+		rq_event_wake(event, 1); /* the wake-up may have been for a sleeper of another handle */
+		rq_leave();
+	}
+	rq_handle_drop(queue);
+	return gone ? -EBADF : 0;
+}
+
+ssize_t rq_block(struct rq_op *op, int64_t timeout)
+{
+	if (timeout == RINGQ_NOWAIT) {
+		rq_leave();
+		return -EAGAIN;
+	}
+	int64_t until = rq_deadline(timeout);
+	ssize_t r = spin(op, until);
+	for (unsigned slept = 0; r == -EAGAIN; slept++) {
+		rq_u32 *event = op->event;
+		uint32_t word = rq_event_prepare(event);
+		r = op->attempt(op);
+		if (r != -EAGAIN || op->event != event)
+			continue;
+		int64_t now = rq_sys.now();
+		if (until >= 0 && now >= until) {
+			rq_event_wake(event, 1); /* in case this thread was woken for something that it now leaves */
+			r = -ETIMEDOUT;
+			break;
+		}
+		*op->awake = 0;
+		int e = sleep_outside(op->queue, event, word, rq_sleep_until(now, until, slept));
+		if (e)
+			return e;
+		r = op->attempt(op);
+	}
+	rq_leave();
+	return r;
+}
+
+#ifdef RQ_CHECKS
+int rq_guard_enter(rq_u32 *guard, const struct rq_bond *bond)
+{
+	uint32_t me = (uint32_t)bond->seat->id, who = 0;
+	while (!rq_cas(guard, &who, me)) {
+		rq_u64 *lease = rq_lease_at(bond->queue->region, who - 1);
+		if (lease && rq_lease_held(rq_load(lease)))
+			return -EBUSY;
+		if (rq_cas(guard, &who, me)) /* its holder died inside */
+			break;
+		who = 0;
+	}
+	return 0;
+}
+
+void rq_guard_leave(rq_u32 *guard, const struct rq_bond *bond)
+{
+	(void)bond;
+	rq_store_release(guard, 0);
+}
+#endif

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef RQ_BLOCK_H
+#define RQ_BLOCK_H
+
+/* Waiting for an attempt to succeed: spin for as long as that has paid off lately, then sleep on an event. */
+
+#include <sys/types.h>
+
+#include "bond.h"
+
+struct rq_op {
+	struct ringq_queue *queue;
+	struct rq_bond *bond;
+	ssize_t (*attempt)(struct rq_op *op); /* -EAGAIN: not now, and event is set */
+	bool (*poll)(struct rq_op *op);       /* whether an attempt is worth it; cheap; NULL: always */
+	rq_u32 *event;
+	uint32_t *spin;  /* in the bond */
+	uint32_t *awake; /* in the bond */
+	/* operands */
+	const void *data;
+	void *buf;
+	void **out;
+	struct iovec *records;
+	size_t len;
+	size_t done;
+	uint64_t wake_at;
+};
+
+/*
+ * Goes on with an operation whose attempt just said -EAGAIN. The caller is inside a call (rq_enter) and is not any more
+ * when this returns. -EAGAIN if timeout is RINGQ_NOWAIT, -ETIMEDOUT, -EBADF, or what an attempt says.
+ */
+ssize_t rq_block(struct rq_op *op, int64_t timeout);
+
+static inline bool rq_timeout_is_good(int64_t timeout)
+{
+	return timeout >= RINGQ_FOREVER;
+}
+
+/* The end of a wait that begins now. */
+int64_t rq_deadline(int64_t timeout);
+
+/* Debug builds keep the promises RINGQ_SINGLE_PRODUCER and RINGQ_SINGLE_CONSUMER: -EBUSY if another thread is inside. */
+#ifdef RQ_CHECKS
+int rq_guard_enter(rq_u32 *guard, const struct rq_bond *bond);
+void rq_guard_leave(rq_u32 *guard, const struct rq_bond *bond);
+#else
+static inline int rq_guard_enter(rq_u32 *guard, const struct rq_bond *bond)
+{
+	(void)guard, (void)bond;
+	return 0;
+}
+
+static inline void rq_guard_leave(rq_u32 *guard, const struct rq_bond *bond)
+{
+	(void)guard, (void)bond;
+}
+#endif
+
+#endif

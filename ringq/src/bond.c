@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT */
+#include "bond.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define SPIN_FIRST 200
+#define STAY 64
+
+struct ringq_queue *rq_process_queues;
+
+static struct rq_bond *find_bond(const struct rq_thread *t, const struct ringq_queue *queue)
+{
+	for (struct rq_bond *b = t->bonds; b; b = b->thread_next)
+		if (b->queue == queue)
+			return b;
+	return NULL;
+}
+
+static void list_bond(struct rq_bond *b, struct rq_thread *t, struct ringq_queue *queue)
+{
+	b->thread = t;
+	b->thread_next = t->bonds;
+	t->bonds = b;
+	b->queue_next = queue->bonds;
+	queue->bonds = b;
+}
+
+int rq_bond_make(struct rq_bond **out, struct ringq_queue *queue)
+{
+	struct rq_thread *t = rq_thread_self();
+	struct rq_seat *seat;
+	if (!t)
+		return -ENOMEM;
+	pthread_mutex_lock(&rq_process_lock);
+	struct rq_bond *b = find_bond(t, queue);
+	pthread_mutex_unlock(&rq_process_lock);
+	if (!b) {
+		int r = rq_seat_of(&seat, queue->region);
+		if (r)
+			return r;
+		b = calloc(1, sizeof *b);
+		if (!b)
+			return -ENOMEM;
+		*b = (struct rq_bond){
+			.queue = queue,
+			.seat = seat,
+			.reader = { .set = &queue->set, .seat = seat },
+			.lane_at = (uint32_t)seat->id, /* consumers start at different lanes */
+			.stay = STAY,
+			.spin_get = SPIN_FIRST,
+			.spin_put = SPIN_FIRST,
+		};
+		pthread_mutex_lock(&rq_process_lock);
+		list_bond(b, t, queue);
+		pthread_mutex_unlock(&rq_process_lock);
+	}
+	t->cache[queue->id % RQ_THREAD_CACHE].queue = queue->id;
+	t->cache[queue->id % RQ_THREAD_CACHE].bond = b;
+	*out = b;
+	return 0;
+}
+
+/* ---- lanes ---- */
+
+/* Makes sure that lane i may be touched, and that consumers will look at it once it is used. */
+static int back_lane(struct ringq_queue *queue, uint32_t i)
+{
+	struct rq_queue_shared *s = queue->shared;
+	uint64_t page = queue->region->at.page;
+	uint32_t have = rq_load_acquire(&s->lanes_backed);
+	if (i < have)
+		return 0;
+	/* To the end of the page that the lane ends in: the next lanes there cost nothing. */
+	uint64_t end = queue->set.lanes + (uint64_t)(i + 1) * queue->set.stride;
+	end = (end + page - 1) / page * page;
+	uint64_t want = (end - queue->set.lanes) / queue->set.stride;
+	if (want > queue->set.max)
+		want = queue->set.max;
+	int r = rq_region_back(queue->region, queue->set.lanes, end - queue->set.lanes);
+	while (r == 0 && have < want && !rq_cas(&s->lanes_backed, &have, (uint32_t)want))
+		;
+	return r;
+}
+
+static void show_lane(struct rq_queue_shared *s, uint32_t i)
+{
+	uint32_t used = rq_load(&s->lanes_used);
+	while (used <= i && !rq_cas(&s->lanes_used, &used, i + 1))
+		;
+}
+
+/* Makes the caller the owner of lane i if it has none, or a dead one. 1; 0: it has one. *died: whether it was dead. */
+static bool own_lane(struct rq_bond *bond, uint32_t i, bool *died)
+{
+	struct ringq_queue *queue = bond->queue;
+	struct rq_lane *lane = rq_lane_at(&queue->set, i);
+	uint64_t owner = rq_load_acquire(&lane->owner);
+	*died = owner != 0;
+	if (owner && (owner == bond->seat->id || rq_member_alive(queue->region, owner)))
+		return false;
+	return rq_cas(&lane->owner, &owner, bond->seat->id);
+}
+
+static struct rq_producer *new_producer(const struct ringq_queue *queue)
+{
+	return calloc(1, sizeof(struct rq_producer) + queue->set.table * sizeof(uint64_t));
+}
+
+static int adopt(struct rq_bond *bond, struct rq_producer *p, uint32_t i, bool died)
+{
+	struct ringq_queue *queue = bond->queue;
+	int r = rq_producer_adopt(p, &queue->set, bond->seat, i, died);
+	if (r == 0 && died)
+		rq_places_drop(&queue->places, i, p->end);
+	if (r)
+		rq_store_release(&rq_lane_at(&queue->set, i)->owner, 0);
+	return r;
+}
+
+/* A lane that is free, then one that is new, then the lane of a dead producer. */
+static int find_lane(struct rq_bond *bond, struct rq_producer *p)
+{
+	struct ringq_queue *queue = bond->queue;
+	uint32_t used = rq_lanes_used(queue);
+	bool died;
+	int r = -EUSERS;
+	for (uint32_t i = 0; i < used; i++) {
+		if (!own_lane(bond, i, &died))
+			continue;
+		r = adopt(bond, p, i, died);
+		if (r != -EBADMSG)
+			return r;
+	}
+	for (uint32_t i = used; i < queue->set.max; i++) {
+		int backed = back_lane(queue, i);
+		if (backed)
+			return backed;
+		bool mine = own_lane(bond, i, &died);
+		show_lane(queue->shared, i);
+		if (mine)
+			return adopt(bond, p, i, died);
+	}
+	return r;
+}
+
+/* The one lane of a queue with a single producer goes to whoever puts now. */
+static int take_only_lane(struct rq_bond *bond, struct rq_producer *p)
+{
+	struct ringq_queue *queue = bond->queue;
+	int r = back_lane(queue, 0);
+	if (r)
+		return r;
+	struct rq_lane *lane = rq_lane_at(&queue->set, 0);
+	uint64_t owner = rq_load_acquire(&lane->owner);
+	bool died = owner && owner != bond->seat->id && !rq_member_alive(queue->region, owner);
+	rq_store_release(&lane->owner, bond->seat->id);
+	show_lane(queue->shared, 0);
+	return adopt(bond, p, 0, died);
+}
+
+int rq_bond_produce(struct rq_bond *bond)
+{
+	struct rq_producer *p = bond->producer ? bond->producer : new_producer(bond->queue);
+	if (!p)
+		return -ENOMEM;
+	bond->producer = NULL;
+	int r = bond->queue->flags & RINGQ_SINGLE_PRODUCER ? take_only_lane(bond, p) : find_lane(bond, p);
+	if (r)
+		free(p);
+	else
+		bond->producer = p;
+	return r;
+}
+
+bool rq_bond_reap(struct rq_bond *bond)
+{
+	struct ringq_queue *queue = bond->queue;
+	uint32_t used = rq_lanes_used(queue);
+	bool found = false, died;
+	for (uint32_t i = 0; i < used; i++) {
+		struct rq_lane *lane = rq_lane_at(&queue->set, i);
+		if (!rq_load(&lane->owner) || !own_lane(bond, i, &died))
+			continue;
+		struct rq_producer *p = new_producer(queue);
+		if (p && adopt(bond, p, i, true) == 0)
+			found = true;
+		rq_store_release(&lane->owner, 0);
+		free(p);
+	}
+	return found;
+}
+
+/* ---- the end of bonds ---- */
+
+/* The lane is free for the next producer, as it stands; a reservation in it never was. */
+static void end_bond(struct rq_bond *b)
+{
+	if (b->reserved_place)
+		rq_place_return(b->reserved_place);
+	if (b->producer) {
+		uint64_t mine = b->seat->id;
+		rq_cas(&b->producer->lane->owner, &mine, 0);
+	}
+	free(b->producer);
+	free(b);
+}
+
+void rq_bonds_drop_thread(struct rq_thread *thread)
+{
+	while (thread->bonds) {
+		struct rq_bond *b = thread->bonds, **link = &b->queue->bonds;
+		thread->bonds = b->thread_next;
+		while (*link != b)
+			link = &(*link)->queue_next;
+		*link = b->queue_next;
+		end_bond(b);
+	}
+}
+
+void rq_bonds_drop_queue(struct ringq_queue *queue)
+{
+	while (queue->bonds) {
+		struct rq_bond *b = queue->bonds, **link = &b->thread->bonds;
+		queue->bonds = b->queue_next;
+		while (*link != b)
+			link = &(*link)->thread_next;
+		*link = b->thread_next;
+		end_bond(b);
+	}
+}
+
+void rq_bonds_forget_parent(void)
+{
+	for (struct ringq_queue *q = rq_process_queues; q; q = q->next) {
+		while (q->bonds) {
+			struct rq_bond *b = q->bonds;
+			q->bonds = b->queue_next;
+			free(b->producer);
+			free(b);
+		}
+		rq_store(&q->refs, 1);
+	}
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef RQ_CHOOSE_H
+#define RQ_CHOOSE_H
+
+#include "bond.h"
+
+/*
+ * Which lane's record is next.
+ *
+ * RINGQ_ORDER_PRODUCER: any. A consumer stays with a lane for a while and then goes round, so that no lane starves.
+ *
+ * RINGQ_ORDER_TOTAL: the oldest stamp among the heads. Each record carries a stamp taken after its put began and before
+ * it was published. The consumer looks at every lane and picks the record b with the oldest stamp; then it looks again at
+ * the lanes that were empty, and at whether new lanes have come; if any has a record now, it begins again.
+ *
+ *   Why that is first in, first out: let the put of a be over before the put of b begins. Then a's stamp is older, and a
+ *   was published before b. If a is still in its lane when b is picked: either a's lane was not empty at the look, then
+ *   its head, at most as old as a, was older than b, and b was not the oldest. Or it was empty at the first look and at
+ *   the second; the second was after b was seen published, so after a was. So b is not picked before a is taken.
+ *   (Dodds, Haas, Kirsch, "A Scalable, Correct Time-Stamped Stack", POPL 2015, has the idea and the queue.)
+ *
+ * Empty means that at one instant all lanes were: two looks at all, between which no head moved.
+ */
+
+/* 1: *view is the next record; claim it, and choose again if that fails. 0: the queue was empty. -EBADMSG. */
+int rq_choose(struct rq_bond *bond, struct rq_view *view);
+
+/* Whether the record behind the chosen one need not be the next. */
+bool rq_must_merge(const struct rq_bond *bond);
+
+bool rq_was_empty(struct rq_bond *bond);
+
+#endif

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef RQ_EVENT_H
+#define RQ_EVENT_H
+
+#include "handle.h"
+
+/* A queue's event fd ends with its handle. */
+void rq_watch_end(struct ringq_queue *queue);
+
+/* A get has found nothing: the fd is not readable until something comes. True if something has come just now. */
+bool rq_watch_arm(struct ringq_queue *queue, struct rq_bond *bond);
+
+/* In a child of fork: the parent's watching thread is not here, and its eventfds are not ours to read. */
+void rq_watch_forget_parent(void);
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef RQ_HANDLE_H
+#define RQ_HANDLE_H
+
+/* A process's handle of a queue, and how calls enter and leave it. */
+
+#include <ringq/queue.h>
+
+#include "lane.h"
+#include "places.h"
+
+struct rq_bond;
+struct rq_watch;
+
+struct ringq_queue {
+	struct rq_queue_shared *shared;
+	struct rq_lane_set set;
+	struct rq_places places;
+	bool total; /* gets must merge the lanes by stamp */
+	rq_u32 gone;
+	uint64_t id; /* of the handle: never used twice in a process */
+	struct ringq_region *region;
+	uint32_t order;
+	uint32_t flags;
+	uint64_t max_records;
+	rq_u32 refs;            /* one for the opens, one for each sleeper */
+	unsigned opens;         /* under rq_process_lock, as all below */
+	struct rq_bond *bonds;
+	struct rq_watch *watch; /* event.c */
+	struct ringq_queue *next;
+};
+
+extern struct ringq_queue *rq_process_queues; /* under rq_process_lock */
+
+/* Lanes that may have been owned: what consumers look at. */
+static inline uint32_t rq_lanes_used(const struct ringq_queue *queue)
+{
+	uint32_t n = rq_load_acquire(&queue->shared->lanes_used);
+	return rq_likely(n <= queue->set.max) ? n : queue->set.max;
+}
+
+/*
+ * Entering a call. Between enter and leave the handle, its region and the thread's bond stay; a release waits. A thread
+ * that goes to sleep leaves, but holds the handle: rq_handle_hold() before, rq_handle_drop() after. -EBADF once the
+ * handle was released; -ENOMEM, -EUSERS if the thread could not become a member.
+ */
+int rq_enter(struct ringq_queue *queue, struct rq_bond **bond);
+void rq_leave(void);
+void rq_handle_hold(struct ringq_queue *queue);
+void rq_handle_drop(struct ringq_queue *queue);
+
+#endif

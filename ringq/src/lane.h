@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef RQ_LANE_H
+#define RQ_LANE_H
+
+/*
+ * A lane: records from one producer to any number of consumers, in order. It knows nothing of queues.
+ *
+ * OVERVIEW. A lane is a sequence of chunks. A chunk is a ring of contiguous memory in which the producer goes round for
+ * as long as it likes; it moves on to another chunk when it needs a larger or a smaller ring. So a lane that is drained
+ * in time stays in a few hot pages, one with a backlog grows, and every record is contiguous.
+ *
+ * HEAD is the one word that consumers share: the chunk and the position in it of the next record. Chunks are numbered
+ * and positions count on through all rounds, so head only grows and never repeats. Where a chunk's memory is, the lane's
+ * table says; for a given chunk that never changes while head is in it.
+ *
+ * PUT, by the lane's one producer: write the payload behind the tail; write a zero header behind that; publish by storing
+ * the record's header with release (P). Before P the record does not exist; at P it exists, whole. A round's end (PAD) or
+ * a move to another chunk (LINK) needs a header too: then all that lies behind is written first and P stores that one, so
+ * that each put, and each batch, has exactly one P.
+ *
+ * GET, by anybody: read head (G1), read the header there with acquire (G2, pairs with P), check it, copy the payload,
+ * claim by CAS of head past the record (G3). G3 claims and frees at once. Its release keeps the copy before it; the
+ * producer reads head with acquire (P0, pairs with G3) before it writes where the record was. A G3 that fails, because
+ * somebody else was faster, throws the copy away: it may be torn.
+ *
+ * EMPTY is a zero header at head, if head is still the same afterwards: then the zero was read at head's place in time.
+ *
+ * MEMORY. The producer claims it. A chunk that head has left is spare: the producer may use its memory for a later chunk,
+ * or, when consumers have caught up, the one whose claim crossed into the newest chunk gives all spare ones but one back.
+ * Both take a spare chunk by CAS of its table entry to 0, so one gets it. Its units' owner words name lane and chunk, so
+ * whatever a death leaves is seen to be nobody's: a unit of a chunk that head has left and no entry has.
+ *
+ * HAZARD. Pages that are given back must not be under a reader, who would bring them back, or fault where memory is out.
+ * A consumer names the chunk that it reads in its member entry (H1), then looks at head again (H2). Who gives back has
+ * moved head before, then makes everybody pass a barrier (rq_sys.barrier()), then reads all members' words (H3). So
+ * either H3 sees the name, and the memory stays behind the free units, or H2 sees that head has moved. H1 to H2 needs no
+ * more than the compiler's order.
+ *
+ * DEATH. Of a consumer: at G3 the record is taken, before it is not. Of a producer: at P the record is in, before it is
+ * not. The next owner of the lane finds its tail by following the headers from head (rq_producer_adopt).
+ *
+ *   op                      who                 progress
+ *   room, append, publish   the lane's owner    wait-free; lock-free where it takes memory
+ *   look, claim             any number          lock-free: a failure means that another has taken a record
+ */
+
+#include "slots.h"
+
+/* The lanes of one queue, as constants of this process. */
+struct rq_lane_set {
+	struct ringq_region *region;
+	uint64_t first; /* the first unit of the object that they belong to */
+	uint64_t lanes; /* offset in the region */
+	uint64_t max_bytes;
+	uint32_t stride;
+	uint32_t table;
+	uint32_t max;
+	bool stamped;         /* records carry a time stamp */
+	bool single_consumer; /* G3 may be a store */
+};
+
+/* A chunk's memory. */
+struct rq_ring {
+	char *base;
+	uint64_t size;
+	uint64_t mask; /* a power of two, less one, not smaller than size - 1 */
+};
+
+struct rq_producer {
+	/* Where the next record goes; all in the tail's chunk. */
+	struct rq_ring ring; /* size 0: the chunk has no memory yet */
+	uint64_t tail;       /* bytes since the chunk's start, through all rounds */
+	uint64_t room;       /* the tail may go up to here without another look at head */
+	uint64_t puts;       /* records, published and not */
+	rq_u64 *first;       /* the header that P will store, or NULL if nothing is unpublished */
+	uint64_t first_header;
+	uint32_t chunk;
+
+	struct rq_lane *lane;
+	const struct rq_lane_set *set;
+	struct rq_seat *seat;
+	uint32_t index;
+	uint32_t calm;   /* looks at head in a row that found the ring nearly empty */
+	bool large;      /* the chunk was made for one record */
+	uint64_t end;    /* head when the last record has been taken */
+	uint64_t sent[]; /* entry i: bytes put into the lane before chunk c's start, where c mod table = i */
+};
+
+struct rq_reader {
+	const struct rq_lane_set *set;
+	struct rq_seat *seat;
+	uint64_t entry; /* of the table, that ring is decoded from */
+	struct rq_ring ring;
+};
+
+/* A record that a consumer looks at. */
+struct rq_view {
+	struct rq_lane *lane;
+	uint32_t index;
+	uint32_t sequence;
+	uint64_t head; /* where it lies */
+	uint64_t next; /* where the one behind it lies */
+	uint64_t len;
+	uint64_t stamp;
+	const char *payload;
+};
+
+static inline struct rq_lane *rq_lane_at(const struct rq_lane_set *set, uint32_t index)
+{
+	return (struct rq_lane *)(set->region->base + set->lanes + (uint64_t)index * set->stride);
+}
+
+/* Heads. */
+static inline uint64_t rq_head(uint32_t chunk, uint64_t bytes)
+{
+	return (uint64_t)chunk << 32 | bytes >> 2;
+}
+
+static inline uint32_t rq_head_chunk(uint64_t head)
+{
+	return (uint32_t)(head >> 32);
+}
+
+static inline uint64_t rq_head_bytes(uint64_t head)
+{
+	return (head & 0xfffffffc) << 2;
+}
+
+/* A look gives up, as at a region that is scribbled over, after so many changes by others or steps over PAD and LINK. */
+#define RQ_LOOK_STEPS (1u << 20)
+
+/* Rings above this are not kept as spare. */
+#define RQ_SPARE_LARGEST (UINT64_C(1) << 20)
+
+#define RQ_CHUNK_BYTES (UINT64_C(1) << 34) /* positions end here, then it takes another chunk */
+
+/* Whether head a has come to b. */
+static inline bool rq_head_reached(uint64_t a, uint64_t b)
+{
+	return (int64_t)(a - b) >= 0;
+}
+
+/* Headers. */
+static inline uint64_t rq_record_header(uint64_t sequence, uint64_t len, enum rq_record_kind kind)
+{
+	return sequence << 36 | len << 2 | kind;
+}
+
+static inline uint64_t rq_record_len(uint64_t header)
+{
+	return header >> 2 & 0x3ffffffff;
+}
+
+static inline uint64_t rq_payload_offset(bool stamped)
+{
+	return stamped ? 16 : 8;
+}
+
+static inline uint64_t rq_footprint(uint64_t len, bool stamped)
+{
+	return (rq_payload_offset(stamped) + len + RQ_GRANULE - 1) & ~(uint64_t)(RQ_GRANULE - 1);
+}
+
+#define RQ_SEQUENCE_MASK UINT64_C(0xfffffff)
+
+/* Table entries: how many units a size code means, and the smallest code for at least n of them. */
+uint64_t rq_size_units(unsigned code);
+unsigned rq_size_code(uint64_t units);
+
+static inline uint64_t rq_entry(uint32_t chunk, uint64_t unit, unsigned code)
+{
+	return (uint64_t)chunk << 32 | unit << 8 | code;
+}
+
+static inline uint32_t rq_entry_chunk(uint64_t entry)
+{
+	return (uint32_t)(entry >> 32);
+}
+
+static inline uint64_t rq_entry_unit(uint64_t entry)
+{
+	return entry >> 8 & 0xffffff;
+}
+
+static inline rq_u64 *rq_entry_at(const struct rq_lane_set *set, struct rq_lane *lane, uint32_t chunk)
+{
+	return &lane->table[chunk & (set->table - 1)];
+}
+
+/* The ring of an entry; false if it is not in the region. */
+bool rq_ring_of(const struct rq_lane_set *set, uint64_t entry, struct rq_ring *ring);
+
+/* The owner word of a chunk's units; also the name of the chunk as a hazard. */
+static inline uint64_t rq_owner_lane(const struct rq_lane_set *set, uint32_t index, uint32_t chunk)
+{
+	return (uint64_t)chunk << 39 | (uint64_t)index << 27 | set->first << 3 | RQ_OWNER_LANE;
+}
+
+/* Whether a unit is of a chunk that head has left and no table entry has: see MEMORY. */
+bool rq_lane_unit_is_garbage(struct ringq_region *region, uint64_t unit, uint64_t owner);
+
+/* Checks a queue's constants and makes its lane set; for queue.c. False if they contradict the region. */
+bool rq_lane_set_load(struct rq_lane_set *set, struct ringq_region *region, uint64_t first, uint64_t units);
+
+/* How many records wait, and how much memory is held; for looks from outside. */
+int rq_lane_waiting(struct rq_reader *reader, uint32_t index, uint64_t *records);
+uint64_t rq_lane_bytes_held(const struct rq_lane_set *set, uint32_t index);
+
+/* ---- the producer's side: lane_put.c ---- */
+
+/* Takes over the lane that the caller owns now: finds its tail, frees what a dead owner left unpublished. */
+int rq_producer_adopt(struct rq_producer *p, const struct rq_lane_set *set, struct rq_seat *seat, uint32_t index,
+		      bool owner_died);
+
+/* Makes room that the fast path of rq_producer_room() does not see. */
+int rq_producer_make_room(struct rq_producer *p, uint64_t len);
+
+/* Where a sleeping producer that needs room for len wants head to be. Not beyond the tail. */
+uint64_t rq_producer_wake_at(struct rq_producer *p, uint64_t len);
+
+/* Whether an empty record would have to wait for room now. */
+bool rq_producer_full(struct rq_producer *p);
+
+/* Closes a chunk that was made for one large record, so that its memory can go as soon as that is taken. */
+void rq_producer_leave_large(struct rq_producer *p);
+
+/* Publishes a PAD or LINK that has no record behind it: room was made, and then not used. */
+void rq_producer_flush(struct rq_producer *p);
+
+/*
+ * Room for one record of len at the tail. 0, or -EAGAIN (full), -ENOMEM, -EMSGSIZE, -EBADMSG. On 0 the payload may be
+ * written to rq_producer_payload(), then appended.
+ */
+static inline int rq_producer_room(struct rq_producer *p, uint64_t len)
+{
+	uint64_t need = rq_footprint(len, p->set->stamped);
+	if (rq_likely(len < (UINT64_C(1) << 33) && (p->tail & p->ring.mask) + need <= p->ring.size &&
+		      p->tail + need + RQ_GRANULE <= p->room))
+		return 0;
+	return rq_producer_make_room(p, len);
+}
+
+static inline char *rq_producer_record(const struct rq_producer *p)
+{
+	return p->ring.base + (p->tail & p->ring.mask);
+}
+
+static inline char *rq_producer_payload(const struct rq_producer *p)
+{
+	return rq_producer_record(p) + rq_payload_offset(p->set->stamped);
+}
+
+/* Puts a header at the tail, or keeps it for P if it is the first that is not published. */
+static inline void rq_producer_header(struct rq_producer *p, uint64_t header)
+{
+	rq_u64 *at = (rq_u64 *)rq_producer_record(p);
+	if (p->first) {
+		rq_store(at, header);
+	} else {
+		p->first = at;
+		p->first_header = header;
+	}
+}
+
+/* The record whose payload is written is next in line; not yet published. */
+static inline void rq_producer_append(struct rq_producer *p, uint64_t len, uint64_t stamp)
+{
+	if (p->set->stamped)
+		rq_store((rq_u64 *)rq_producer_record(p) + 1, stamp);
+	rq_producer_header(p, rq_record_header(p->puts, len, RQ_RECORD_DATA));
+	p->tail += rq_footprint(len, p->set->stamped);
+	p->end = rq_head(p->chunk, p->tail);
+	p->puts++;
+	rq_store((rq_u64 *)rq_producer_record(p), 0);
+}
+
+/* P: all that was appended since the last time is in the lane. */
+static inline void rq_producer_publish(struct rq_producer *p)
+{
+	if (rq_unlikely(p->large))
+		rq_producer_leave_large(p);
+	rq_store_release(p->first, p->first_header);
+	p->first = NULL;
+	rq_store(&p->lane->puts, p->puts);
+}
+
+/* ---- the consumers' side: lane_get.c ---- */
+
+/* 1: there is a record, *view is it. 0: the lane was empty at some instant, with its head at view->head. -EBADMSG. */
+int rq_lane_look(struct rq_reader *reader, uint32_t index, struct rq_view *view);
+
+/* The record behind a view that has not been claimed. 1, 0: none, or not in this chunk. -EBADMSG; -EAGAIN: view is stale. */
+int rq_lane_look_behind(struct rq_reader *reader, const struct rq_view *view, struct rq_view *behind);
+
+/* Whether the view is still at the lane's head. */
+static inline bool rq_view_is_current(const struct rq_view *view)
+{
+	return rq_load_acquire(&view->lane->head) == view->head;
+}
+
+/* G3: takes everything from view->head up to `next`. False if somebody else was faster. */
+static inline bool rq_lane_claim(const struct rq_reader *reader, const struct rq_view *view, uint64_t next)
+{
+	if (reader->set->single_consumer) {
+		rq_store_release(&view->lane->head, next);
+		return true;
+	}
+	uint64_t head = view->head;
+	return rq_cas(&view->lane->head, &head, next);
+}
+
+#endif

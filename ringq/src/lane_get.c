@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+
+/* The consumers' side of a lane. The protocol is in lane.h. */
+
+#include <errno.h>
+
+#include "lane.h"
+#include "sys.h"
+
+#define GIVE_BACK_AT_ONCE 32u
+#define SPARES_MOST 8u /* with more, the producer is not using them */
+
+/* ---- giving back the memory of chunks that all consumers have left ---- */
+
+struct spare {
+	uint64_t entries[GIVE_BACK_AT_ONCE];
+	uint32_t n;
+};
+
+/* After this, whoever reads one of these chunks has named it where it is seen, or will find that head has moved. */
+static void give_back(const struct rq_reader *reader, uint32_t index, const struct spare *spare)
+{
+	struct ringq_region *region = reader->set->region;
+	bool all_passed = rq_sys.barrier() == 0;
+	for (uint32_t i = 0; i < spare->n; i++) {
+		uint64_t entry = spare->entries[i], unit = rq_entry_unit(entry), n = rq_size_units(entry & 0xff);
+		uint64_t owner = rq_owner_lane(reader->set, index, rq_entry_chunk(entry));
+		if (unit >= region->at.unit_count || region->at.unit_count - unit < n)
+			continue;
+		if (all_passed && !rq_members_reading(region, owner))
+			rq_slots_give_back(reader->seat, unit, n, owner);
+		else
+			rq_slots_release(region, unit, n, owner);
+	}
+}
+
+/* Takes the entries of chunks that head has left out of the table, but for the chunk `keep`. */
+static void take_spares(const struct rq_reader *reader, struct rq_lane *lane, uint32_t head_chunk, uint32_t keep,
+			uint32_t index)
+{
+	struct spare spare = { .n = 0 };
+	for (uint32_t i = 0; i < reader->set->table; i++) {
+		uint64_t entry = rq_load_acquire(&lane->table[i]);
+		uint32_t chunk = rq_entry_chunk(entry);
+		if (entry == 0 || chunk == keep || (int32_t)(chunk - head_chunk) >= 0 || !rq_cas(&lane->table[i], &entry, 0))
+			continue;
+		spare.entries[spare.n++] = entry;
+		if (spare.n == GIVE_BACK_AT_ONCE) {
+			give_back(reader, index, &spare);
+			spare.n = 0;
+		}
+	}
+	if (spare.n)
+		give_back(reader, index, &spare);
+}
+
+/*
+ * This consumer has moved head from `left` into the next chunk. One spare chunk stays for the producer, who may be about
+ * to need it, unless it is one that the producer would not reuse.
+ */
+static void crossed(const struct rq_reader *reader, struct rq_lane *lane, uint32_t index, uint32_t left, bool large)
+{
+	uint32_t now = left + 1, spares = 0;
+	if (large) {
+		take_spares(reader, lane, now, now, index);
+		return;
+	}
+	for (uint32_t i = 0; i < reader->set->table; i++) {
+		uint64_t entry = rq_load(&lane->table[i]);
+		spares += entry && (int32_t)(rq_entry_chunk(entry) - now) < 0;
+	}
+	if (spares > SPARES_MOST || (spares > 1 && rq_load_acquire(&lane->newest) == now))
+		take_spares(reader, lane, now, left, index);
+}
+
+/* ---- looking ---- */
+
+/* H1 and H2: names the chunk that is about to be read. False if head has moved. */
+static inline bool announce(struct rq_reader *reader, struct rq_lane *lane, uint64_t head, uint64_t key)
+{
+	struct rq_member *m = reader->seat->member;
+	if (rq_likely(rq_load(&m->reading) == key))
+		return true;
+	rq_store_release(&m->reading, key); /* what was read of the chunk named before stays before */
+	rq_light_barrier();
+	return rq_load_acquire(&lane->head) == head;
+}
+
+/* Finds the ring that head is in. 1; 0: its chunk has no memory yet; -EAGAIN: head has moved; -EBADMSG. */
+static inline int enter(struct rq_reader *reader, struct rq_lane *lane, uint32_t index, uint64_t head)
+{
+	uint32_t chunk = rq_head_chunk(head);
+	uint64_t entry = rq_load_acquire(rq_entry_at(reader->set, lane, chunk));
+	if (rq_unlikely(entry == 0 || rq_entry_chunk(entry) != chunk))
+		return rq_load_acquire(&lane->head) == head ? 0 : -EAGAIN;
+	if (rq_unlikely(!announce(reader, lane, head, rq_owner_lane(reader->set, index, chunk))))
+		return -EAGAIN;
+	if (rq_unlikely(entry != reader->entry)) {
+		reader->entry = 0;
+		if (!rq_ring_of(reader->set, entry, &reader->ring))
+			return rq_load_acquire(&lane->head) == head ? -EBADMSG : -EAGAIN;
+		reader->entry = entry;
+	}
+	return 1;
+}
+
+/* Reads what lies at a position of the reader's ring: a record kind, or -EBADMSG for what no producer writes. */
+static inline int parse(const struct rq_reader *reader, uint64_t at, struct rq_view *view)
+{
+	const struct rq_ring *ring = &reader->ring;
+	uint64_t offset = rq_head_bytes(at) & ring->mask, room = ring->size - offset;
+	bool stamped = reader->set->stamped;
+
+	if (rq_unlikely(offset + RQ_GRANULE > ring->size))
+		return -EBADMSG;
+	char *record = ring->base + offset;
+	uint64_t header = rq_load_acquire((rq_u64 *)record); /* G2 */
+	uint64_t len = rq_record_len(header);
+	view->sequence = (uint32_t)(header >> 36);
+	view->head = at;
+	switch (header & 3) {
+	case RQ_RECORD_DATA: {
+		uint64_t footprint = rq_footprint(len, stamped);
+		if (rq_unlikely(footprint > room))
+			return -EBADMSG;
+		view->len = len;
+		view->next = at + (footprint >> 2);
+		view->payload = record + rq_payload_offset(stamped);
+		view->stamp = stamped ? rq_load((rq_u64 *)record + 1) : 0;
+		return RQ_RECORD_DATA;
+	}
+	case RQ_RECORD_PAD:
+		view->next = at + (len >> 2);
+		return offset && len == room ? RQ_RECORD_PAD : -EBADMSG;
+	case RQ_RECORD_LINK:
+		view->next = rq_head(rq_head_chunk(at) + 1, 0);
+		return RQ_RECORD_LINK;
+	default:
+		return header ? -EBADMSG : RQ_RECORD_NONE;
+	}
+}
+
+/* Moves head over a PAD or a LINK, on behalf of all. */
+static void step_over(struct rq_reader *reader, const struct rq_view *view, int kind)
+{
+	uint64_t size = reader->ring.size;
+	if (!rq_lane_claim(reader, view, view->next) || kind != RQ_RECORD_LINK)
+		return;
+	bool large = size != reader->ring.mask + 1 || size > RQ_SPARE_LARGEST;
+	crossed(reader, view->lane, view->index, rq_head_chunk(view->head), large);
+}
+
+int rq_lane_look(struct rq_reader *reader, uint32_t index, struct rq_view *view)
+{
+	struct rq_lane *lane = rq_lane_at(reader->set, index);
+	view->lane = lane;
+	view->index = index;
+	for (uint32_t steps = 0; steps < RQ_LOOK_STEPS; steps++) {
+		uint64_t head = rq_load_acquire(&lane->head); /* G1 */
+		view->head = head;
+		int r = enter(reader, lane, index, head);
+		if (r == -EAGAIN)
+			continue;
+		if (r <= 0)
+			return r;
+		r = parse(reader, head, view);
+		if (rq_likely(r == RQ_RECORD_DATA))
+			return 1;
+		if (rq_load_acquire(&lane->head) != head)
+			continue;
+		if (r <= 0)
+			return r;
+		step_over(reader, view, r);
+	}
+	return -EBADMSG;
+}
+
+int rq_lane_look_behind(struct rq_reader *reader, const struct rq_view *view, struct rq_view *behind)
+{
+	uint64_t at = view->next;
+	behind->lane = view->lane;
+	behind->index = view->index;
+	for (unsigned pads = 0; pads < 2; pads++) {
+		int r = rq_head_bytes(at) == 0 ? RQ_RECORD_NONE : parse(reader, at, behind);
+		if (r == RQ_RECORD_DATA)
+			return 1;
+		if (r != RQ_RECORD_PAD)
+			return r < 0 ? -EAGAIN : 0;
+		at = behind->next;
+	}
+	return -EAGAIN;
+}

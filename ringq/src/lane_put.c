@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: MIT */
+
+/* The producer's side of a lane, but for the fast path, which is in lane.h with the protocol. */
+
+#include <errno.h>
+
+#include "lane.h"
+
+#define RING_KEEP (UINT64_C(64) << 10)    /* smaller rings are not shrunk */
+#define RING_PATIENT (UINT64_C(256) << 10) /* larger ones wait a moment for consumers before they grow */
+#define RING_LARGEST RQ_SPARE_LARGEST       /* for records that fit four times */
+#define RING_ROUND (UINT64_C(16) << 20)   /* larger records than fit four times here do not go round */
+#define CALM_ENOUGH 4
+#define POLLS 64
+#define POLLS_UNMOVED 8
+
+static uint64_t at_least_power_of_two(uint64_t n)
+{
+	return n <= 1 ? 1 : UINT64_C(2) << (63 - __builtin_clzll(n - 1));
+}
+
+/* P0. False if head is not where any consumer can have brought it. */
+static bool read_head(const struct rq_producer *p, uint64_t *head)
+{
+	uint64_t h = rq_load_acquire(&p->lane->head);
+	uint32_t behind = p->chunk - rq_head_chunk(h);
+	*head = h;
+	return behind < p->set->table && (behind || rq_head_bytes(h) <= p->tail);
+}
+
+/* Bytes that wait, with what lies between them; 0 if no record does, whatever PAD or LINK may. */
+static uint64_t waiting(const struct rq_producer *p, uint64_t head)
+{
+	uint32_t mask = p->set->table - 1;
+	if (rq_head_reached(head, p->end))
+		return 0;
+	return p->sent[p->chunk & mask] + p->tail - p->sent[rq_head_chunk(head) & mask] - rq_head_bytes(head);
+}
+
+/* Where the tail may go in this ring without meeting head. */
+static uint64_t ring_limit(const struct rq_producer *p, uint64_t head)
+{
+	uint64_t from = rq_head_chunk(head) == p->chunk ? rq_head_bytes(head) : 0;
+	uint64_t limit = from + p->ring.size;
+	return p->large || limit > RQ_CHUNK_BYTES ? 0 : limit;
+}
+
+/* Whether `need` bytes fit in this ring now; goes to the ring's start if it must for that. */
+static bool fit(struct rq_producer *p, uint64_t need, uint64_t limit)
+{
+	uint64_t offset = p->tail & p->ring.mask, rest = p->ring.size - offset;
+	if (p->ring.size == 0)
+		return false;
+	if (need <= rest)
+		return p->tail + need + RQ_GRANULE <= limit;
+	if (p->tail + rest + need + RQ_GRANULE > limit)
+		return false;
+	rq_producer_header(p, rq_record_header(p->puts, rest, RQ_RECORD_PAD));
+	p->tail += rest;
+	return true;
+}
+
+static void free_units(struct rq_producer *p, uint64_t entry)
+{
+	uint64_t owner = rq_owner_lane(p->set, p->index, rq_entry_chunk(entry));
+	rq_slots_release(p->set->region, rq_entry_unit(entry), rq_size_units(entry & 0xff), owner);
+}
+
+/* Makes sure that the table has a place for a chunk: one that head has not left stands in the way. */
+static bool clear_entry(struct rq_producer *p, uint32_t chunk, uint64_t head)
+{
+	rq_u64 *at = rq_entry_at(p->set, p->lane, chunk);
+	uint64_t entry = rq_load_acquire(at);
+	if (chunk - rq_head_chunk(head) >= p->set->table)
+		return false;
+	if (entry && rq_cas(at, &entry, 0))
+		free_units(p, entry);
+	return true;
+}
+
+/* Takes the memory of a spare chunk of the same size. */
+static int64_t reuse(struct rq_producer *p, uint32_t chunk, unsigned code, uint64_t head)
+{
+	for (uint32_t i = 0; i < p->set->table; i++) {
+		uint64_t entry = rq_load_acquire(&p->lane->table[i]);
+		if (entry == 0 || (entry & 0xff) != code || (int32_t)(rq_entry_chunk(entry) - rq_head_chunk(head)) >= 0)
+			continue;
+		if (!rq_cas(&p->lane->table[i], &entry, 0))
+			continue;
+		uint64_t from = rq_owner_lane(p->set, p->index, rq_entry_chunk(entry));
+		uint64_t to = rq_owner_lane(p->set, p->index, chunk);
+		uint64_t n = rq_size_units(code), unit = rq_entry_unit(entry);
+		if (rq_slots_move(p->set->region, unit, n, from, to))
+			return (int64_t)unit;
+	}
+	return -ENOMEM;
+}
+
+/* Goes on in a new chunk of this size, with a LINK to it if the tail's chunk has memory. */
+static int take_chunk(struct rq_producer *p, uint64_t size, bool large, uint64_t head)
+{
+	uint64_t page = p->set->region->at.page;
+	uint32_t chunk = p->chunk + (p->ring.size != 0), mask = p->set->table - 1;
+	unsigned code = rq_size_code((size + page - 1) / page);
+	struct rq_ring ring;
+
+	if (!clear_entry(p, chunk, head))
+		return -EAGAIN;
+	int64_t unit = large ? -ENOMEM : reuse(p, chunk, code, head);
+	if (unit < 0)
+		unit = rq_slots_claim(p->set->region, rq_size_units(code), rq_owner_lane(p->set, p->index, chunk), size);
+	if (unit < 0)
+		return (int)unit;
+	uint64_t entry = rq_entry(chunk, (uint64_t)unit, code);
+	if (!rq_ring_of(p->set, entry, &ring))
+		return -EBADMSG;
+	rq_store((rq_u64 *)ring.base, 0);
+	rq_store_release(rq_entry_at(p->set, p->lane, chunk), entry);
+	if (chunk != p->chunk) {
+		p->sent[chunk & mask] = p->sent[p->chunk & mask] + p->tail + RQ_GRANULE;
+		rq_producer_header(p, rq_record_header(p->puts, 0, RQ_RECORD_LINK));
+	}
+	p->chunk = chunk;
+	p->ring = ring;
+	p->large = large;
+	p->tail = p->room = 0;
+	p->calm = 0;
+	rq_store_release(&p->lane->newest, chunk);
+	return 0;
+}
+
+/* How far the fast path may go: to the end of the ring or of what may wait. */
+static void set_room(struct rq_producer *p, uint64_t limit, uint64_t wait)
+{
+	uint64_t bound = p->set->max_bytes, left = wait < bound ? bound - wait : 0;
+	p->room = left < limit - p->tail ? p->tail + left + RQ_GRANULE : limit;
+	if (p->room > limit)
+		p->room = limit;
+}
+
+/*
+ * A larger ring: four times the last, but not above the largest, unless for four of these records. Where memory is
+ * short, a smaller one; for a record that is larger than all that, one of its own.
+ */
+static int grow(struct rq_producer *p, uint64_t need, uint64_t head, uint64_t wait)
+{
+	uint64_t page = p->set->region->at.page, bound = p->set->max_bytes, most = RING_LARGEST;
+	uint64_t size = at_least_power_of_two(4 * need), next = p->large ? 0 : 4 * p->ring.size;
+	int r = -ENOMEM;
+
+	if (bound < most)
+		most = at_least_power_of_two(bound + page);
+	if (next > most)
+		next = most;
+	if (size < next)
+		size = next;
+	if (size < page)
+		size = page;
+	if (size > most && (size > bound || size > RING_ROUND))
+		size = 0;
+	for (; r == -ENOMEM && size >= need + 2 * RQ_GRANULE && size >= page; size /= 4)
+		r = take_chunk(p, size, false, head);
+	if (r == -ENOMEM)
+		r = take_chunk(p, need + 2 * RQ_GRANULE, true, head);
+	if (r == 0 && !p->large)
+		set_room(p, p->ring.size, wait);
+	return r;
+}
+
+/* A ring that has been nearly empty for long makes way for a smaller one. */
+static void shrink(struct rq_producer *p, uint64_t need, uint64_t head)
+{
+	uint64_t smaller = p->ring.size / 4;
+	if (smaller >= RING_KEEP && smaller >= 4 * need)
+		take_chunk(p, smaller, false, head);
+	p->calm = 0;
+}
+
+/*
+ * A full ring. When consumers are at work, an eighth of it is worth a short wait: taking what little there is each time
+ * would mean to read head, whose line they keep writing, for every record.
+ */
+int rq_producer_make_room(struct rq_producer *p, uint64_t len)
+{
+	if (len > RQ_RECORD_MAX)
+		return -EMSGSIZE;
+	uint64_t need = rq_footprint(len, p->set->stamped), head, first_head = 0;
+	const struct rq_geometry *at = &p->set->region->at;
+	if (need + 2 * RQ_GRANULE > at->unit_count * at->page)
+		return -EMSGSIZE;
+
+	for (unsigned poll = 0;; poll++) {
+		if (!read_head(p, &head))
+			return -EBADMSG;
+		uint64_t wait = waiting(p, head), limit = ring_limit(p, head);
+		if (wait && wait + need > p->set->max_bytes)
+			return -EAGAIN;
+		if (poll == 0)
+			first_head = head;
+		bool patient = p->ring.size >= RING_PATIENT && rq_head_chunk(head) == p->chunk && limit &&
+			       limit - p->tail < p->ring.size / 8 && poll < POLLS &&
+			       (poll < POLLS_UNMOVED || head != first_head);
+		if (patient) {
+			rq_pause();
+			continue;
+		}
+		if (p->ring.size > RING_KEEP && !p->large && wait < p->ring.size / 8 && ++p->calm > CALM_ENOUGH) {
+			shrink(p, need, head);
+			limit = ring_limit(p, head);
+		} else if (wait >= p->ring.size / 8) {
+			p->calm = 0;
+		}
+		if (!fit(p, need, limit))
+			return grow(p, need, head, wait);
+		set_room(p, limit, wait);
+		return 0;
+	}
+}
+
+bool rq_producer_full(struct rq_producer *p)
+{
+	uint64_t head, least = rq_footprint(0, p->set->stamped);
+	uint64_t wait = read_head(p, &head) ? waiting(p, head) : 0;
+	return wait && wait + least > p->set->max_bytes;
+}
+
+uint64_t rq_producer_wake_at(struct rq_producer *p, uint64_t len)
+{
+	uint64_t head, need = rq_footprint(len, p->set->stamped), eighth = p->ring.size / 8;
+	if (!read_head(p, &head))
+		return 0;
+	if (rq_head_chunk(head) != rq_head_chunk(p->end))
+		return rq_head(rq_head_chunk(head) + 1, 0);
+	uint64_t at = head + ((need > eighth ? need : eighth) >> 2);
+	return rq_head_reached(at, p->end) ? p->end : at;
+}
+
+void rq_producer_flush(struct rq_producer *p)
+{
+	if (!p->first)
+		return;
+	rq_store((rq_u64 *)rq_producer_record(p), 0);
+	rq_store_release(p->first, p->first_header);
+	p->first = NULL;
+}
+
+void rq_producer_leave_large(struct rq_producer *p)
+{
+	uint32_t mask = p->set->table - 1;
+	rq_producer_header(p, rq_record_header(p->puts, 0, RQ_RECORD_LINK));
+	p->sent[(p->chunk + 1) & mask] = p->sent[p->chunk & mask] + p->tail + RQ_GRANULE;
+	p->chunk++;
+	p->ring = (struct rq_ring){ 0 };
+	p->tail = p->room = 0;
+	p->large = false;
+	rq_store_release(&p->lane->newest, p->chunk);
+}
+
+/* ---- adoption ---- */
+
+struct walk {
+	struct rq_ring ring;
+	uint32_t chunk;
+	uint64_t bytes;
+	uint64_t from; /* where the walk came into the chunk */
+	uint64_t last; /* header of the last record seen, or 0 */
+};
+
+/* The ring of the walk's chunk; size 0 if it has none. */
+static bool walk_into(const struct rq_producer *p, struct walk *w)
+{
+	uint64_t entry = rq_load_acquire(rq_entry_at(p->set, p->lane, w->chunk));
+	w->from = w->bytes;
+	if (entry == 0 || rq_entry_chunk(entry) != w->chunk) {
+		w->ring = (struct rq_ring){ 0 };
+		return w->bytes == 0;
+	}
+	return rq_ring_of(p->set, entry, &w->ring);
+}
+
+/* One header further. 1, 0 at the tail, or -EBADMSG for what no producer writes. */
+static int walk_on(struct rq_producer *p, struct walk *w)
+{
+	uint64_t offset = w->bytes & w->ring.mask, mask = p->set->table - 1;
+	if (w->ring.size == 0)
+		return 0;
+	if (offset + RQ_GRANULE > w->ring.size || w->bytes - w->from >= w->ring.size)
+		return -EBADMSG;
+	uint64_t header = rq_load_acquire((rq_u64 *)(w->ring.base + offset)), len = rq_record_len(header);
+	switch (header & 3) {
+	case RQ_RECORD_NONE:
+		return 0;
+	case RQ_RECORD_DATA:
+		w->last = header;
+		w->bytes += rq_footprint(len, p->set->stamped);
+		return 1;
+	case RQ_RECORD_PAD:
+		w->bytes += len;
+		return offset && offset + len == w->ring.size ? 1 : -EBADMSG;
+	default:
+		p->sent[(w->chunk + 1) & mask] = p->sent[w->chunk & mask] + w->bytes + RQ_GRANULE;
+		w->chunk++;
+		w->bytes = 0;
+		return walk_into(p, w) ? 1 : -EBADMSG;
+	}
+}
+
+/*
+ * Follows the headers from head to the first that is not published. What consumers have passed may be gone from under
+ * the walk, so each step counts only if head has not passed it: else -EAGAIN, begin again. Nobody adds, so that ends.
+ */
+static int find_tail(struct rq_producer *p, struct walk *w)
+{
+	uint64_t start = rq_load_acquire(&p->lane->head);
+	*w = (struct walk){ .chunk = rq_head_chunk(start), .bytes = rq_head_bytes(start) };
+	memset(p->sent, 0, p->set->table * sizeof *p->sent);
+	int r = walk_into(p, w) ? 1 : -EBADMSG;
+	while (r == 1) {
+		uint64_t here = rq_head(w->chunk, w->bytes);
+		r = w->chunk - rq_head_chunk(start) < p->set->table ? walk_on(p, w) : -EBADMSG;
+		uint64_t head = rq_load_acquire(&p->lane->head);
+		if (head != here && rq_head_reached(head, here))
+			return -EAGAIN;
+	}
+	return r == -EBADMSG && rq_load_acquire(&p->lane->head) != start ? -EAGAIN : r;
+}
+
+/* Frees chunks that were taken but never came to be published. */
+static void drop_unpublished(struct rq_producer *p, bool owner_died)
+{
+	struct ringq_region *region = p->set->region;
+	for (uint32_t i = 0; i < p->set->table; i++) {
+		uint64_t entry = rq_load_acquire(&p->lane->table[i]);
+		if (entry && (int32_t)(rq_entry_chunk(entry) - p->chunk) > 0 && rq_cas(&p->lane->table[i], &entry, 0))
+			free_units(p, entry);
+	}
+	if (!owner_died)
+		return;
+	uint64_t frontier = rq_slots_frontier(region), mine = rq_owner_lane(p->set, p->index, 0);
+	uint64_t entry = rq_load(rq_entry_at(p->set, p->lane, p->chunk));
+	uint64_t from = rq_entry_unit(entry), n = rq_entry_chunk(entry) == p->chunk ? rq_size_units(entry & 0xff) : 0;
+	for (uint64_t u = 0; u < frontier; u++) {
+		uint64_t owner = rq_load(rq_owner_at(region, u));
+		if ((owner & 0x7fffffffff) != mine)
+			continue;
+		int32_t ahead = (int32_t)(((uint32_t)(owner >> 39) - p->chunk) << 7) >> 7;
+		if (ahead > 0 || (ahead == 0 && u - from >= n))
+			rq_cas(rq_owner_at(region, u), &owner, 0);
+	}
+}
+
+/* The count that the records themselves carry on from, whatever a death kept the last owner from counting. */
+static uint64_t count_on(uint64_t puts, const struct walk *w)
+{
+	uint64_t missed = ((w->last >> 36) + 1 - puts) & RQ_SEQUENCE_MASK;
+	return w->last && missed < RQ_SEQUENCE_MASK / 2 ? puts + missed : puts;
+}
+
+int rq_producer_adopt(struct rq_producer *p, const struct rq_lane_set *set, struct rq_seat *seat, uint32_t index,
+		      bool owner_died)
+{
+	struct walk w;
+	int r;
+	p->set = set;
+	p->seat = seat;
+	p->index = index;
+	p->lane = rq_lane_at(set, index);
+	do
+		r = find_tail(p, &w);
+	while (r == -EAGAIN);
+	if (r)
+		return r;
+	p->ring = w.ring;
+	p->chunk = w.chunk;
+	p->tail = p->room = w.bytes;
+	p->end = rq_head(p->chunk, p->tail);
+	p->puts = count_on(rq_load(&p->lane->puts), &w);
+	p->first = NULL;
+	p->large = w.ring.size != w.ring.mask + 1 && w.ring.size;
+	p->calm = 0;
+	drop_unpublished(p, owner_died);
+	rq_store_release(&p->lane->newest, p->chunk);
+	rq_store(&p->lane->puts, p->puts);
+	return 0;
+}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef RQ_LAYOUT_H
+#define RQ_LAYOUT_H
+
+/*
+ * What lies in the shared region. Nothing else does. Fixed-width integers and offsets only, native byte order; every
+ * word that is read from here is copied once and checked before it is used (region.h has the one way to do that).
+ *
+ *   offset
+ *   0            struct rq_header                     one page
+ *   owners       rq_u64 owner word of each unit       8 bytes a unit, backed up to header.frontier
+ *   members      struct rq_member_page                one page for 3 members, backed up to header.members_backed
+ *   units        the units themselves, a page each    backed while they are owned
+ *
+ * Where these start follows from size, page and the number of members alone, so attach computes it and believes nothing.
+ */
+
+#include "atomic.h"
+
+#define RQ_MAGIC UINT64_C(0x0a0d51474e495289) /* not text, and broken by a text transfer */
+#define RQ_MAJOR 1
+#define RQ_MINOR 0
+#define RQ_BYTE_ORDER UINT32_C(0x01020304)
+#define RQ_LINE 128 /* two cache lines: x86 fetches them in pairs */
+
+struct rq_header {
+	uint64_t magic;
+	uint16_t major;
+	uint16_t minor;
+	uint32_t byte_order;
+	uint32_t word_size; /* of the creator's pointers, in bits */
+	uint32_t header_size;
+	uint64_t compatible;   /* features that an older library may ignore: none yet */
+	uint64_t incompatible; /* features that it may not: none yet */
+	uint64_t size;
+	uint32_t page;
+	uint32_t members;
+	uint32_t ready; /* 1, written last by the creator, before anybody else can see the region */
+	uint32_t clock; /* enum rq_clock */
+	uint8_t reserved[56];
+
+	_Alignas(RQ_LINE) rq_u64 frontier; /* units whose owner words are backed; grows, written by whoever backs more */
+	rq_u64 creations;                  /* a number for each object, in its owner words */
+	rq_u32 members_backed;             /* members whose pages are backed */
+
+	_Alignas(RQ_LINE) rq_u64 ticket; /* RQ_CLOCK_TICKET */
+};
+
+_Static_assert(offsetof(struct rq_header, magic) == 0, "layout");
+_Static_assert(offsetof(struct rq_header, major) == 8, "layout");
+_Static_assert(offsetof(struct rq_header, byte_order) == 12, "layout");
+_Static_assert(offsetof(struct rq_header, word_size) == 16, "layout");
+_Static_assert(offsetof(struct rq_header, header_size) == 20, "layout");
+_Static_assert(offsetof(struct rq_header, compatible) == 24, "layout");
+_Static_assert(offsetof(struct rq_header, incompatible) == 32, "layout");
+_Static_assert(offsetof(struct rq_header, size) == 40, "layout");
+_Static_assert(offsetof(struct rq_header, page) == 48, "layout");
+_Static_assert(offsetof(struct rq_header, members) == 52, "layout");
+_Static_assert(offsetof(struct rq_header, ready) == 56, "layout");
+_Static_assert(offsetof(struct rq_header, clock) == 60, "layout");
+_Static_assert(offsetof(struct rq_header, frontier) == 128, "layout");
+_Static_assert(offsetof(struct rq_header, creations) == 136, "layout");
+_Static_assert(offsetof(struct rq_header, members_backed) == 144, "layout");
+_Static_assert(offsetof(struct rq_header, ticket) == 256, "layout");
+_Static_assert(sizeof(struct rq_header) == 384, "layout");
+
+enum rq_clock {
+	RQ_CLOCK_TSC = 1,    /* the invariant time stamp counter of x86, where the kernel trusts it */
+	RQ_CLOCK_TICKET = 2, /* header.ticket */
+};
+
+/*
+ * A member: a thread that takes part. The lease is the truth about it: the low half is the futex word that the kernel
+ * itself marks when the thread ends, however it ends; the high half counts the members that had this entry. One CAS on
+ * the whole takes it. lease.c explains why leases end a page and how the kernel is told.
+ *
+ *   0      member 0   struct rq_member, 1024 bytes
+ *   1024   member 1
+ *   2048   member 2
+ *   3072   unused
+ *   page - 24, - 16, - 8   the leases of members 0, 1, 2
+ */
+struct rq_member {
+	rq_u64 reading; /* hazard: the chunk that it may be reading, see lane.h; written by the member */
+	uint8_t pad[RQ_LINE - 8];
+	rq_u32 process; /* for people; written by the member when it joins */
+	rq_u32 thread;
+	rq_u64 name[2];
+	uint8_t reserved[1024 - RQ_LINE - 24];
+};
+
+_Static_assert(offsetof(struct rq_member, process) == 128, "layout");
+_Static_assert(offsetof(struct rq_member, name) == 136, "layout");
+_Static_assert(sizeof(struct rq_member) == 1024, "layout");
+
+#define RQ_MEMBERS_A_PAGE 3u
+#define RQ_LEASES_BYTES 24u /* at the end of a member page */
+
+/*
+ * Owner words: the truth about each unit, in one word. The kind is in the low 3 bits.
+ *
+ *   free     0
+ *   member   incarnation:32 | member:24 | 0:5 | kind        being built or given back by this member; free if it is dead
+ *   object   created:34 | units:24 | state:3 | kind         first unit of an object, and how many it has
+ *   body     created:37 | first:24 | kind                   another unit of the object whose first unit this is
+ *   lane     chunk:25 | lane:12 | first:24 | kind           memory of a lane's chunk (lane.h), of the queue at first
+ */
+enum rq_owner_kind {
+	RQ_OWNER_FREE = 0,
+	RQ_OWNER_MEMBER = 1,
+	RQ_OWNER_OBJECT = 2,
+	RQ_OWNER_BODY = 3,
+	RQ_OWNER_LANE = 4,
+};
+
+enum rq_object_state {
+	RQ_OBJECT_CANDIDATE = 0, /* complete, but its name is not yet decided */
+	RQ_OBJECT_LIVE = 1,
+	RQ_OBJECT_REFUSED = 2, /* another has the name; its creator takes it back */
+};
+
+#define RQ_UNITS_MAX (UINT64_C(1) << 24)
+#define RQ_LANES_MAX 4096u
+#define RQ_NAME_MAX 64u
+
+/*
+ * A queue: an object whose first unit starts with this. Behind it, from the next unit on, its lanes, then its places.
+ * The constants are written before the object's owner word makes them visible.
+ */
+struct rq_queue_shared {
+	uint32_t kind; /* RQ_OBJECT_QUEUE */
+	uint32_t order;
+	uint32_t flags;
+	uint32_t lanes_max;
+	uint64_t max_records;
+	uint64_t max_bytes;
+	uint32_t table;  /* entries in each lane's table, a power of two */
+	uint32_t stride; /* from lane to lane */
+	uint64_t lanes;  /* offset in the region */
+	uint64_t places; /* offset in the region; 0 = no max_records */
+	char name[RQ_NAME_MAX];
+	uint8_t reserved[8];
+
+	/* Read by every put and written when somebody sleeps, closes, or comes: stays shared in all caches. */
+	_Alignas(RQ_LINE) rq_u32 items; /* event: consumers sleep here (wait.h) */
+	rq_u32 closed;
+	rq_u32 lanes_used; /* lanes below this have been owned; only grows */
+	rq_u32 lanes_backed;
+
+	_Alignas(RQ_LINE) rq_u32 room; /* event: producers sleep here for one of max_records */
+	rq_u32 guard_put;              /* who puts, with RINGQ_SINGLE_PRODUCER, in builds with checks */
+	rq_u32 guard_get;
+	rq_u32 pad;
+	rq_u64 place_hint;
+};
+
+#define RQ_OBJECT_QUEUE 0x51455545u
+
+_Static_assert(offsetof(struct rq_queue_shared, max_records) == 16, "layout");
+_Static_assert(offsetof(struct rq_queue_shared, table) == 32, "layout");
+_Static_assert(offsetof(struct rq_queue_shared, lanes) == 40, "layout");
+_Static_assert(offsetof(struct rq_queue_shared, places) == 48, "layout");
+_Static_assert(offsetof(struct rq_queue_shared, name) == 56, "layout");
+_Static_assert(offsetof(struct rq_queue_shared, items) == 128, "layout");
+_Static_assert(offsetof(struct rq_queue_shared, room) == 256, "layout");
+_Static_assert(offsetof(struct rq_queue_shared, place_hint) == 272, "layout");
+
+/*
+ * A lane, see lane.h for its protocol.
+ *
+ *   head     chunk:32 | position in the chunk in 16 bytes:30 | 0:2       written by consumers
+ *   table    chunk:32 | first unit:24 | size code:8, or 0                entry i is chunk c's where c mod table = i
+ */
+struct rq_lane {
+	rq_u64 head;
+	rq_u64 wake_at; /* head at which a sleeping producer wants to be woken; written by the producer */
+	rq_u32 room;    /* event: the lane's producer sleeps here */
+	uint8_t pad0[RQ_LINE - 20];
+
+	rq_u64 owner;  /* incarnation:32 | member + 1:32, or 0; whoever owns it is the lane's producer */
+	rq_u64 puts;   /* records published; written by the owner */
+	rq_u32 newest; /* the chunk where the tail is; written by the owner */
+	uint8_t pad1[RQ_LINE - 20];
+
+	rq_u64 table[];
+};
+
+_Static_assert(offsetof(struct rq_lane, wake_at) == 8, "layout");
+_Static_assert(offsetof(struct rq_lane, room) == 16, "layout");
+_Static_assert(offsetof(struct rq_lane, owner) == 128, "layout");
+_Static_assert(offsetof(struct rq_lane, puts) == 136, "layout");
+_Static_assert(offsetof(struct rq_lane, newest) == 144, "layout");
+_Static_assert(sizeof(struct rq_lane) == 256, "layout");
+
+/*
+ * A record in a chunk, 16-byte aligned:
+ *
+ *   0    header: sequence:28 | length:34 | kind:2; 0 where nothing is published yet
+ *   8    stamp, in queues that stamp; then the payload, else the payload at once
+ *
+ * Its footprint is all that rounded up to 16. Behind the last record there is always a zero header.
+ */
+enum rq_record_kind {
+	RQ_RECORD_NONE = 0,
+	RQ_RECORD_DATA = 1,
+	RQ_RECORD_PAD = 2,  /* the rest of the ring is unused: go on at its start */
+	RQ_RECORD_LINK = 3, /* go on in the next chunk */
+};
+
+#define RQ_GRANULE 16u
+#define RQ_RECORD_MAX ((UINT64_C(1) << 34) - 64)
+
+#endif

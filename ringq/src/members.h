@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef RQ_MEMBERS_H
+#define RQ_MEMBERS_H
+
+/*
+ * Members: who takes part in a region. A thread becomes one at its first put, get or look, and stays one until it ends.
+ */
+
+#include "lease.h"
+
+/* A thread's membership in one region. Belongs to the thread, but for region, which a detach clears. */
+struct rq_seat {
+	struct ringq_region *_Atomic region; /* NULL after a detach */
+	struct rq_member *member;
+	rq_u64 *lease_word;
+	uint64_t id; /* incarnation:32 | index + 1:32; what the owner word of a lane says */
+	struct rq_lease lease;
+	struct rq_seat *next;     /* the thread's others */
+	struct rq_seat *all_next; /* the process's others, under rq_process_lock */
+};
+
+/* Takes an entry of the table for the calling thread. -EUSERS, -ENOMEM, -ENOTSUP. */
+int rq_member_join(struct rq_seat *seat, struct ringq_region *region);
+void rq_member_leave(struct rq_seat *seat);
+
+/* Whether the member of this id, as in rq_seat.id, lives. An id that nobody ever had is dead. */
+bool rq_member_alive(const struct ringq_region *region, uint64_t id);
+
+/* Whether any member may be reading the chunk of this key. Ask after rq_sys.barrier(); see lane.h. */
+bool rq_members_reading(const struct ringq_region *region, uint64_t key);
+
+/* The owner word of a unit that a member builds or gives back, and whose that is. */
+static inline uint64_t rq_owner_member(uint64_t id)
+{
+	return id >> 32 << 32 | (id & 0xffffff) << 8 | RQ_OWNER_MEMBER;
+}
+
+static inline uint64_t rq_owner_member_id(uint64_t owner)
+{
+	return owner >> 32 << 32 | (owner >> 8 & 0xffffff);
+}
+
+#endif

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+#include "process.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <urcu-bp.h>
+
+#include "bond.h"
+#include "event.h"
+#include "sys.h"
+
+pthread_mutex_t rq_process_lock = PTHREAD_MUTEX_INITIALIZER;
+struct ringq_region *rq_process_regions;
+struct rq_seat *rq_process_seats;
+_Thread_local struct rq_thread *rq_thread_current;
+const uint32_t *rq_process_is_parent;
+
+static pthread_key_t thread_end;
+static bool key_made;
+static uint32_t *wiped; /* a page that the kernel gives to a child empty, however the child was made */
+
+/* A thread ends: what it owned is free for others. Not called at exit() or by death: then the leases tell. */
+static void thread_ends(void *arg)
+{
+	struct rq_thread *t = arg;
+	pthread_mutex_lock(&rq_process_lock);
+	rq_bonds_drop_thread(t);
+	for (struct rq_seat *s = t->seats, *next; s; s = next) {
+		next = s->next;
+		struct rq_seat **link = &rq_process_seats;
+		while (*link != s)
+			link = &(*link)->all_next;
+		*link = s->all_next;
+		rq_member_leave(s);
+		free(s);
+	}
+	pthread_mutex_unlock(&rq_process_lock);
+	rq_thread_current = NULL;
+	free(t);
+}
+
+/*
+ * In a child only the calling thread exists, and it is nobody yet: what the parent's threads had stays theirs. Their
+ * lists are forgotten, their leases are not even mapped here.
+ */
+static void forget_parent(void)
+{
+	while (rq_process_seats) {
+		struct rq_seat *s = rq_process_seats;
+		rq_process_seats = s->all_next;
+		free(s);
+	}
+	rq_watch_forget_parent();
+	rq_bonds_forget_parent();
+	free(rq_thread_current);
+	rq_thread_current = NULL;
+	pthread_setspecific(thread_end, NULL);
+	*wiped = 1;
+}
+
+static void before_fork(void)
+{
+	/* In this order: a reader of RCU may wait for the mutex, and a grace period waits for readers. */
+	urcu_bp_before_fork();
+	pthread_mutex_lock(&rq_process_lock);
+}
+
+static void after_fork_parent(void)
+{
+	pthread_mutex_unlock(&rq_process_lock);
+	urcu_bp_after_fork_parent();
+}
+
+static void after_fork_child(void)
+{
+	pthread_mutex_unlock(&rq_process_lock);
+	urcu_bp_after_fork_child();
+	forget_parent();
+}
+
+static int start(void)
+{
+	int r = rq_sys_register_barrier();
+	if (r || wiped)
+		return r;
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	uint32_t *word = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (word == MAP_FAILED)
+		return -ENOMEM;
+	r = madvise(word, page, MADV_WIPEONFORK) ? -errno : 0;
+	if (r == 0 && !key_made)
+		r = -pthread_key_create(&thread_end, thread_ends);
+	key_made = key_made || r == 0;
+	if (r == 0)
+		r = -pthread_atfork(before_fork, after_fork_parent, after_fork_child);
+	if (r) {
+		munmap(word, page);
+		return r;
+	}
+	*word = 1;
+	rq_process_is_parent = wiped = word;
+	return 0;
+}
+
+int rq_process_start(void)
+{
+	pthread_mutex_lock(&rq_process_lock);
+	int r = start();
+	pthread_mutex_unlock(&rq_process_lock);
+	return r;
+}
+
+struct rq_thread *rq_thread_create(void)
+{
+	if (!*wiped) /* a child that was made without the fork handlers */
+		forget_parent();
+	struct rq_thread *t = calloc(1, sizeof *t);
+	if (t && pthread_setspecific(thread_end, t)) {
+		free(t);
+		t = NULL;
+	}
+	return rq_thread_current = t;
+}
+
+int rq_seat_of(struct rq_seat **out, struct ringq_region *region)
+{
+	struct rq_thread *t = rq_thread_self();
+	if (!t)
+		return -ENOMEM;
+	for (struct rq_seat *s = t->seats; s; s = s->next)
+		if (s->region == region) {
+			*out = s;
+			return 0;
+		}
+	struct rq_seat *s = calloc(1, sizeof *s);
+	if (!s)
+		return -ENOMEM;
+	int r = rq_member_join(s, region);
+	if (r) {
+		free(s);
+		return r;
+	}
+	s->next = t->seats;
+	t->seats = s;
+	pthread_mutex_lock(&rq_process_lock);
+	s->all_next = rq_process_seats;
+	rq_process_seats = s;
+	pthread_mutex_unlock(&rq_process_lock);
+	*out = s;
+	return 0;
+}
+
+void rq_seats_leave(struct ringq_region *region)
+{
+	for (struct rq_seat *s = rq_process_seats; s; s = s->all_next) {
+		if (s->region != region)
+			continue;
+		/* Its thread alone may take the lease out of its list; until then the list must find a page there. */
+		rq_store(&s->member->reading, 0);
+		rq_store_release(s->lease_word, rq_load(s->lease_word) >> 32 << 32);
+		rq_lease_orphan(&s->lease, region->at.page);
+		s->region = NULL;
+	}
+}

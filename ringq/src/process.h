@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef RQ_PROCESS_H
+#define RQ_PROCESS_H
+
+/*
+ * What a process keeps for itself: its regions, its threads' memberships, and what each thread has with each queue.
+ *
+ * One mutex guards the lists. It is never held across anything that waits for another process, nothing shared is locked
+ * by it, and no put or get takes it but the first of a thread on a queue.
+ */
+
+#include <pthread.h>
+
+#include "members.h"
+
+struct rq_bond;
+
+/* A thread of this process, as the library knows it. */
+struct rq_thread {
+	struct rq_seat *seats;
+	struct rq_bond *bonds; /* under rq_process_lock: a release takes bonds out of other threads' lists */
+#define RQ_THREAD_CACHE 16u
+	struct {
+		uint64_t queue; /* ringq_queue.id: never used twice, so that a stale entry cannot match */
+		struct rq_bond *bond;
+	} cache[RQ_THREAD_CACHE];
+};
+
+extern pthread_mutex_t rq_process_lock;
+extern struct ringq_region *rq_process_regions;
+extern struct rq_seat *rq_process_seats;
+extern _Thread_local struct rq_thread *rq_thread_current;
+extern const uint32_t *rq_process_is_parent; /* 1 in the process that set it up; the kernel clears it in any child */
+
+/* Sets the process up at its first region: the fork handlers, the key that sees threads end, barriers. */
+int rq_process_start(void);
+
+struct rq_thread *rq_thread_create(void);
+
+/* The calling thread, or NULL if it is out of memory. */
+static inline struct rq_thread *rq_thread_self(void)
+{
+	struct rq_thread *t = rq_thread_current;
+	return rq_likely(t && *rq_process_is_parent) ? t : rq_thread_create();
+}
+
+/* The calling thread's membership in a region, made if there is none. */
+int rq_seat_of(struct rq_seat **out, struct ringq_region *region);
+
+/* Gives all memberships of this process in a region up. Under rq_process_lock, with nobody inside a call. */
+void rq_seats_leave(struct ringq_region *region);
+
+#endif

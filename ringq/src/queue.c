@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+
+/* Queues: making, finding, entering and leaving them. */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <urcu-bp.h>
+
+#include "bond.h"
+#include "event.h"
+#include "names.h"
+#include "wait.h"
+
+#define MAX_RECORDS_MOST (UINT64_C(1) << 24)
+#define MAX_BYTES (UINT64_C(8) << 20)
+#define MAX_PRODUCERS 256u
+
+/* ---- entering, leaving, releasing ---- */
+
+int rq_enter(struct ringq_queue *queue, struct rq_bond **bond)
+{
+	urcu_bp_read_lock();
+	int r = rq_unlikely(rq_load_acquire(&queue->gone)) ? -EBADF : rq_bond_of(bond, queue);
+	if (rq_unlikely(r))
+		urcu_bp_read_unlock();
+	return r;
+}
+
+void rq_leave(void)
+{
+	urcu_bp_read_unlock();
+}
+
+void rq_handle_hold(struct ringq_queue *queue)
+{
+	rq_add(&queue->refs, 1);
+}
+
+/* The last one out, be it the releaser or a sleeper that the release has woken, frees the handle. */
+void rq_handle_drop(struct ringq_queue *queue)
+{
+	if (rq_add(&queue->refs, -1u) != 1)
+		return;
+	ringq_region_detach(queue->region);
+	free(queue);
+}
+
+static void unlist(struct ringq_queue *queue)
+{
+	struct ringq_queue **link = &rq_process_queues;
+	while (*link != queue)
+		link = &(*link)->next;
+	*link = queue->next;
+}
+
+void ringq_queue_release(ringq_queue *queue)
+{
+	if (!queue)
+		return;
+	pthread_mutex_lock(&rq_process_lock);
+	bool last = --queue->opens == 0;
+	if (last)
+		unlist(queue);
+	pthread_mutex_unlock(&rq_process_lock);
+	if (!last)
+		return;
+	rq_store_release(&queue->gone, 1);
+	rq_watch_end(queue);
+	rq_event_wake_all(&queue->shared->items);
+	rq_event_wake_all(&queue->shared->room);
+	for (uint32_t i = 0; i < rq_lanes_used(queue); i++)
+		rq_event_wake_all(&rq_lane_at(&queue->set, i)->room);
+	urcu_bp_synchronize_rcu(); /* whoever is inside a call now has left it, or sleeps and holds the handle */
+	pthread_mutex_lock(&rq_process_lock);
+	rq_bonds_drop_queue(queue);
+	pthread_mutex_unlock(&rq_process_lock);
+	rq_handle_drop(queue);
+}
+
+/* ---- handles ---- */
+
+static bool places_load(struct ringq_queue *q, uint64_t units)
+{
+	uint64_t page = q->region->at.page, from = q->region->at.units + q->set.first * page, end = from + units * page;
+	uint64_t at = q->shared->places, n = q->max_records;
+	q->places = (struct rq_places){ .hint = &q->shared->place_hint, .count = n };
+	if (n == 0)
+		return true;
+	if (n > MAX_RECORDS_MOST || at % sizeof(rq_u64) || at < from || at > end || (end - at) / sizeof(rq_u64) < n)
+		return false;
+	q->places.words = (rq_u64 *)(q->region->base + at);
+	return true;
+}
+
+/* A handle of the object, whose constants are checked here once. */
+static int new_handle(struct ringq_queue **out, struct ringq_region *region, uint64_t first, uint64_t units)
+{
+	static uint64_t handles; /* under rq_process_lock */
+	struct ringq_queue *q = calloc(1, sizeof *q);
+	if (!q)
+		return -ENOMEM;
+	bool good = rq_lane_set_load(&q->set, region, first, units);
+	struct rq_queue_shared *s = (struct rq_queue_shared *)rq_unit_at(region, good ? first : 0);
+	q->shared = s;
+	q->region = region;
+	q->order = s->order;
+	q->flags = s->flags;
+	q->max_records = s->max_records;
+	if (!good || q->order > RINGQ_ORDER_PRODUCER || q->flags > (RINGQ_SINGLE_PRODUCER | RINGQ_SINGLE_CONSUMER) ||
+	    !places_load(q, units)) {
+		free(q);
+		return -EBADMSG;
+	}
+	q->total = q->order == RINGQ_ORDER_TOTAL && !(q->flags & RINGQ_SINGLE_PRODUCER);
+	q->set.stamped = q->total;
+	q->set.single_consumer = q->flags & RINGQ_SINGLE_CONSUMER;
+	q->refs = q->opens = 1;
+	q->id = ++handles;
+	q->next = rq_process_queues;
+	rq_process_queues = q;
+	region->refs++;
+	*out = q;
+	return 0;
+}
+
+/* One handle for each queue and process, counted: a thread is one producer however often it opens the queue. */
+static int get_handle(struct ringq_queue **out, struct ringq_region *region, uint64_t first, uint64_t units)
+{
+	int r = 0;
+	pthread_mutex_lock(&rq_process_lock);
+	struct ringq_queue *q = rq_process_queues;
+	while (q && (q->region != region || q->set.first != first))
+		q = q->next;
+	if (q) {
+		q->opens++;
+		*out = q;
+	} else {
+		r = new_handle(out, region, first, units);
+	}
+	pthread_mutex_unlock(&rq_process_lock);
+	return r;
+}
+
+int ringq_queue_open(ringq_queue **out, ringq_region *region, const char *name)
+{
+	uint64_t first, units;
+	if (!out || !region || (name && (!*name || strlen(name) >= RQ_NAME_MAX)))
+		return -EINVAL;
+	int r = rq_object_find(region, name, &first, &units);
+	return r ? r : get_handle(out, region, first, units);
+}
+
+ringq_region *ringq_queue_region(const ringq_queue *queue)
+{
+	return queue ? queue->region : NULL;
+}
+
+/* ---- creation ---- */
+
+static bool options_are_good(const struct ringq_queue_options *o)
+{
+	return o->order <= RINGQ_ORDER_PRODUCER && o->flags <= (RINGQ_SINGLE_PRODUCER | RINGQ_SINGLE_CONSUMER) &&
+	       o->max_records <= MAX_RECORDS_MOST && o->max_producers <= RQ_LANES_MAX &&
+	       (!o->name || (*o->name && strlen(o->name) < RQ_NAME_MAX));
+}
+
+/* Chunks that a lane can have at once: what may wait in the largest rings, the smaller ones on the way there, spares. */
+static uint32_t table_for(const struct ringq_region *region, uint64_t max_bytes)
+{
+	uint64_t most = max_bytes < region->at.size ? max_bytes : region->at.size, n = 32;
+	while (n < most / RQ_SPARE_LARGEST + 16)
+		n *= 2;
+	return (uint32_t)n;
+}
+
+static uint64_t round_up(uint64_t n, uint64_t to)
+{
+	return (n + to - 1) / to * to;
+}
+
+static int create_in(struct ringq_queue **out, struct rq_seat *seat, const struct ringq_queue_options *o)
+{
+	struct ringq_region *region = seat->region;
+	uint64_t page = region->at.page, max_bytes = o->max_bytes ? o->max_bytes : MAX_BYTES;
+	uint32_t lanes_max = o->flags & RINGQ_SINGLE_PRODUCER ? 1 : o->max_producers ? o->max_producers : MAX_PRODUCERS;
+	uint32_t table = table_for(region, max_bytes);
+	uint32_t stride = (uint32_t)round_up(sizeof(struct rq_lane) + table * sizeof(rq_u64), RQ_LINE);
+	uint64_t lanes = round_up(sizeof(struct rq_queue_shared), RQ_LINE);
+	uint64_t places = round_up(lanes + (uint64_t)lanes_max * stride, page), end = places + o->max_records * sizeof(rq_u64);
+	uint64_t units = round_up(end, page) / page;
+
+	int64_t first = rq_object_claim(seat, units, page);
+	if (first < 0)
+		return (int)first;
+	uint64_t at = region->at.units + (uint64_t)first * page;
+	int r = o->max_records ? rq_region_back(region, at + places, end - places) : 0;
+	if (r) {
+		rq_object_drop(seat, (uint64_t)first, units);
+		return r;
+	}
+	struct rq_queue_shared *s = (struct rq_queue_shared *)(region->base + at);
+	s->kind = RQ_OBJECT_QUEUE;
+	s->order = o->order;
+	s->flags = o->flags;
+	s->lanes_max = lanes_max;
+	s->max_records = o->max_records;
+	s->max_bytes = max_bytes;
+	s->table = table;
+	s->stride = stride;
+	s->lanes = at + lanes;
+	s->places = o->max_records ? at + places : 0;
+	memcpy(s->name, o->name ? o->name : "", o->name ? strlen(o->name) + 1 : 1);
+	r = rq_object_publish(seat, (uint64_t)first, units, s->name);
+	return r ? r : get_handle(out, region, (uint64_t)first, units);
+}
+
+int ringq_queue_create(ringq_queue **out, ringq_region *region, const struct ringq_queue_options *options)
+{
+	struct ringq_queue_options o = options ? *options : (struct ringq_queue_options){ 0 };
+	struct rq_seat *seat;
+	int r = 0;
+	if (!out || !options_are_good(&o))
+		return -EINVAL;
+	if (region)
+		rq_region_hold(region);
+	else
+		r = ringq_region_create(&region, NULL);
+	if (r)
+		return r;
+	r = rq_seat_of(&seat, region);
+	if (r == 0)
+		r = create_in(out, seat, &o);
+	ringq_region_detach(region); /* the handle holds it now */
+	return r;
+}
+
+/* ---- small calls ---- */
+
+int ringq_close(ringq_queue *queue)
+{
+	struct rq_bond *bond;
+	if (!queue)
+		return -EINVAL;
+	int r = rq_enter(queue, &bond);
+	if (r)
+		return r;
+	rq_store_release(&queue->shared->closed, 1);
+	rq_event_wake_all(&queue->shared->items);
+	rq_event_wake_all(&queue->shared->room);
+	uint32_t used = rq_lanes_used(queue);
+	for (uint32_t i = 0; i < used; i++)
+		rq_event_wake_all(&rq_lane_at(&queue->set, i)->room);
+	rq_leave();
+	return 0;
+}

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: MIT */
+
+/* Getting: choosing a lane, then taking its first record, or several. */
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "block.h"
+#include "choose.h"
+#include "event.h"
+#include "wait.h"
+
+#define CALM_EVERY 1024u
+#define GET_MANY_MOST ((size_t)1 << 20)
+#define BATCH 64u
+
+/* What a claim owes to producers: one may wait for the lane's memory, one for one of max_records. */
+static inline void claimed(struct rq_bond *b, const struct rq_view *view, uint64_t next, int n)
+{
+	struct rq_queue_shared *s = b->queue->shared;
+	rq_light_barrier();
+	if (rq_unlikely(rq_load(&view->lane->room) & (RQ_EVENT_ASLEEP | RQ_EVENT_READY))) {
+		rq_fence();
+		if (rq_head_reached(next, rq_load_acquire(&view->lane->wake_at)))
+			rq_event_wake(&view->lane->room, 1);
+	}
+	if (b->queue->places.count)
+		rq_event_signal(&s->room, n);
+	if (rq_unlikely(b->reader.ring.size != b->reader.ring.mask + 1)) {
+		/* A chunk for one large record: step into the next now, so that its memory goes. */
+		struct rq_view unused;
+		rq_lane_look(&b->reader, view->index, &unused);
+	}
+	if (rq_unlikely(++b->awake_get % CALM_EVERY == 0))
+		rq_event_calm(&s->items);
+}
+
+/* Nothing there: what to say, after a look that began when the queue was, or was not yet, closed. */
+static int nothing(struct rq_op *op, bool closed)
+{
+	op->event = &op->queue->shared->items;
+	return closed ? -EPIPE : -EAGAIN;
+}
+
+/* The next record, if the caller can have it: 1, -EAGAIN, -EPIPE, or an error. */
+static inline int find(struct rq_op *op, struct rq_view *view)
+{
+	bool closed = rq_load_acquire(&op->queue->shared->closed);
+	int r = rq_choose(op->bond, view);
+	return rq_likely(r) ? r : nothing(op, closed);
+}
+
+static inline ssize_t get_one(struct rq_op *op)
+{
+	struct rq_bond *b = op->bond;
+	struct rq_view view;
+	for (;;) {
+		int r = find(op, &view);
+		if (rq_unlikely(r < 0))
+			return r;
+		if (rq_unlikely(view.len > op->len)) {
+			if (rq_view_is_current(&view))
+				return -EMSGSIZE;
+			continue;
+		}
+		rq_copy_out(op->buf, view.payload, view.len);
+		if (rq_likely(rq_lane_claim(&b->reader, &view, view.next))) {
+			claimed(b, &view, view.next, 1);
+			return (ssize_t)view.len;
+		}
+	}
+}
+
+/* Memory of the record's size, then as get_one(). op->len is the size of what is there already. */
+static ssize_t get_one_alloc(struct rq_op *op)
+{
+	struct rq_view view;
+	for (;;) {
+		ssize_t r = op->buf ? get_one(op) : -EMSGSIZE;
+		if (r != -EMSGSIZE)
+			return r;
+		int found = find(op, &view);
+		if (found < 0)
+			return found;
+		if (!rq_view_is_current(&view) && !op->queue->set.single_consumer)
+			continue;
+		void *buf = realloc(op->buf, view.len ? view.len : 1);
+		if (!buf)
+			return -ENOMEM;
+		op->buf = buf;
+		op->len = view.len;
+	}
+}
+
+static inline ssize_t take_lens(struct rq_op *op, const struct rq_view *first, uint64_t next, const size_t *lens, size_t n)
+{
+	if (!rq_lane_claim(&op->bond->reader, first, next))
+		return 0;
+	for (size_t i = 0; i < n; i++)
+		op->records[op->done + i].iov_len = lens[i];
+	claimed(op->bond, first, next, (int)n);
+	return (ssize_t)n;
+}
+
+/* Up to BATCH records of one lane by one claim. How many; 0: a claim failed; or as find(). */
+static ssize_t get_batch(struct rq_op *op)
+{
+	struct rq_view first, view;
+	uint64_t next;
+	size_t lens[BATCH], n = 0, most = op->len - op->done;
+	int r = find(op, &first);
+	if (r < 0)
+		return r;
+	if (most > BATCH)
+		most = BATCH;
+	if (rq_must_merge(op->bond))
+		most = 1;
+	next = first.head;
+	view = first;
+	do {
+		struct iovec *record = &op->records[op->done + n];
+		if (view.len > record->iov_len || (!record->iov_base && view.len))
+			break;
+		rq_copy_out(record->iov_base, view.payload, view.len);
+		lens[n++] = view.len;
+		next = view.next;
+	} while (n < most && rq_lane_look_behind(&op->bond->reader, &view, &view) > 0);
+	if (n == 0)
+		return rq_view_is_current(&first) ? -EMSGSIZE : 0;
+	return take_lens(op, &first, next, lens, n);
+}
+
+/* ---- attempts ---- */
+
+static inline ssize_t guarded(struct rq_op *op, ssize_t (*get)(struct rq_op *))
+{
+	struct ringq_queue *q = op->queue;
+	if (!q->set.single_consumer)
+		return get(op);
+	int r = rq_guard_enter(&q->shared->guard_get, op->bond);
+	if (r)
+		return r;
+	ssize_t got = get(op);
+	rq_guard_leave(&q->shared->guard_get, op->bond);
+	return got;
+}
+
+/* With an event fd, the get that finds nothing arms it, and looks again at what came before that. */
+static ssize_t arming(struct rq_op *op, ssize_t (*get)(struct rq_op *))
+{
+	ssize_t r = guarded(op, get);
+	if (r == -EAGAIN && op->queue->watch && rq_watch_arm(op->queue, op->bond))
+		r = guarded(op, get);
+	return r;
+}
+
+static ssize_t attempt_get(struct rq_op *op)
+{
+	return arming(op, get_one);
+}
+
+static ssize_t attempt_get_alloc(struct rq_op *op)
+{
+	return arming(op, get_one_alloc);
+}
+
+static ssize_t get_some(struct rq_op *op)
+{
+	ssize_t r = 0;
+	while (op->done < op->len) {
+		r = get_batch(op);
+		if (r < 0)
+			break;
+		op->done += (size_t)r;
+	}
+	return op->done ? (ssize_t)op->done : r;
+}
+
+static ssize_t attempt_get_many(struct rq_op *op)
+{
+	return arming(op, get_some);
+}
+
+static struct rq_op get_op(struct rq_bond *b, ssize_t (*attempt)(struct rq_op *))
+{
+	return (struct rq_op){
+		.queue = b->queue, .bond = b, .attempt = attempt, .spin = &b->spin_get, .awake = &b->awake_get
+	};
+}
+
+static ssize_t run(struct rq_op *op, int64_t timeout)
+{
+	ssize_t r = op->attempt(op);
+	if (rq_unlikely(r == -EAGAIN))
+		return rq_block(op, timeout);
+	rq_leave();
+	return r;
+}
+
+/* ---- calls ---- */
+
+ssize_t ringq_get(ringq_queue *queue, void *buf, size_t size, int64_t timeout)
+{
+	struct rq_bond *b;
+	if (rq_unlikely(!queue || (!buf && size) || !rq_timeout_is_good(timeout)))
+		return -EINVAL;
+	int r = rq_enter(queue, &b);
+	if (rq_unlikely(r))
+		return r;
+	struct rq_op op = get_op(b, attempt_get);
+	op.buf = buf;
+	op.len = size;
+	return run(&op, timeout);
+}
+
+ssize_t ringq_get_alloc(ringq_queue *queue, void **out, int64_t timeout)
+{
+	struct rq_bond *b;
+	if (!queue || !out || !rq_timeout_is_good(timeout))
+		return -EINVAL;
+	int r = rq_enter(queue, &b);
+	if (r)
+		return r;
+	struct rq_op op = get_op(b, attempt_get_alloc);
+	ssize_t n = run(&op, timeout);
+	if (n < 0)
+		free(op.buf);
+	else
+		*out = op.buf;
+	return n;
+}
+
+ssize_t ringq_get_many(ringq_queue *queue, struct iovec *records, size_t n, int64_t timeout)
+{
+	struct rq_bond *b;
+	if (!queue || !records || n == 0 || n > GET_MANY_MOST || !rq_timeout_is_good(timeout))
+		return -EINVAL;
+	int r = rq_enter(queue, &b);
+	if (r)
+		return r;
+	struct rq_op op = get_op(b, attempt_get_many);
+	op.records = records;
+	op.len = n;
+	return run(&op, timeout);
+}
+
+static ssize_t peek(struct rq_op *op)
+{
+	struct rq_view view;
+	for (;;) {
+		int r = find(op, &view);
+		if (r < 0)
+			return r;
+		bool fits = view.len <= op->len;
+		if (fits)
+			rq_copy_out(op->buf, view.payload, view.len);
+		/* Still at the head after the copy: so it was not overwritten in between. */
+		rq_acquire_fence();
+		if (rq_view_is_current(&view))
+			return fits ? (ssize_t)view.len : -EMSGSIZE;
+	}
+}
+
+ssize_t ringq_peek(ringq_queue *queue, void *buf, size_t size)
+{
+	struct rq_bond *b;
+	if (!queue || (!buf && size))
+		return -EINVAL;
+	int r = rq_enter(queue, &b);
+	if (r)
+		return r;
+	struct rq_op op = get_op(b, NULL);
+	op.buf = buf;
+	op.len = size;
+	ssize_t n = peek(&op);
+	rq_leave();
+	return n;
+}
+
+bool ringq_empty(const ringq_queue *queue)
+{
+	struct rq_bond *b;
+	if (!queue || rq_enter((struct ringq_queue *)(uintptr_t)queue, &b))
+		return true;
+	bool empty = rq_was_empty(b);
+	rq_leave();
+	return empty;
+}
+
+uint64_t ringq_size(const ringq_queue *queue)
+{
+	struct rq_bond *b;
+	uint64_t sum = 0, n;
+	if (!queue || rq_enter((struct ringq_queue *)(uintptr_t)queue, &b))
+		return 0;
+	uint32_t used = rq_lanes_used(queue);
+	for (uint32_t i = 0; i < used; i++)
+		if (rq_lane_waiting(&b->reader, i, &n) > 0)
+			sum += n;
+	rq_leave();
+	return sum;
+}

@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: MIT */
+
+/* Putting: one record, many, and in place. All three make room, take a place if the queue counts, write, publish. */
+
+#include <errno.h>
+
+#include "block.h"
+#include "clock.h"
+#include "wait.h"
+
+#define CALM_EVERY 1024u
+#define PUT_MANY_MOST ((size_t)1 << 20)
+
+/*
+ * The stamp of a record that is about to be published. While the queue has one lane, none is needed: whatever comes in
+ * other lanes later begins after this put did, and 0 is older than every stamp.
+ */
+static inline uint64_t stamp_for(const struct ringq_queue *q)
+{
+	if (!q->total || rq_load_acquire(&q->shared->lanes_used) == 1)
+		return 0;
+	return rq_clock_stamp(q->region);
+}
+
+static inline rq_u32 *room_event(const struct rq_bond *b)
+{
+	return &b->producer->lane->room;
+}
+
+/* Room for a record at the tail of the caller's lane, and a place if the queue counts. *event: what a wait is for. */
+static inline int make_room(struct rq_bond *b, size_t len, rq_u64 **place, rq_u32 **event)
+{
+	struct ringq_queue *q = b->queue;
+	struct rq_producer *p = b->producer;
+	int r = rq_producer_room(p, len);
+	if (rq_unlikely(r == -ENOMEM && rq_bond_reap(b)))
+		r = rq_producer_room(p, len);
+	if (rq_unlikely(r)) {
+		*event = room_event(b);
+		return r;
+	}
+	if (rq_likely(q->places.count == 0))
+		return 0;
+	r = rq_place_take(&q->places, p, place);
+	if (r == -EAGAIN && rq_bond_reap(b))
+		r = rq_place_take(&q->places, p, place);
+	*event = &q->shared->room;
+	return r;
+}
+
+/* What is open to puts: 0, or -EPIPE, -EBUSY, -EUSERS, ... */
+static inline int may_put(struct rq_bond *b)
+{
+	if (rq_unlikely(rq_load_acquire(&b->queue->shared->closed)))
+		return -EPIPE;
+	if (rq_unlikely(b->reserved != NULL))
+		return -EBUSY;
+	return rq_bond_producer(b);
+}
+
+static inline void published(struct rq_bond *b, int n)
+{
+	rq_event_signal(&b->queue->shared->items, n);
+	if (rq_unlikely(++b->awake_put % CALM_EVERY == 0)) {
+		rq_event_calm(room_event(b));
+		if (b->queue->places.count)
+			rq_event_calm(&b->queue->shared->room);
+	}
+}
+
+static inline int put_unguarded(struct rq_bond *b, const void *data, size_t len, rq_u32 **event)
+{
+	struct rq_producer *p;
+	rq_u64 *place;
+	int r = may_put(b);
+	if (rq_unlikely(r))
+		return r;
+	p = b->producer;
+	r = make_room(b, len, &place, event);
+	if (rq_unlikely(r)) {
+		rq_producer_flush(p);
+		return r;
+	}
+	rq_copy_in(rq_producer_payload(p), data, len);
+	rq_producer_append(p, len, stamp_for(b->queue));
+	rq_producer_publish(p);
+	published(b, 1);
+	return 0;
+}
+
+static inline int put_once(struct rq_bond *b, const void *data, size_t len, rq_u32 **event)
+{
+	if (!(b->queue->flags & RINGQ_SINGLE_PRODUCER))
+		return put_unguarded(b, data, len, event);
+	int r = rq_guard_enter(&b->queue->shared->guard_put, b);
+	if (r)
+		return r;
+	r = put_unguarded(b, data, len, event);
+	rq_guard_leave(&b->queue->shared->guard_put, b);
+	return r;
+}
+
+/* ---- waiting for room ---- */
+
+/* Says at which head this lane's producer wants to be woken, for whom it sleeps now. */
+static void want_room(struct rq_op *op, size_t len)
+{
+	struct rq_producer *p = op->bond->producer;
+	op->wake_at = 0;
+	if (op->event != room_event(op->bond))
+		return;
+	op->wake_at = rq_producer_wake_at(p, len);
+	rq_store_release(&p->lane->wake_at, op->wake_at);
+}
+
+static bool room_is_likely(struct rq_op *op)
+{
+	if (op->event != room_event(op->bond))
+		return true;
+	return rq_head_reached(rq_load(&op->bond->producer->lane->head), op->wake_at);
+}
+
+static struct rq_op put_op(struct rq_bond *b, ssize_t (*attempt)(struct rq_op *))
+{
+	return (struct rq_op){ .queue = b->queue,
+			       .bond = b,
+			       .attempt = attempt,
+			       .poll = room_is_likely,
+			       .spin = &b->spin_put,
+			       .awake = &b->awake_put };
+}
+
+/* ---- put ---- */
+
+static ssize_t attempt_put(struct rq_op *op)
+{
+	int r = put_once(op->bond, op->data, op->len, &op->event);
+	if (r == -EAGAIN)
+		want_room(op, op->len);
+	return r;
+}
+
+static int put_waiting(struct rq_bond *b, const void *data, size_t len, int64_t timeout)
+{
+	struct rq_op op = put_op(b, attempt_put);
+	op.data = data;
+	op.len = len;
+	ssize_t r = timeout == RINGQ_NOWAIT ? -EAGAIN : attempt_put(&op);
+	if (r != -EAGAIN) {
+		rq_leave();
+		return (int)r;
+	}
+	return (int)rq_block(&op, timeout);
+}
+
+int ringq_put(ringq_queue *queue, const void *data, size_t len, int64_t timeout)
+{
+	struct rq_bond *b;
+	rq_u32 *event;
+	if (rq_unlikely(!queue || (!data && len) || !rq_timeout_is_good(timeout)))
+		return -EINVAL;
+	int r = rq_enter(queue, &b);
+	if (rq_unlikely(r))
+		return r;
+	r = put_once(b, data, len, &event);
+	if (rq_unlikely(r == -EAGAIN))
+		return put_waiting(b, data, len, timeout);
+	rq_leave();
+	return r;
+}
+
+/* ---- put_many ---- */
+
+static int put_some_unguarded(struct rq_op *op)
+{
+	struct rq_bond *b = op->bond;
+	size_t before = op->done;
+	rq_u64 *place;
+	int r = may_put(b);
+	if (r)
+		return r;
+	struct rq_producer *p = b->producer;
+	uint64_t stamp = stamp_for(b->queue);
+	while (op->done < op->len) {
+		const struct iovec *record = &op->records[op->done];
+		r = !record->iov_base && record->iov_len ? -EINVAL : make_room(b, record->iov_len, &place, &op->event);
+		if (r)
+			break;
+		rq_copy_in(rq_producer_payload(p), record->iov_base, record->iov_len);
+		rq_producer_append(p, record->iov_len, stamp);
+		op->done++;
+		if (p->large) /* its memory should go when it is taken */
+			rq_producer_publish(p);
+	}
+	if (op->done > before) {
+		if (p->first && r == 0)
+			rq_producer_publish(p);
+		else
+			rq_producer_flush(p);
+		rq_store(&p->lane->puts, p->puts);
+		published(b, (int)(op->done - before));
+	} else {
+		rq_producer_flush(p);
+	}
+	return r;
+}
+
+static ssize_t attempt_put_many(struct rq_op *op)
+{
+	struct rq_bond *b = op->bond;
+	bool guarded = b->queue->flags & RINGQ_SINGLE_PRODUCER;
+	int r = guarded ? rq_guard_enter(&b->queue->shared->guard_put, b) : 0;
+	if (r == 0) {
+		r = put_some_unguarded(op);
+		if (guarded)
+			rq_guard_leave(&b->queue->shared->guard_put, b);
+	}
+	if (r == -EAGAIN)
+		want_room(op, op->records[op->done].iov_len);
+	return r;
+}
+
+ssize_t ringq_put_many(ringq_queue *queue, const struct iovec *records, size_t n, int64_t timeout)
+{
+	struct rq_bond *b;
+	if (!queue || !records || n == 0 || n > PUT_MANY_MOST || !rq_timeout_is_good(timeout))
+		return -EINVAL;
+	int r = rq_enter(queue, &b);
+	if (r)
+		return r;
+	struct rq_op op = put_op(b, attempt_put_many);
+	op.records = (struct iovec *)(uintptr_t)records;
+	op.len = n;
+	ssize_t result = attempt_put_many(&op);
+	if (result == -EAGAIN)
+		result = rq_block(&op, timeout);
+	else
+		rq_leave();
+	return op.done ? (ssize_t)op.done : result;
+}
+
+/* ---- reserve, commit, abort ---- */
+
+static ssize_t attempt_reserve(struct rq_op *op)
+{
+	struct rq_bond *b = op->bond;
+	rq_u64 *place = NULL;
+	int r = may_put(b);
+	if (r)
+		return r;
+	r = make_room(b, op->len, &place, &op->event);
+	if (r) {
+		rq_producer_flush(b->producer);
+		if (r == -EAGAIN)
+			want_room(op, op->len);
+		return r;
+	}
+	b->reserved = rq_producer_payload(b->producer);
+	b->reserved_len = op->len;
+	b->reserved_place = place;
+	*op->out = b->reserved;
+	return 0;
+}
+
+int ringq_reserve(ringq_queue *queue, void **out, size_t len, int64_t timeout)
+{
+	struct rq_bond *b;
+	if (!queue || !out || !rq_timeout_is_good(timeout))
+		return -EINVAL;
+	int r = rq_enter(queue, &b);
+	if (r)
+		return r;
+	struct rq_op op = put_op(b, attempt_reserve);
+	op.out = out;
+	op.len = len;
+	r = (int)attempt_reserve(&op);
+	if (r == -EAGAIN)
+		return (int)rq_block(&op, timeout);
+	rq_leave();
+	return r;
+}
+
+int ringq_commit(ringq_queue *queue, void *reserved, size_t len)
+{
+	struct rq_bond *b;
+	if (!queue || !reserved)
+		return -EINVAL;
+	int r = rq_enter(queue, &b);
+	if (r)
+		return r;
+	if (b->reserved != reserved || len > b->reserved_len) {
+		rq_leave();
+		return -EINVAL;
+	}
+	b->reserved = NULL;
+	b->reserved_place = NULL;
+	rq_producer_append(b->producer, len, stamp_for(queue));
+	rq_producer_publish(b->producer);
+	published(b, 1);
+	rq_leave();
+	return 0;
+}
+
+void ringq_abort(ringq_queue *queue, void *reserved)
+{
+	struct rq_bond *b;
+	if (!queue || !reserved || rq_enter(queue, &b))
+		return;
+	if (b->reserved == reserved) {
+		if (b->reserved_place)
+			rq_place_return(b->reserved_place);
+		b->reserved = NULL;
+		b->reserved_place = NULL;
+		rq_producer_flush(b->producer);
+	}
+	rq_leave();
+}
+
+/* ---- full ---- */
+
+bool ringq_full(const ringq_queue *queue)
+{
+	struct ringq_queue *q = (struct ringq_queue *)(uintptr_t)queue;
+	struct rq_bond *b;
+	if (!q || rq_enter(q, &b))
+		return false;
+	bool full = rq_places_full(&q->places, &q->set);
+	if (full && rq_bond_reap(b))
+		full = rq_places_full(&q->places, &q->set);
+	if (!full && b->producer)
+		full = rq_producer_full(b->producer);
+	rq_leave();
+	return full;
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef RQ_SLOTS_H
+#define RQ_SLOTS_H
+
+/*
+ * The allocator: contiguous runs of units, a page each, for everything that a region holds.
+ *
+ * The truth about each unit is its owner word (layout.h), changed by one CAS. Nothing else is kept, so that there is
+ * nothing that a death could leave wrong: whoever runs short reads the words, and takes back what belongs to nobody.
+ *
+ *   op         beside itself and others                                        progress
+ *   claim      any number at once; two that want one unit, one gets it         lock-free
+ *   release    any; only words that still say `owner` are freed                wait-free
+ *   give back  as release; punches the pages before others may have them       wait-free
+ *   move       as release; what is no longer `from` ends it                    wait-free
+ */
+
+#include "members.h"
+
+/* Claims n contiguous units for an owner, with memory behind their first `bytes` bytes. The first unit, or -ENOMEM. */
+int64_t rq_slots_claim(struct ringq_region *region, uint64_t n, uint64_t owner, uint64_t bytes);
+
+/* Frees those of n units from `first` on that are the owner's; memory stays behind them for the next. */
+void rq_slots_release(struct ringq_region *region, uint64_t first, uint64_t n, uint64_t owner);
+
+/* The same, with the memory given back. Nobody may be reading there, see rq_members_reading(). */
+void rq_slots_give_back(struct rq_seat *seat, uint64_t first, uint64_t n, uint64_t owner);
+
+/* Hands n units from one owner to another. False, with none of them held, if some were taken back meanwhile. */
+bool rq_slots_move(struct ringq_region *region, uint64_t first, uint64_t n, uint64_t from, uint64_t to);
+
+/* Frees all units that belong to nobody. How many there were. */
+uint64_t rq_slots_sweep(struct ringq_region *region);
+
+/* Owner words of objects. */
+static inline uint64_t rq_owner_object(uint64_t created, uint64_t units, unsigned state)
+{
+	return created << 30 | units << 6 | (uint64_t)state << 3 | RQ_OWNER_OBJECT;
+}
+
+static inline unsigned rq_owner_kind(uint64_t owner)
+{
+	return owner & 7;
+}
+
+static inline unsigned rq_owner_object_state(uint64_t owner)
+{
+	return owner >> 3 & 7;
+}
+
+static inline uint64_t rq_owner_object_units(uint64_t owner)
+{
+	return owner >> 6 & 0xffffff;
+}
+
+static inline uint64_t rq_owner_body(uint64_t created, uint64_t first)
+{
+	return created << 27 | first << 3 | RQ_OWNER_BODY;
+}
+
+/* Units whose owner words may be looked at. */
+static inline uint64_t rq_slots_frontier(const struct ringq_region *region)
+{
+	uint64_t n = rq_load_acquire(&region->header->frontier);
+	return n < region->at.unit_count ? n : region->at.unit_count;
+}
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef RQ_SYS_H
+#define RQ_SYS_H
+
+/* The only system calls of the core, and the clock; a test may replace the table's entries. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct rq_sys_wait {
+	const _Atomic uint32_t *word;
+	uint32_t value;
+};
+
+struct rq_sys {
+	/* Sleeps while *word is value, until woken or until the absolute time (ns, monotonic; negative = no end). */
+	int (*futex_wait)(const _Atomic uint32_t *word, uint32_t value, int64_t until);
+	/* The same for any of n words; at most RQ_SYS_WAITV_MAX. */
+	int (*futex_waitv)(const struct rq_sys_wait *waits, unsigned n, int64_t until);
+	int (*futex_wake)(const _Atomic uint32_t *word, int n); /* how many were woken */
+	int (*barrier)(void);                                   /* the heavy side of rq_light_barrier() */
+	int (*back)(int fd, uint64_t offset, uint64_t len);     /* memory behind a range, or -ENOMEM */
+	int (*give_back)(int fd, uint64_t offset, uint64_t len);
+	int64_t (*now)(void);
+};
+
+#define RQ_SYS_WAITV_MAX 128
+
+extern struct rq_sys rq_sys;
+
+/* Lets this process take part in barriers. -ENOSYS where the kernel cannot. */
+int rq_sys_register_barrier(void);
+int rq_sys_memfd(const char *name);
+int rq_sys_seal(int fd);
+/* The id of the calling thread as others of its PID namespace see it. */
+uint32_t rq_sys_thread(void);
+
+/* The head of the calling thread's robust list, see lease.c; -ENOTSUP where it is not laid out as glibc's and musl's. */
+struct rq_robust_list {
+	void *first;
+	long futex_offset;
+	void *pending;
+};
+int rq_sys_robust_list(struct rq_robust_list **out);
+
+#endif

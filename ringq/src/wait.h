@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef RQ_WAIT_H
+#define RQ_WAIT_H
+
+/*
+ * Events: sleeping until somebody changes something, without a system call, a fence or a shared write for those who
+ * change while nobody sleeps.
+ *
+ * An event is one futex word: sequence:30 | READY:1 | ASLEEP:1.
+ *
+ *   waker    changes (publishes, claims); light barrier; looks at the word (W1); 0 in the low bits: done.
+ *   sleeper  sets ASLEEP (S1); makes everybody pass a barrier (S2); looks for the change again; sleeps on the word.
+ *
+ * Either W1 is behind S2 and sees ASLEEP, or the change is before S2 and the sleeper's look sees it. S2 is a system call
+ * that interrupts every processor that runs a participant, so it is made once and then remembered: READY says that all
+ * wakers have seen, since, that the low bits are not 0, and so put a full fence (W2) between their change and a second
+ * look at the word. While READY stands, a sleeper needs only a fence. Whoever has not slept for long takes READY away, by
+ * a CAS that fails while anybody is ASLEEP; the sequence moves with it, so that a sleeper that was between S2 and setting
+ * READY cannot set it for a later round.
+ *
+ * ASLEEP is a flag, not a count: a count would be wrong after the first death. A waker leaves it, and wakes as many as
+ * it has changed things for; only when the kernel says that nobody was there does it clear the flag, with the sequence,
+ * and then wakes all: who came to sleep in between is not lost.
+ *
+ * A wake-up taken by somebody who cannot use it (a time-out, a release, a wait on several) is passed on by calling
+ * rq_event_wake() again. Two deaths remain: a sleeper killed after it was woken, a waker killed between its change and its
+ * wake. No sleep is longer than a bound, after which the sleeper looks again, so that these cost that bound at worst:
+ * 100 ms in the first second of a sleep, then a second.
+ */
+
+#include "atomic.h"
+
+#define RQ_EVENT_ASLEEP 1u
+#define RQ_EVENT_READY 2u
+#define RQ_EVENT_SEQUENCE 4u
+
+void rq_event_wake(rq_u32 *event, int n);
+void rq_event_wake_all(rq_u32 *event);
+
+/* Somebody who waits for what n changes have made may go on. Call it right after the change. */
+static inline void rq_event_signal(rq_u32 *event, int n)
+{
+	rq_light_barrier();
+	if (rq_unlikely(rq_load(event) & (RQ_EVENT_ASLEEP | RQ_EVENT_READY))) /* W1 */
+		rq_event_wake(event, n);
+}
+
+/* Announces a sleeper. After it, look for the change once more; if there is none, sleep on the value returned. */
+uint32_t rq_event_prepare(rq_u32 *event);
+
+/* Says that the caller has not slept for long: lets wakers do without the fence again. */
+void rq_event_calm(rq_u32 *event);
+
+/* How long a sleep may be that has gone on for `slept` sleeps already, and ends at `until` (negative: never). */
+int64_t rq_sleep_until(int64_t now, int64_t until, unsigned slept);
+
+#endif
