@@ -105,6 +105,8 @@ static inline void rq_copy_out(void *to, const void *shared, size_t len)
 }
 #endif
 
+#define rq_always_inline inline __attribute__((always_inline))
+#define rq_noinline __attribute__((noinline, cold))
 #define rq_likely(x) __builtin_expect(!!(x), 1)
 #define rq_unlikely(x) __builtin_expect(!!(x), 0)
 

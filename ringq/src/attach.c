@@ -68,8 +68,8 @@ static int check_content(const struct rq_header *h, const struct stat *st, struc
 	return 0;
 }
 
-/* Takes fd over. */
-static int attach(ringq_region **out, int fd)
+/* Takes fd over. What was opened by its name may have lost it since. */
+static int attach(ringq_region **out, int fd, bool by_name)
 {
 	struct rq_header h;
 	struct rq_geometry at;
@@ -79,7 +79,7 @@ static int attach(ringq_region **out, int fd)
 		ssize_t n = pread(fd, &h, sizeof h, 0);
 		r = n < 0 ? (errno == EBADF ? -EACCES : -errno) : check_kind(&h, n);
 	}
-	if (r == 0)
+	if (r == 0 && !by_name)
 		r = check_seals(fd, &st);
 	if (r == 0)
 		r = check_content(&h, &st, &at);
@@ -97,7 +97,7 @@ int ringq_region_attach(ringq_region **out, int fd)
 	if (!out)
 		return -EINVAL;
 	int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	return own < 0 ? -errno : attach(out, own);
+	return own < 0 ? -errno : attach(out, own, false);
 }
 
 int ringq_region_open(ringq_region **out, const char *name)
@@ -107,7 +107,7 @@ int ringq_region_open(ringq_region **out, const char *name)
 	if (r)
 		return r;
 	int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-	return fd < 0 ? -errno : attach(out, fd);
+	return fd < 0 ? -errno : attach(out, fd, true);
 }
 
 int ringq_region_unlink(const char *name)
@@ -184,5 +184,5 @@ int ringq_region_receive(ringq_region **out, int socket)
 	if (n <= 0)
 		return n ? -errno : -EPIPE;
 	int fd = only_descriptor(&m);
-	return fd < 0 ? fd : attach(out, fd);
+	return fd < 0 ? fd : attach(out, fd, false);
 }

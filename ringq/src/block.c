@@ -3,8 +3,6 @@
 
 #include <errno.h>
 
-#include <urcu-bp.h>
-
 #include "sys.h"
 #include "wait.h"
 
@@ -42,8 +40,9 @@ static ssize_t spin(struct rq_op *op, int64_t until)
 }
 
 /* Sleeps outside the call, with the handle held. 0, or -EBADF and then the call has been left for good. */
-static int sleep_outside(struct ringq_queue *queue, rq_u32 *event, uint32_t word, int64_t until)
+static int sleep_outside(struct rq_op *op, rq_u32 *event, uint32_t word, int64_t until)
 {
+	struct ringq_queue *queue = op->queue;
 	rq_handle_hold(queue);
 	rq_leave();
 	rq_sys.futex_wait(event, word, until);
@@ -51,6 +50,7 @@ static int sleep_outside(struct ringq_queue *queue, rq_u32 *event, uint32_t word
 	bool gone = rq_load_acquire(&queue->gone);
 	if (gone) {
 		rq_event_wake(event, 1); /* the wake-up may have been for a sleeper of another handle */
+		rq_guard_leave(op->guard);
 		rq_leave();
 	}
 	rq_handle_drop(queue);
@@ -60,6 +60,7 @@ static int sleep_outside(struct ringq_queue *queue, rq_u32 *event, uint32_t word
 ssize_t rq_block(struct rq_op *op, int64_t timeout)
 {
 	if (timeout == RINGQ_NOWAIT) {
+		rq_guard_leave(op->guard);
 		rq_leave();
 		return -EAGAIN;
 	}
@@ -78,11 +79,12 @@ ssize_t rq_block(struct rq_op *op, int64_t timeout)
 			break;
 		}
 		*op->awake = 0;
-		int e = sleep_outside(op->queue, event, word, rq_sleep_until(now, until, slept));
+		int e = sleep_outside(op, event, word, rq_sleep_until(now, until, slept));
 		if (e)
 			return e;
 		r = op->attempt(op);
 	}
+	rq_guard_leave(op->guard);
 	rq_leave();
 	return r;
 }
@@ -91,20 +93,16 @@ ssize_t rq_block(struct rq_op *op, int64_t timeout)
 int rq_guard_enter(rq_u32 *guard, const struct rq_bond *bond)
 {
 	uint32_t me = (uint32_t)bond->seat->id, who = 0;
-	while (!rq_cas(guard, &who, me)) {
+	while (guard && !rq_cas(guard, &who, me)) {
 		rq_u64 *lease = rq_lease_at(bond->queue->region, who - 1);
-		if (lease && rq_lease_held(rq_load(lease)))
+		if (lease && rq_lease_held(rq_load(lease))) {
+			rq_leave();
 			return -EBUSY;
+		}
 		if (rq_cas(guard, &who, me)) /* its holder died inside */
 			break;
 		who = 0;
 	}
 	return 0;
-}
-
-void rq_guard_leave(rq_u32 *guard, const struct rq_bond *bond)
-{
-	(void)bond;
-	rq_store_release(guard, 0);
 }
 #endif

@@ -16,6 +16,7 @@ struct rq_op {
 	rq_u32 *event;
 	uint32_t *spin;  /* in the bond */
 	uint32_t *awake; /* in the bond */
+	rq_u32 *guard;   /* left with the call */
 	/* operands */
 	const void *data;
 	void *buf;
@@ -40,21 +41,26 @@ static inline bool rq_timeout_is_good(int64_t timeout)
 /* The end of a wait that begins now. */
 int64_t rq_deadline(int64_t timeout);
 
-/* Debug builds keep the promises RINGQ_SINGLE_PRODUCER and RINGQ_SINGLE_CONSUMER: -EBUSY if another thread is inside. */
+/*
+ * Debug builds check the promises RINGQ_SINGLE_PRODUCER and RINGQ_SINGLE_CONSUMER: -EBUSY, and the call is left, if
+ * another thread is inside. A NULL guard guards nothing.
+ */
 #ifdef RQ_CHECKS
+#define RQ_GUARDS 1
 int rq_guard_enter(rq_u32 *guard, const struct rq_bond *bond);
-void rq_guard_leave(rq_u32 *guard, const struct rq_bond *bond);
 #else
+#define RQ_GUARDS 0
 static inline int rq_guard_enter(rq_u32 *guard, const struct rq_bond *bond)
 {
 	(void)guard, (void)bond;
 	return 0;
 }
-
-static inline void rq_guard_leave(rq_u32 *guard, const struct rq_bond *bond)
-{
-	(void)guard, (void)bond;
-}
 #endif
+
+static inline void rq_guard_leave(rq_u32 *guard)
+{
+	if (RQ_GUARDS && guard)
+		rq_store_release(guard, 0);
+}
 
 #endif

@@ -9,6 +9,12 @@
 
 struct ringq_queue *rq_process_queues;
 
+/* A thread may hold several handles of one queue, and is a producer of its own with each. */
+static uint64_t bond_id(uint64_t seat, uint64_t handle)
+{
+	return seat | (handle & 0x7ffff) << RQ_ID_INDEX_BITS;
+}
+
 static struct rq_bond *find_bond(const struct rq_thread *t, const struct ringq_queue *queue)
 {
 	for (struct rq_bond *b = t->bonds; b; b = b->thread_next)
@@ -45,6 +51,7 @@ int rq_bond_make(struct rq_bond **out, struct ringq_queue *queue)
 		*b = (struct rq_bond){
 			.queue = queue,
 			.seat = seat,
+			.id = bond_id(seat->id, queue->id),
 			.reader = { .set = &queue->set, .seat = seat },
 			.lane_at = (uint32_t)seat->id, /* consumers start at different lanes */
 			.stay = STAY,
@@ -97,14 +104,14 @@ static bool own_lane(struct rq_bond *bond, uint32_t i, bool *died)
 	struct rq_lane *lane = rq_lane_at(&queue->set, i);
 	uint64_t owner = rq_load_acquire(&lane->owner);
 	*died = owner != 0;
-	if (owner && (owner == bond->seat->id || rq_member_alive(queue->region, owner)))
+	if (owner && rq_member_alive(queue->region, owner))
 		return false;
-	return rq_cas(&lane->owner, &owner, bond->seat->id);
+	return rq_cas(&lane->owner, &owner, bond->id);
 }
 
 static struct rq_producer *new_producer(const struct ringq_queue *queue)
 {
-	return calloc(1, sizeof(struct rq_producer) + queue->set.table * sizeof(uint64_t));
+	return calloc(1, sizeof(struct rq_producer) + queue->set.table * sizeof(struct rq_sent));
 }
 
 static int adopt(struct rq_bond *bond, struct rq_producer *p, uint32_t i, bool died)
@@ -153,8 +160,8 @@ static int take_only_lane(struct rq_bond *bond, struct rq_producer *p)
 		return r;
 	struct rq_lane *lane = rq_lane_at(&queue->set, 0);
 	uint64_t owner = rq_load_acquire(&lane->owner);
-	bool died = owner && owner != bond->seat->id && !rq_member_alive(queue->region, owner);
-	rq_store_release(&lane->owner, bond->seat->id);
+	bool died = owner && !rq_member_alive(queue->region, owner);
+	rq_store_release(&lane->owner, bond->id);
 	show_lane(queue->shared, 0);
 	return adopt(bond, p, 0, died);
 }
@@ -183,8 +190,10 @@ bool rq_bond_reap(struct rq_bond *bond)
 		if (!rq_load(&lane->owner) || !own_lane(bond, i, &died))
 			continue;
 		struct rq_producer *p = new_producer(queue);
-		if (p && adopt(bond, p, i, true) == 0)
+		if (p && adopt(bond, p, i, true) == 0) {
+			rq_producer_retire(p, &bond->reader);
 			found = true;
+		}
 		rq_store_release(&lane->owner, 0);
 		free(p);
 	}
@@ -193,13 +202,15 @@ bool rq_bond_reap(struct rq_bond *bond)
 
 /* ---- the end of bonds ---- */
 
-/* The lane is free for the next producer, as it stands; a reservation in it never was. */
+/* The lane is free for the next producer; a reservation in it never was; its memory goes when it is drained. */
 static void end_bond(struct rq_bond *b)
 {
 	if (b->reserved_place)
 		rq_place_return(b->reserved_place);
 	if (b->producer) {
-		uint64_t mine = b->seat->id;
+		uint64_t mine = b->id;
+		if (rq_load(&b->producer->lane->owner) == mine)
+			rq_producer_retire(b->producer, &b->reader);
 		rq_cas(&b->producer->lane->owner, &mine, 0);
 	}
 	free(b->producer);

@@ -7,6 +7,8 @@
  * waiting. The thread alone uses it; thread and queue both list it under rq_process_lock, so that either may end it.
  */
 
+#include <errno.h>
+
 #include "handle.h"
 #include "process.h"
 
@@ -15,6 +17,7 @@ struct rq_bond {
 	struct rq_producer *producer; /* NULL before the first put */
 	struct rq_reader reader;
 	struct rq_seat *seat;
+	uint64_t id;       /* what the owner word of its lane says: the seat's id, and which of the thread's bonds it is */
 	uint32_t lane_at;  /* where the next get looks first */
 	uint32_t stay;     /* gets left before it goes round */
 	uint32_t spin_get; /* how often to look before sleeping: more where that has paid */
@@ -45,13 +48,42 @@ static inline int rq_bond_of(struct rq_bond **out, struct ringq_queue *queue)
 	return rq_bond_make(out, queue);
 }
 
+/*
+ * Entering a call. Between enter and leave the handle, its region and the thread's bond stay; a release waits. A thread
+ * that goes to sleep leaves, but holds the handle: rq_handle_hold() before, rq_handle_drop() after. -EBADF once the
+ * handle was released; -ENOMEM, -EUSERS if the thread could not become a member.
+ */
+static inline int rq_enter(struct ringq_queue *queue, struct rq_bond **bond)
+{
+	urcu_bp_read_lock();
+	int r = rq_unlikely(rq_load_acquire(&queue->gone)) ? -EBADF : rq_bond_of(bond, queue);
+	if (rq_unlikely(r))
+		urcu_bp_read_unlock();
+	return r;
+}
+
+#ifdef RQ_TSAN
+extern rq_u32 rq_left; /* the thread sanitizer does not see how membarrier orders a grace period: show it this */
+#endif
+
+static inline void rq_leave(void)
+{
+#ifdef RQ_TSAN
+	rq_add(&rq_left, 1);
+#endif
+	urcu_bp_read_unlock();
+}
+
+/* Returns when every call that was inside has left, or sleeps. Not from inside a call. */
+void rq_wait_for_calls(void);
+
 /* Makes sure that the bond has a lane of its own. 0, -EUSERS, -ENOMEM, -EBADMSG. */
 int rq_bond_produce(struct rq_bond *bond);
 
 /* With RINGQ_SINGLE_PRODUCER all threads share one lane, one after the other: takes it over if another was there. */
 static inline int rq_bond_producer(struct rq_bond *bond)
 {
-	if (rq_likely(bond->producer && rq_load(&bond->producer->lane->owner) == bond->seat->id))
+	if (rq_likely(bond->producer && rq_load(&bond->producer->lane->owner) == bond->id))
 		return 0;
 	return rq_bond_produce(bond);
 }

@@ -43,7 +43,7 @@ bool rq_was_empty(struct rq_bond *bond)
 static int choose_any(struct rq_bond *b, struct rq_view *view)
 {
 	uint32_t n = rq_lanes_used(b->queue);
-	if (n > 1 && b->stay-- == 0) {
+	if (b->stay == 0) {
 		b->lane_at++;
 		b->stay = STAY;
 	}
@@ -51,8 +51,10 @@ static int choose_any(struct rq_bond *b, struct rq_view *view)
 		if (rq_unlikely(b->lane_at >= n))
 			b->lane_at %= n;
 		int r = rq_lane_look(&b->reader, b->lane_at, view);
-		if (rq_likely(r))
+		if (rq_likely(r)) {
+			b->stay--;
 			return r;
+		}
 		b->lane_at++;
 		b->stay = STAY;
 	}
@@ -125,7 +127,7 @@ static int choose_oldest(struct rq_bond *b, struct rq_view *view)
 	}
 }
 
-int rq_choose(struct rq_bond *bond, struct rq_view *view)
+int rq_choose_slowly(struct rq_bond *bond, struct rq_view *view)
 {
 	return bond->queue->total ? choose_oldest(bond, view) : choose_any(bond, view);
 }

@@ -18,8 +18,6 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include <urcu-bp.h>
-
 #include "block.h"
 #include "choose.h"
 #include "sys.h"
@@ -35,6 +33,7 @@ struct rq_watch {
 static rq_u32 watch_set; /* changes with the set of armed queues */
 static unsigned watches; /* under rq_process_lock */
 static bool watcher_runs;
+static pthread_cond_t watcher_let_go = PTHREAD_COND_INITIALIZER;
 
 /* Whether a get would not have to wait. The caller is inside a call. */
 static bool is_ready(struct rq_bond *b)
@@ -94,9 +93,22 @@ static void collect(struct sleep_on *s)
 		if (!q->watch || !q->watch->armed)
 			continue;
 		rq_handle_hold(q);
+		q->watched = true;
 		s->queues[s->n++] = q;
 	}
 	pthread_mutex_unlock(&rq_process_lock);
+}
+
+/* Whoever releases a queue waits for this, so that nothing of it is left when the release returns. */
+static void let_go(struct sleep_on *s)
+{
+	for (unsigned i = 0; i < s->n; i++)
+		rq_handle_drop(s->queues[i]); /* never the last: who releases waits below */
+	pthread_mutex_lock(&rq_process_lock);
+	for (unsigned i = 0; i < s->n; i++)
+		s->queues[i]->watched = false;
+	pthread_mutex_unlock(&rq_process_lock);
+	pthread_cond_broadcast(&watcher_let_go);
 }
 
 static void *watcher(void *arg)
@@ -115,8 +127,7 @@ static void *watcher(void *arg)
 		}
 		if (waits == s.n + 1)
 			rq_sys.futex_waitv(s.waits, waits, rq_sleep_until(rq_sys.now(), -1, slept));
-		for (unsigned i = 0; i < s.n; i++)
-			rq_handle_drop(s.queues[i]);
+		let_go(&s);
 	}
 	return NULL;
 }
@@ -204,17 +215,22 @@ static void end_watch(struct ringq_queue *queue)
 void rq_watch_end(struct ringq_queue *queue)
 {
 	pthread_mutex_lock(&rq_process_lock);
-	if (queue->watch)
+	if (queue->watch) {
 		end_watch(queue);
+		change_set();
+	}
+	while (queue->watched)
+		pthread_cond_wait(&watcher_let_go, &rq_process_lock);
 	pthread_mutex_unlock(&rq_process_lock);
-	change_set();
 }
 
 void rq_watch_forget_parent(void)
 {
-	for (struct ringq_queue *q = rq_process_queues; q; q = q->next)
+	for (struct ringq_queue *q = rq_process_queues; q; q = q->next) {
 		if (q->watch)
 			end_watch(q);
+		q->watched = false;
+	}
 	watcher_runs = false;
 }
 

@@ -9,6 +9,12 @@
 #include "lane.h"
 #include "places.h"
 
+/* Its read side inline: two stores, no fence (it has membarrier for that). Its arena aligns less than its types say. */
+#ifndef RQ_SANITIZED
+#define _LGPL_SOURCE
+#endif
+#include <urcu-bp.h>
+
 struct rq_bond;
 struct rq_watch;
 
@@ -23,10 +29,10 @@ struct ringq_queue {
 	uint32_t order;
 	uint32_t flags;
 	uint64_t max_records;
-	rq_u32 refs;            /* one for the opens, one for each sleeper */
-	unsigned opens;         /* under rq_process_lock, as all below */
-	struct rq_bond *bonds;
+	rq_u32 refs;            /* one for the holder, one for each sleeper */
+	struct rq_bond *bonds;  /* under rq_process_lock, as all below */
 	struct rq_watch *watch; /* event.c */
+	bool watched;           /* the watcher holds the handle just now */
 	struct ringq_queue *next;
 };
 
@@ -39,13 +45,6 @@ static inline uint32_t rq_lanes_used(const struct ringq_queue *queue)
 	return rq_likely(n <= queue->set.max) ? n : queue->set.max;
 }
 
-/*
- * Entering a call. Between enter and leave the handle, its region and the thread's bond stay; a release waits. A thread
- * that goes to sleep leaves, but holds the handle: rq_handle_hold() before, rq_handle_drop() after. -EBADF once the
- * handle was released; -ENOMEM, -EUSERS if the thread could not become a member.
- */
-int rq_enter(struct ringq_queue *queue, struct rq_bond **bond);
-void rq_leave(void);
 void rq_handle_hold(struct ringq_queue *queue);
 void rq_handle_drop(struct ringq_queue *queue);
 

@@ -66,6 +66,14 @@ struct rq_ring {
 	uint64_t mask; /* a power of two, less one, not smaller than size - 1 */
 };
 
+/* What the producer remembers of a chunk, so as to count the bytes of records between any head and its tail. */
+struct rq_sent {
+	uint64_t before;  /* bytes of records put into the lane before the chunk */
+	uint64_t pads;    /* bytes of PAD in the chunk so far */
+	uint64_t pad_end; /* where the last PAD ends, in bytes since the chunk's start, and how long it is; */
+	uint64_t pad_len; /* of one before it, head cannot be short: they are a round apart */
+};
+
 struct rq_producer {
 	/* Where the next record goes; all in the tail's chunk. */
 	struct rq_ring ring; /* size 0: the chunk has no memory yet */
@@ -80,16 +88,18 @@ struct rq_producer {
 	const struct rq_lane_set *set;
 	struct rq_seat *seat;
 	uint32_t index;
-	uint32_t calm;   /* looks at head in a row that found the ring nearly empty */
-	bool large;      /* the chunk was made for one record */
-	uint64_t end;    /* head when the last record has been taken */
-	uint64_t sent[]; /* entry i: bytes put into the lane before chunk c's start, where c mod table = i */
+	uint32_t calm; /* looks at head in a row that found the ring nearly empty */
+	bool once;     /* the chunk is of no size to go round in: it is used up to `line`, and then left */
+	uint64_t line;
+	uint64_t end;  /* head when the last record has been taken */
+	struct rq_sent sent[]; /* entry i: of chunk c, where c mod table = i */
 };
 
 struct rq_reader {
 	const struct rq_lane_set *set;
 	struct rq_seat *seat;
 	uint64_t entry; /* of the table, that ring is decoded from */
+	uint64_t key;   /* the hazard that names its chunk */
 	struct rq_ring ring;
 };
 
@@ -221,8 +231,11 @@ uint64_t rq_producer_wake_at(struct rq_producer *p, uint64_t len);
 /* Whether an empty record would have to wait for room now. */
 bool rq_producer_full(struct rq_producer *p);
 
-/* Closes a chunk that was made for one large record, so that its memory can go as soon as that is taken. */
-void rq_producer_leave_large(struct rq_producer *p);
+/* Appends a LINK to a chunk without memory yet, so that this one's can go as soon as what is in it is taken. */
+void rq_producer_leave(struct rq_producer *p);
+
+/* Leaves the lane's chunk for good, and gives it back at once if all is taken. The reader is the caller's. */
+void rq_producer_retire(struct rq_producer *p, struct rq_reader *reader);
 
 /* Publishes a PAD or LINK that has no record behind it: room was made, and then not used. */
 void rq_producer_flush(struct rq_producer *p);
@@ -277,14 +290,51 @@ static inline void rq_producer_append(struct rq_producer *p, uint64_t len, uint6
 /* P: all that was appended since the last time is in the lane. */
 static inline void rq_producer_publish(struct rq_producer *p)
 {
-	if (rq_unlikely(p->large))
-		rq_producer_leave_large(p);
+	if (rq_unlikely(p->once) && p->tail > p->line / 2)
+		rq_producer_leave(p);
 	rq_store_release(p->first, p->first_header);
 	p->first = NULL;
 	rq_store(&p->lane->puts, p->puts);
 }
 
 /* ---- the consumers' side: lane_get.c ---- */
+
+/* What lies at a position of the reader's ring, if it is a record; false for all else. */
+static rq_always_inline bool rq_record_at(const struct rq_reader *reader, uint64_t at, struct rq_view *view)
+{
+	const struct rq_ring *ring = &reader->ring;
+	uint64_t offset = rq_head_bytes(at) & ring->mask;
+	bool stamped = reader->set->stamped;
+	char *record = ring->base + offset;
+
+	if (rq_unlikely(offset + RQ_GRANULE > ring->size))
+		return false;
+	uint64_t header = rq_load_acquire((rq_u64 *)record); /* G2 */
+	uint64_t len = rq_record_len(header), footprint = rq_footprint(len, stamped);
+	if (rq_unlikely((header & 3) != RQ_RECORD_DATA || footprint > ring->size - offset))
+		return false;
+	view->sequence = (uint32_t)(header >> 36);
+	view->head = at;
+	view->next = at + (footprint >> 2);
+	view->len = len;
+	view->payload = record + rq_payload_offset(stamped);
+	view->stamp = stamped ? rq_load((rq_u64 *)record + 1) : 0;
+	return true;
+}
+
+/* The look that most often succeeds: a record at the head of the lane, in the chunk that the reader read last. */
+static rq_always_inline bool rq_lane_look_again(const struct rq_reader *reader, uint32_t index, struct rq_view *view)
+{
+	struct rq_lane *lane = rq_lane_at(reader->set, index);
+	uint64_t head = rq_load_acquire(&lane->head); /* G1 */
+	uint64_t entry = rq_load_acquire(rq_entry_at(reader->set, lane, rq_head_chunk(head)));
+	if (rq_unlikely(entry != reader->entry || rq_entry_chunk(entry) != rq_head_chunk(head) ||
+			rq_load(&reader->seat->member->reading) != reader->key))
+		return false;
+	view->lane = lane;
+	view->index = index;
+	return rq_record_at(reader, head, view);
+}
 
 /* 1: there is a record, *view is it. 0: the lane was empty at some instant, with its head at view->head. -EBADMSG. */
 int rq_lane_look(struct rq_reader *reader, uint32_t index, struct rq_view *view);

@@ -56,21 +56,22 @@ static void take_spares(const struct rq_reader *reader, struct rq_lane *lane, ui
 
 /*
  * This consumer has moved head from `left` into the next chunk. One spare chunk stays for the producer, who may be about
- * to need it, unless it is one that the producer would not reuse.
+ * to need it, unless it is larger than what the producer uses now.
  */
-static void crossed(const struct rq_reader *reader, struct rq_lane *lane, uint32_t index, uint32_t left, bool large)
+static void crossed(struct rq_reader *reader, struct rq_lane *lane, uint32_t index, uint32_t left)
 {
 	uint32_t now = left + 1, spares = 0;
-	if (large) {
-		take_spares(reader, lane, now, now, index);
-		return;
-	}
+	uint64_t next = rq_load_acquire(rq_entry_at(reader->set, lane, now)), units = reader->ring.size / reader->set->region->at.page;
+	bool keep = next && rq_entry_chunk(next) == now && rq_size_units(next & 0xff) >= units;
 	for (uint32_t i = 0; i < reader->set->table; i++) {
 		uint64_t entry = rq_load(&lane->table[i]);
 		spares += entry && (int32_t)(rq_entry_chunk(entry) - now) < 0;
 	}
-	if (spares > SPARES_MOST || (spares > 1 && rq_load_acquire(&lane->newest) == now))
-		take_spares(reader, lane, now, left, index);
+	bool caught_up = rq_load_acquire(&lane->newest) == now;
+	if (spares <= SPARES_MOST && (!caught_up || spares <= keep) && reader->ring.size <= RQ_SPARE_LARGEST)
+		return;
+	rq_store_release(&reader->seat->member->reading, 0); /* this one reads none of them any more */
+	take_spares(reader, lane, now, keep && reader->ring.size <= RQ_SPARE_LARGEST ? left : now, index);
 }
 
 /* ---- looking ---- */
@@ -93,13 +94,15 @@ static inline int enter(struct rq_reader *reader, struct rq_lane *lane, uint32_t
 	uint64_t entry = rq_load_acquire(rq_entry_at(reader->set, lane, chunk));
 	if (rq_unlikely(entry == 0 || rq_entry_chunk(entry) != chunk))
 		return rq_load_acquire(&lane->head) == head ? 0 : -EAGAIN;
-	if (rq_unlikely(!announce(reader, lane, head, rq_owner_lane(reader->set, index, chunk))))
+	uint64_t key = rq_owner_lane(reader->set, index, chunk);
+	if (rq_unlikely(!announce(reader, lane, head, key)))
 		return -EAGAIN;
 	if (rq_unlikely(entry != reader->entry)) {
 		reader->entry = 0;
 		if (!rq_ring_of(reader->set, entry, &reader->ring))
 			return rq_load_acquire(&lane->head) == head ? -EBADMSG : -EAGAIN;
 		reader->entry = entry;
+		reader->key = key;
 	}
 	return 1;
 }
@@ -108,33 +111,23 @@ static inline int enter(struct rq_reader *reader, struct rq_lane *lane, uint32_t
 static inline int parse(const struct rq_reader *reader, uint64_t at, struct rq_view *view)
 {
 	const struct rq_ring *ring = &reader->ring;
-	uint64_t offset = rq_head_bytes(at) & ring->mask, room = ring->size - offset;
-	bool stamped = reader->set->stamped;
+	uint64_t offset = rq_head_bytes(at) & ring->mask;
 
-	if (rq_unlikely(offset + RQ_GRANULE > ring->size))
+	if (rq_record_at(reader, at, view))
+		return RQ_RECORD_DATA;
+	if (offset + RQ_GRANULE > ring->size)
 		return -EBADMSG;
-	char *record = ring->base + offset;
-	uint64_t header = rq_load_acquire((rq_u64 *)record); /* G2 */
-	uint64_t len = rq_record_len(header);
-	view->sequence = (uint32_t)(header >> 36);
+	uint64_t header = rq_load_acquire((rq_u64 *)(ring->base + offset)), len = rq_record_len(header);
 	view->head = at;
 	switch (header & 3) {
-	case RQ_RECORD_DATA: {
-		uint64_t footprint = rq_footprint(len, stamped);
-		if (rq_unlikely(footprint > room))
-			return -EBADMSG;
-		view->len = len;
-		view->next = at + (footprint >> 2);
-		view->payload = record + rq_payload_offset(stamped);
-		view->stamp = stamped ? rq_load((rq_u64 *)record + 1) : 0;
-		return RQ_RECORD_DATA;
-	}
 	case RQ_RECORD_PAD:
 		view->next = at + (len >> 2);
-		return offset && len == room ? RQ_RECORD_PAD : -EBADMSG;
+		return offset && len == ring->size - offset ? RQ_RECORD_PAD : -EBADMSG;
 	case RQ_RECORD_LINK:
 		view->next = rq_head(rq_head_chunk(at) + 1, 0);
 		return RQ_RECORD_LINK;
+	case RQ_RECORD_DATA: /* published since the first look, or too long for the ring */
+		return rq_record_at(reader, at, view) ? RQ_RECORD_DATA : -EBADMSG;
 	default:
 		return header ? -EBADMSG : RQ_RECORD_NONE;
 	}
@@ -143,11 +136,8 @@ static inline int parse(const struct rq_reader *reader, uint64_t at, struct rq_v
 /* Moves head over a PAD or a LINK, on behalf of all. */
 static void step_over(struct rq_reader *reader, const struct rq_view *view, int kind)
 {
-	uint64_t size = reader->ring.size;
-	if (!rq_lane_claim(reader, view, view->next) || kind != RQ_RECORD_LINK)
-		return;
-	bool large = size != reader->ring.mask + 1 || size > RQ_SPARE_LARGEST;
-	crossed(reader, view->lane, view->index, rq_head_chunk(view->head), large);
+	if (rq_lane_claim(reader, view, view->next) && kind == RQ_RECORD_LINK)
+		crossed(reader, view->lane, view->index, rq_head_chunk(view->head));
 }
 
 int rq_lane_look(struct rq_reader *reader, uint32_t index, struct rq_view *view)

@@ -19,30 +19,49 @@ static uint64_t at_least_power_of_two(uint64_t n)
 	return n <= 1 ? 1 : UINT64_C(2) << (63 - __builtin_clzll(n - 1));
 }
 
-/* P0. False if head is not where any consumer can have brought it. */
+/* False if head is not where any consumer can have brought it. */
 static bool read_head(const struct rq_producer *p, uint64_t *head)
 {
-	uint64_t h = rq_load_acquire(&p->lane->head);
+	uint64_t h = rq_load_acquire(&p->lane->head); /* P0 */
 	uint32_t behind = p->chunk - rq_head_chunk(h);
 	*head = h;
 	return behind < p->set->table && (behind || rq_head_bytes(h) <= p->tail);
 }
 
-/* Bytes that wait, with what lies between them; 0 if no record does, whatever PAD or LINK may. */
-static uint64_t waiting(const struct rq_producer *p, uint64_t head)
+static struct rq_sent *sent_at(struct rq_producer *p, uint32_t chunk)
 {
-	uint32_t mask = p->set->table - 1;
+	return &p->sent[chunk & (p->set->table - 1)];
+}
+
+/* Bytes of records that were put before this place. */
+static uint64_t records_before(struct rq_producer *p, uint32_t chunk, uint64_t bytes)
+{
+	const struct rq_sent *s = sent_at(p, chunk);
+	return s->before + bytes - s->pads + (bytes < s->pad_end ? s->pad_len : 0);
+}
+
+static void note_pad(struct rq_producer *p, uint32_t chunk, uint64_t end, uint64_t len)
+{
+	struct rq_sent *s = sent_at(p, chunk);
+	s->pads += len;
+	s->pad_end = end;
+	s->pad_len = len;
+}
+
+/* Bytes of records that wait. */
+static uint64_t waiting(struct rq_producer *p, uint64_t head)
+{
 	if (rq_head_reached(head, p->end))
 		return 0;
-	return p->sent[p->chunk & mask] + p->tail - p->sent[rq_head_chunk(head) & mask] - rq_head_bytes(head);
+	return records_before(p, p->chunk, p->tail) - records_before(p, rq_head_chunk(head), rq_head_bytes(head));
 }
 
 /* Where the tail may go in this ring without meeting head. */
 static uint64_t ring_limit(const struct rq_producer *p, uint64_t head)
 {
 	uint64_t from = rq_head_chunk(head) == p->chunk ? rq_head_bytes(head) : 0;
-	uint64_t limit = from + p->ring.size;
-	return p->large || limit > RQ_CHUNK_BYTES ? 0 : limit;
+	uint64_t limit = p->once ? p->line : from + p->ring.size;
+	return limit > RQ_CHUNK_BYTES ? 0 : limit;
 }
 
 /* Whether `need` bytes fit in this ring now; goes to the ring's start if it must for that. */
@@ -51,19 +70,14 @@ static bool fit(struct rq_producer *p, uint64_t need, uint64_t limit)
 	uint64_t offset = p->tail & p->ring.mask, rest = p->ring.size - offset;
 	if (p->ring.size == 0)
 		return false;
-	if (need <= rest)
+	if (need <= rest || p->once)
 		return p->tail + need + RQ_GRANULE <= limit;
 	if (p->tail + rest + need + RQ_GRANULE > limit)
 		return false;
 	rq_producer_header(p, rq_record_header(p->puts, rest, RQ_RECORD_PAD));
 	p->tail += rest;
+	note_pad(p, p->chunk, p->tail, rest);
 	return true;
-}
-
-static void free_units(struct rq_producer *p, uint64_t entry)
-{
-	uint64_t owner = rq_owner_lane(p->set, p->index, rq_entry_chunk(entry));
-	rq_slots_release(p->set->region, rq_entry_unit(entry), rq_size_units(entry & 0xff), owner);
 }
 
 /* Makes sure that the table has a place for a chunk: one that head has not left stands in the way. */
@@ -73,8 +87,10 @@ static bool clear_entry(struct rq_producer *p, uint32_t chunk, uint64_t head)
 	uint64_t entry = rq_load_acquire(at);
 	if (chunk - rq_head_chunk(head) >= p->set->table)
 		return false;
-	if (entry && rq_cas(at, &entry, 0))
-		free_units(p, entry);
+	if (entry && rq_cas(at, &entry, 0)) {
+		uint64_t owner = rq_owner_lane(p->set, p->index, rq_entry_chunk(entry));
+		rq_slots_release(p->set->region, rq_entry_unit(entry), rq_size_units(entry & 0xff), owner);
+	}
 	return true;
 }
 
@@ -97,16 +113,16 @@ static int64_t reuse(struct rq_producer *p, uint32_t chunk, unsigned code, uint6
 }
 
 /* Goes on in a new chunk of this size, with a LINK to it if the tail's chunk has memory. */
-static int take_chunk(struct rq_producer *p, uint64_t size, bool large, uint64_t head)
+static int take_chunk(struct rq_producer *p, uint64_t size, bool once, uint64_t head)
 {
 	uint64_t page = p->set->region->at.page;
-	uint32_t chunk = p->chunk + (p->ring.size != 0), mask = p->set->table - 1;
+	uint32_t chunk = p->chunk + (p->ring.size != 0);
 	unsigned code = rq_size_code((size + page - 1) / page);
 	struct rq_ring ring;
 
 	if (!clear_entry(p, chunk, head))
 		return -EAGAIN;
-	int64_t unit = large ? -ENOMEM : reuse(p, chunk, code, head);
+	int64_t unit = once ? -ENOMEM : reuse(p, chunk, code, head);
 	if (unit < 0)
 		unit = rq_slots_claim(p->set->region, rq_size_units(code), rq_owner_lane(p->set, p->index, chunk), size);
 	if (unit < 0)
@@ -117,12 +133,13 @@ static int take_chunk(struct rq_producer *p, uint64_t size, bool large, uint64_t
 	rq_store((rq_u64 *)ring.base, 0);
 	rq_store_release(rq_entry_at(p->set, p->lane, chunk), entry);
 	if (chunk != p->chunk) {
-		p->sent[chunk & mask] = p->sent[p->chunk & mask] + p->tail + RQ_GRANULE;
+		*sent_at(p, chunk) = (struct rq_sent){ .before = records_before(p, p->chunk, p->tail) };
 		rq_producer_header(p, rq_record_header(p->puts, 0, RQ_RECORD_LINK));
 	}
 	p->chunk = chunk;
 	p->ring = ring;
-	p->large = large;
+	p->once = once;
+	p->line = once ? size : 0;
 	p->tail = p->room = 0;
 	p->calm = 0;
 	rq_store_release(&p->lane->newest, chunk);
@@ -145,7 +162,7 @@ static void set_room(struct rq_producer *p, uint64_t limit, uint64_t wait)
 static int grow(struct rq_producer *p, uint64_t need, uint64_t head, uint64_t wait)
 {
 	uint64_t page = p->set->region->at.page, bound = p->set->max_bytes, most = RING_LARGEST;
-	uint64_t size = at_least_power_of_two(4 * need), next = p->large ? 0 : 4 * p->ring.size;
+	uint64_t size = at_least_power_of_two(4 * need), next = p->once ? 0 : 4 * p->ring.size;
 	int r = -ENOMEM;
 
 	if (bound < most)
@@ -157,22 +174,26 @@ static int grow(struct rq_producer *p, uint64_t need, uint64_t head, uint64_t wa
 	if (size < page)
 		size = page;
 	if (size > most && (size > bound || size > RING_ROUND))
+		size = at_least_power_of_two(need + 2 * RQ_GRANULE);
+	if (size > 2 * most && size > bound)
 		size = 0;
 	for (; r == -ENOMEM && size >= need + 2 * RQ_GRANULE && size >= page; size /= 4)
 		r = take_chunk(p, size, false, head);
 	if (r == -ENOMEM)
 		r = take_chunk(p, need + 2 * RQ_GRANULE, true, head);
-	if (r == 0 && !p->large)
+	if (r == 0 && !p->once)
 		set_room(p, p->ring.size, wait);
 	return r;
 }
 
-/* A ring that has been nearly empty for long makes way for a smaller one. */
+/* A ring that has been nearly empty for long makes way for a small one. */
 static void shrink(struct rq_producer *p, uint64_t need, uint64_t head)
 {
-	uint64_t smaller = p->ring.size / 4;
-	if (smaller >= RING_KEEP && smaller >= 4 * need)
-		take_chunk(p, smaller, false, head);
+	uint64_t size = at_least_power_of_two(4 * need);
+	if (size < RING_KEEP)
+		size = RING_KEEP;
+	if (size < p->ring.size)
+		take_chunk(p, size, false, head);
 	p->calm = 0;
 }
 
@@ -197,14 +218,14 @@ int rq_producer_make_room(struct rq_producer *p, uint64_t len)
 			return -EAGAIN;
 		if (poll == 0)
 			first_head = head;
-		bool patient = p->ring.size >= RING_PATIENT && rq_head_chunk(head) == p->chunk && limit &&
+		bool patient = p->ring.size >= RING_PATIENT && !p->once && rq_head_chunk(head) == p->chunk && limit &&
 			       limit - p->tail < p->ring.size / 8 && poll < POLLS &&
 			       (poll < POLLS_UNMOVED || head != first_head);
 		if (patient) {
 			rq_pause();
 			continue;
 		}
-		if (p->ring.size > RING_KEEP && !p->large && wait < p->ring.size / 8 && ++p->calm > CALM_ENOUGH) {
+		if (p->ring.size > RING_KEEP && !p->once && wait < p->ring.size / 8 && ++p->calm > CALM_ENOUGH) {
 			shrink(p, need, head);
 			limit = ring_limit(p, head);
 		} else if (wait >= p->ring.size / 8) {
@@ -239,21 +260,38 @@ void rq_producer_flush(struct rq_producer *p)
 {
 	if (!p->first)
 		return;
-	rq_store((rq_u64 *)rq_producer_record(p), 0);
+	if (p->ring.size)
+		rq_store((rq_u64 *)rq_producer_record(p), 0);
 	rq_store_release(p->first, p->first_header);
 	p->first = NULL;
 }
 
-void rq_producer_leave_large(struct rq_producer *p)
+void rq_producer_leave(struct rq_producer *p)
 {
-	uint32_t mask = p->set->table - 1;
+	uint64_t head;
+	if (!read_head(p, &head) || p->chunk + 1 - rq_head_chunk(head) >= p->set->table)
+		return; /* no entry for a next chunk now: it is left when there is */
+	*sent_at(p, p->chunk + 1) = (struct rq_sent){ .before = records_before(p, p->chunk, p->tail) };
 	rq_producer_header(p, rq_record_header(p->puts, 0, RQ_RECORD_LINK));
-	p->sent[(p->chunk + 1) & mask] = p->sent[p->chunk & mask] + p->tail + RQ_GRANULE;
 	p->chunk++;
 	p->ring = (struct rq_ring){ 0 };
 	p->tail = p->room = 0;
-	p->large = false;
+	p->once = false;
 	rq_store_release(&p->lane->newest, p->chunk);
+}
+
+void rq_producer_retire(struct rq_producer *p, struct rq_reader *reader)
+{
+	struct rq_view unused;
+	uint64_t head;
+	if (!read_head(p, &head))
+		return;
+	/* A small ring that holds something stays: each LINK is a chunk, and a lane has not many. */
+	bool few = p->chunk - rq_head_chunk(head) < p->set->table / 2;
+	if (p->ring.size && (waiting(p, head) == 0 || (p->ring.size > RING_KEEP && few)))
+		rq_producer_leave(p);
+	rq_producer_flush(p);
+	rq_lane_look(reader, p->index, &unused); /* steps over the LINK if that is what is next */
 }
 
 /* ---- adoption ---- */
@@ -281,7 +319,7 @@ static bool walk_into(const struct rq_producer *p, struct walk *w)
 /* One header further. 1, 0 at the tail, or -EBADMSG for what no producer writes. */
 static int walk_on(struct rq_producer *p, struct walk *w)
 {
-	uint64_t offset = w->bytes & w->ring.mask, mask = p->set->table - 1;
+	uint64_t offset = w->bytes & w->ring.mask;
 	if (w->ring.size == 0)
 		return 0;
 	if (offset + RQ_GRANULE > w->ring.size || w->bytes - w->from >= w->ring.size)
@@ -296,9 +334,10 @@ static int walk_on(struct rq_producer *p, struct walk *w)
 		return 1;
 	case RQ_RECORD_PAD:
 		w->bytes += len;
+		note_pad(p, w->chunk, w->bytes, len);
 		return offset && offset + len == w->ring.size ? 1 : -EBADMSG;
 	default:
-		p->sent[(w->chunk + 1) & mask] = p->sent[w->chunk & mask] + w->bytes + RQ_GRANULE;
+		*sent_at(p, w->chunk + 1) = (struct rq_sent){ .before = records_before(p, w->chunk, w->bytes) };
 		w->chunk++;
 		w->bytes = 0;
 		return walk_into(p, w) ? 1 : -EBADMSG;
@@ -313,7 +352,7 @@ static int find_tail(struct rq_producer *p, struct walk *w)
 {
 	uint64_t start = rq_load_acquire(&p->lane->head);
 	*w = (struct walk){ .chunk = rq_head_chunk(start), .bytes = rq_head_bytes(start) };
-	memset(p->sent, 0, p->set->table * sizeof *p->sent);
+	*sent_at(p, w->chunk) = (struct rq_sent){ 0 };
 	int r = walk_into(p, w) ? 1 : -EBADMSG;
 	while (r == 1) {
 		uint64_t here = rq_head(w->chunk, w->bytes);
@@ -331,8 +370,9 @@ static void drop_unpublished(struct rq_producer *p, bool owner_died)
 	struct ringq_region *region = p->set->region;
 	for (uint32_t i = 0; i < p->set->table; i++) {
 		uint64_t entry = rq_load_acquire(&p->lane->table[i]);
+		uint64_t owner = rq_owner_lane(p->set, p->index, rq_entry_chunk(entry));
 		if (entry && (int32_t)(rq_entry_chunk(entry) - p->chunk) > 0 && rq_cas(&p->lane->table[i], &entry, 0))
-			free_units(p, entry);
+			rq_slots_give_back(p->seat, rq_entry_unit(entry), rq_size_units(entry & 0xff), owner);
 	}
 	if (!owner_died)
 		return;
@@ -376,8 +416,9 @@ int rq_producer_adopt(struct rq_producer *p, const struct rq_lane_set *set, stru
 	p->end = rq_head(p->chunk, p->tail);
 	p->puts = count_on(rq_load(&p->lane->puts), &w);
 	p->first = NULL;
-	p->large = w.ring.size != w.ring.mask + 1 && w.ring.size;
-	p->calm = 0;
+	p->once = w.ring.size && w.ring.size != w.ring.mask + 1;
+	p->line = 0;
+	p->calm = CALM_ENOUGH; /* if it is drained, its memory was for somebody else's needs */
 	drop_unpublished(p, owner_died);
 	rq_store_release(&p->lane->newest, p->chunk);
 	rq_store(&p->lane->puts, p->puts);

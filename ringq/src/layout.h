@@ -177,7 +177,7 @@ struct rq_lane {
 	rq_u32 room;    /* event: the lane's producer sleeps here */
 	uint8_t pad0[RQ_LINE - 20];
 
-	rq_u64 owner;  /* incarnation:32 | member + 1:32, or 0; whoever owns it is the lane's producer */
+	rq_u64 owner;  /* incarnation:32 | the owner's own:19 | member + 1:13, or 0; who owns it is the lane's producer */
 	rq_u64 puts;   /* records published; written by the owner */
 	rq_u32 newest; /* the chunk where the tail is; written by the owner */
 	uint8_t pad1[RQ_LINE - 20];

@@ -85,7 +85,7 @@ void rq_member_leave(struct rq_seat *seat)
 
 bool rq_member_alive(const struct ringq_region *region, uint64_t id)
 {
-	uint32_t index = (uint32_t)id - 1;
+	uint32_t index = ((uint32_t)id & RQ_ID_INDEX_MASK) - 1;
 	if (index >= backed(region))
 		return false;
 	uint64_t word = rq_load_acquire(rq_lease_at(region, index));

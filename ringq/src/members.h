@@ -23,6 +23,10 @@ struct rq_seat {
 int rq_member_join(struct rq_seat *seat, struct ringq_region *region);
 void rq_member_leave(struct rq_seat *seat);
 
+/* An id's low half is index + 1 in this many bits; what is above them, up to the incarnation, is the owner's own. */
+#define RQ_ID_INDEX_BITS 13
+#define RQ_ID_INDEX_MASK ((1u << RQ_ID_INDEX_BITS) - 1)
+
 /* Whether the member of this id, as in rq_seat.id, lives. An id that nobody ever had is dead. */
 bool rq_member_alive(const struct ringq_region *region, uint64_t id);
 

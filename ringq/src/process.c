@@ -6,8 +6,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <urcu-bp.h>
-
 #include "bond.h"
 #include "event.h"
 #include "sys.h"

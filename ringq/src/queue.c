@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Queues: making, finding, entering and leaving them. */
+/* Queues: making, finding, releasing and closing them. */
 
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-#include <urcu-bp.h>
 
 #include "bond.h"
 #include "event.h"
@@ -17,20 +15,18 @@
 #define MAX_BYTES (UINT64_C(8) << 20)
 #define MAX_PRODUCERS 256u
 
-/* ---- entering, leaving, releasing ---- */
+/* ---- holding and releasing ---- */
 
-int rq_enter(struct ringq_queue *queue, struct rq_bond **bond)
-{
-	urcu_bp_read_lock();
-	int r = rq_unlikely(rq_load_acquire(&queue->gone)) ? -EBADF : rq_bond_of(bond, queue);
-	if (rq_unlikely(r))
-		urcu_bp_read_unlock();
-	return r;
-}
+#ifdef RQ_TSAN
+rq_u32 rq_left;
+#endif
 
-void rq_leave(void)
+void rq_wait_for_calls(void)
 {
-	urcu_bp_read_unlock();
+	urcu_bp_synchronize_rcu();
+#ifdef RQ_TSAN
+	rq_add(&rq_left, 1);
+#endif
 }
 
 void rq_handle_hold(struct ringq_queue *queue)
@@ -60,19 +56,15 @@ void ringq_queue_release(ringq_queue *queue)
 	if (!queue)
 		return;
 	pthread_mutex_lock(&rq_process_lock);
-	bool last = --queue->opens == 0;
-	if (last)
-		unlist(queue);
+	unlist(queue);
 	pthread_mutex_unlock(&rq_process_lock);
-	if (!last)
-		return;
 	rq_store_release(&queue->gone, 1);
 	rq_watch_end(queue);
 	rq_event_wake_all(&queue->shared->items);
 	rq_event_wake_all(&queue->shared->room);
 	for (uint32_t i = 0; i < rq_lanes_used(queue); i++)
 		rq_event_wake_all(&rq_lane_at(&queue->set, i)->room);
-	urcu_bp_synchronize_rcu(); /* whoever is inside a call now has left it, or sleeps and holds the handle */
+	rq_wait_for_calls(); /* whoever is inside a call now has left it, or sleeps and holds the handle */
 	pthread_mutex_lock(&rq_process_lock);
 	rq_bonds_drop_queue(queue);
 	pthread_mutex_unlock(&rq_process_lock);
@@ -116,31 +108,15 @@ static int new_handle(struct ringq_queue **out, struct ringq_region *region, uin
 	q->total = q->order == RINGQ_ORDER_TOTAL && !(q->flags & RINGQ_SINGLE_PRODUCER);
 	q->set.stamped = q->total;
 	q->set.single_consumer = q->flags & RINGQ_SINGLE_CONSUMER;
-	q->refs = q->opens = 1;
+	q->refs = 1;
+	pthread_mutex_lock(&rq_process_lock);
 	q->id = ++handles;
 	q->next = rq_process_queues;
 	rq_process_queues = q;
 	region->refs++;
+	pthread_mutex_unlock(&rq_process_lock);
 	*out = q;
 	return 0;
-}
-
-/* One handle for each queue and process, counted: a thread is one producer however often it opens the queue. */
-static int get_handle(struct ringq_queue **out, struct ringq_region *region, uint64_t first, uint64_t units)
-{
-	int r = 0;
-	pthread_mutex_lock(&rq_process_lock);
-	struct ringq_queue *q = rq_process_queues;
-	while (q && (q->region != region || q->set.first != first))
-		q = q->next;
-	if (q) {
-		q->opens++;
-		*out = q;
-	} else {
-		r = new_handle(out, region, first, units);
-	}
-	pthread_mutex_unlock(&rq_process_lock);
-	return r;
 }
 
 int ringq_queue_open(ringq_queue **out, ringq_region *region, const char *name)
@@ -149,7 +125,7 @@ int ringq_queue_open(ringq_queue **out, ringq_region *region, const char *name)
 	if (!out || !region || (name && (!*name || strlen(name) >= RQ_NAME_MAX)))
 		return -EINVAL;
 	int r = rq_object_find(region, name, &first, &units);
-	return r ? r : get_handle(out, region, first, units);
+	return r ? r : new_handle(out, region, first, units);
 }
 
 ringq_region *ringq_queue_region(const ringq_queue *queue)
@@ -213,7 +189,7 @@ static int create_in(struct ringq_queue **out, struct rq_seat *seat, const struc
 	s->places = o->max_records ? at + places : 0;
 	memcpy(s->name, o->name ? o->name : "", o->name ? strlen(o->name) + 1 : 1);
 	r = rq_object_publish(seat, (uint64_t)first, units, s->name);
-	return r ? r : get_handle(out, region, (uint64_t)first, units);
+	return r ? r : new_handle(out, region, (uint64_t)first, units);
 }
 
 int ringq_queue_create(ringq_queue **out, ringq_region *region, const struct ringq_queue_options *options)

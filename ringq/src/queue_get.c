@@ -15,7 +15,7 @@
 #define BATCH 64u
 
 /* What a claim owes to producers: one may wait for the lane's memory, one for one of max_records. */
-static inline void claimed(struct rq_bond *b, const struct rq_view *view, uint64_t next, int n)
+static rq_always_inline void claimed(struct rq_bond *b, const struct rq_view *view, uint64_t next, int n)
 {
 	struct rq_queue_shared *s = b->queue->shared;
 	rq_light_barrier();
@@ -35,35 +35,28 @@ static inline void claimed(struct rq_bond *b, const struct rq_view *view, uint64
 		rq_event_calm(&s->items);
 }
 
-/* Nothing there: what to say, after a look that began when the queue was, or was not yet, closed. */
-static int nothing(struct rq_op *op, bool closed)
-{
-	op->event = &op->queue->shared->items;
-	return closed ? -EPIPE : -EAGAIN;
-}
-
 /* The next record, if the caller can have it: 1, -EAGAIN, -EPIPE, or an error. */
-static inline int find(struct rq_op *op, struct rq_view *view)
+static rq_always_inline int find(struct rq_bond *b, struct rq_view *view)
 {
-	bool closed = rq_load_acquire(&op->queue->shared->closed);
-	int r = rq_choose(op->bond, view);
-	return rq_likely(r) ? r : nothing(op, closed);
+	/* Looked at first: whatever was put before the close is seen after it. */
+	bool closed = rq_load_acquire(&b->queue->shared->closed);
+	int r = rq_choose(b, view);
+	return rq_likely(r) ? r : closed ? -EPIPE : -EAGAIN;
 }
 
-static inline ssize_t get_one(struct rq_op *op)
+static rq_always_inline ssize_t get_one(struct rq_bond *b, void *buf, size_t size)
 {
-	struct rq_bond *b = op->bond;
 	struct rq_view view;
 	for (;;) {
-		int r = find(op, &view);
+		int r = find(b, &view);
 		if (rq_unlikely(r < 0))
 			return r;
-		if (rq_unlikely(view.len > op->len)) {
+		if (rq_unlikely(view.len > size)) {
 			if (rq_view_is_current(&view))
 				return -EMSGSIZE;
 			continue;
 		}
-		rq_copy_out(op->buf, view.payload, view.len);
+		rq_copy_out(buf, view.payload, view.len);
 		if (rq_likely(rq_lane_claim(&b->reader, &view, view.next))) {
 			claimed(b, &view, view.next, 1);
 			return (ssize_t)view.len;
@@ -76,10 +69,10 @@ static ssize_t get_one_alloc(struct rq_op *op)
 {
 	struct rq_view view;
 	for (;;) {
-		ssize_t r = op->buf ? get_one(op) : -EMSGSIZE;
+		ssize_t r = op->buf ? get_one(op->bond, op->buf, op->len) : -EMSGSIZE;
 		if (r != -EMSGSIZE)
 			return r;
-		int found = find(op, &view);
+		int found = find(op->bond, &view);
 		if (found < 0)
 			return found;
 		if (!rq_view_is_current(&view) && !op->queue->set.single_consumer)
@@ -108,7 +101,7 @@ static ssize_t get_batch(struct rq_op *op)
 	struct rq_view first, view;
 	uint64_t next;
 	size_t lens[BATCH], n = 0, most = op->len - op->done;
-	int r = find(op, &first);
+	int r = find(op->bond, &first);
 	if (r < 0)
 		return r;
 	if (most > BATCH)
@@ -119,12 +112,14 @@ static ssize_t get_batch(struct rq_op *op)
 	view = first;
 	do {
 		struct iovec *record = &op->records[op->done + n];
-		if (view.len > record->iov_len || (!record->iov_base && view.len))
+		if (view.len > record->iov_len || (!record->iov_base && record->iov_len))
 			break;
 		rq_copy_out(record->iov_base, view.payload, view.len);
 		lens[n++] = view.len;
 		next = view.next;
 	} while (n < most && rq_lane_look_behind(&op->bond->reader, &view, &view) > 0);
+	if (n == 0 && !op->records[op->done].iov_base && op->records[op->done].iov_len)
+		return -EINVAL;
 	if (n == 0)
 		return rq_view_is_current(&first) ? -EMSGSIZE : 0;
 	return take_lens(op, &first, next, lens, n);
@@ -132,31 +127,23 @@ static ssize_t get_batch(struct rq_op *op)
 
 /* ---- attempts ---- */
 
-static inline ssize_t guarded(struct rq_op *op, ssize_t (*get)(struct rq_op *))
-{
-	struct ringq_queue *q = op->queue;
-	if (!q->set.single_consumer)
-		return get(op);
-	int r = rq_guard_enter(&q->shared->guard_get, op->bond);
-	if (r)
-		return r;
-	ssize_t got = get(op);
-	rq_guard_leave(&q->shared->guard_get, op->bond);
-	return got;
-}
-
 /* With an event fd, the get that finds nothing arms it, and looks again at what came before that. */
 static ssize_t arming(struct rq_op *op, ssize_t (*get)(struct rq_op *))
 {
-	ssize_t r = guarded(op, get);
+	ssize_t r = get(op);
 	if (r == -EAGAIN && op->queue->watch && rq_watch_arm(op->queue, op->bond))
-		r = guarded(op, get);
+		r = get(op);
 	return r;
+}
+
+static ssize_t get_into(struct rq_op *op)
+{
+	return get_one(op->bond, op->buf, op->len);
 }
 
 static ssize_t attempt_get(struct rq_op *op)
 {
-	return arming(op, get_one);
+	return arming(op, get_into);
 }
 
 static ssize_t attempt_get_alloc(struct rq_op *op)
@@ -181,10 +168,28 @@ static ssize_t attempt_get_many(struct rq_op *op)
 	return arming(op, get_some);
 }
 
+/* RINGQ_SINGLE_CONSUMER is a promise about whole calls, asleep or not. */
+static inline rq_u32 *get_guard(const struct ringq_queue *q)
+{
+	return RQ_GUARDS && q->set.single_consumer ? &q->shared->guard_get : NULL;
+}
+
+static inline int enter_get(struct ringq_queue *q, struct rq_bond **b)
+{
+	int r = rq_enter(q, b);
+	return rq_likely(r == 0) ? rq_guard_enter(get_guard(q), *b) : r;
+}
+
 static struct rq_op get_op(struct rq_bond *b, ssize_t (*attempt)(struct rq_op *))
 {
 	return (struct rq_op){
-		.queue = b->queue, .bond = b, .attempt = attempt, .spin = &b->spin_get, .awake = &b->awake_get
+		.queue = b->queue,
+		.bond = b,
+		.attempt = attempt,
+		.event = &b->queue->shared->items,
+		.spin = &b->spin_get,
+		.awake = &b->awake_get,
+		.guard = get_guard(b->queue),
 	};
 }
 
@@ -193,24 +198,35 @@ static ssize_t run(struct rq_op *op, int64_t timeout)
 	ssize_t r = op->attempt(op);
 	if (rq_unlikely(r == -EAGAIN))
 		return rq_block(op, timeout);
+	rq_guard_leave(op->guard);
 	rq_leave();
 	return r;
 }
 
 /* ---- calls ---- */
 
+static rq_noinline ssize_t get_waiting(struct rq_bond *b, void *buf, size_t size, int64_t timeout)
+{
+	struct rq_op op = get_op(b, attempt_get);
+	op.buf = buf;
+	op.len = size;
+	return run(&op, timeout);
+}
+
 ssize_t ringq_get(ringq_queue *queue, void *buf, size_t size, int64_t timeout)
 {
 	struct rq_bond *b;
 	if (rq_unlikely(!queue || (!buf && size) || !rq_timeout_is_good(timeout)))
 		return -EINVAL;
-	int r = rq_enter(queue, &b);
+	int r = enter_get(queue, &b);
 	if (rq_unlikely(r))
 		return r;
-	struct rq_op op = get_op(b, attempt_get);
-	op.buf = buf;
-	op.len = size;
-	return run(&op, timeout);
+	ssize_t n = get_one(b, buf, size);
+	if (rq_unlikely(n == -EAGAIN))
+		return get_waiting(b, buf, size, timeout);
+	rq_guard_leave(get_guard(queue));
+	rq_leave();
+	return n;
 }
 
 ssize_t ringq_get_alloc(ringq_queue *queue, void **out, int64_t timeout)
@@ -218,7 +234,7 @@ ssize_t ringq_get_alloc(ringq_queue *queue, void **out, int64_t timeout)
 	struct rq_bond *b;
 	if (!queue || !out || !rq_timeout_is_good(timeout))
 		return -EINVAL;
-	int r = rq_enter(queue, &b);
+	int r = enter_get(queue, &b);
 	if (r)
 		return r;
 	struct rq_op op = get_op(b, attempt_get_alloc);
@@ -235,7 +251,7 @@ ssize_t ringq_get_many(ringq_queue *queue, struct iovec *records, size_t n, int6
 	struct rq_bond *b;
 	if (!queue || !records || n == 0 || n > GET_MANY_MOST || !rq_timeout_is_good(timeout))
 		return -EINVAL;
-	int r = rq_enter(queue, &b);
+	int r = enter_get(queue, &b);
 	if (r)
 		return r;
 	struct rq_op op = get_op(b, attempt_get_many);
@@ -248,7 +264,7 @@ static ssize_t peek(struct rq_op *op)
 {
 	struct rq_view view;
 	for (;;) {
-		int r = find(op, &view);
+		int r = find(op->bond, &view);
 		if (r < 0)
 			return r;
 		bool fits = view.len <= op->len;

@@ -28,7 +28,7 @@ static inline rq_u32 *room_event(const struct rq_bond *b)
 }
 
 /* Room for a record at the tail of the caller's lane, and a place if the queue counts. *event: what a wait is for. */
-static inline int make_room(struct rq_bond *b, size_t len, rq_u64 **place, rq_u32 **event)
+static rq_always_inline int make_room(struct rq_bond *b, size_t len, rq_u64 **place, rq_u32 **event)
 {
 	struct ringq_queue *q = b->queue;
 	struct rq_producer *p = b->producer;
@@ -46,6 +46,24 @@ static inline int make_room(struct rq_bond *b, size_t len, rq_u64 **place, rq_u3
 		r = rq_place_take(&q->places, p, place);
 	*event = &q->shared->room;
 	return r;
+}
+
+/* RINGQ_SINGLE_PRODUCER is a promise about whole calls, asleep or not. */
+static inline rq_u32 *put_guard(const struct ringq_queue *q)
+{
+	return RQ_GUARDS && q->flags & RINGQ_SINGLE_PRODUCER ? &q->shared->guard_put : NULL;
+}
+
+static inline int enter_put(struct ringq_queue *q, struct rq_bond **b)
+{
+	int r = rq_enter(q, b);
+	return rq_likely(r == 0) ? rq_guard_enter(put_guard(q), *b) : r;
+}
+
+static inline void leave_put(const struct rq_bond *b)
+{
+	rq_guard_leave(put_guard(b->queue));
+	rq_leave();
 }
 
 /* What is open to puts: 0, or -EPIPE, -EBUSY, -EUSERS, ... */
@@ -68,7 +86,7 @@ static inline void published(struct rq_bond *b, int n)
 	}
 }
 
-static inline int put_unguarded(struct rq_bond *b, const void *data, size_t len, rq_u32 **event)
+static rq_always_inline int put_once(struct rq_bond *b, const void *data, size_t len, rq_u32 **event)
 {
 	struct rq_producer *p;
 	rq_u64 *place;
@@ -86,18 +104,6 @@ static inline int put_unguarded(struct rq_bond *b, const void *data, size_t len,
 	rq_producer_publish(p);
 	published(b, 1);
 	return 0;
-}
-
-static inline int put_once(struct rq_bond *b, const void *data, size_t len, rq_u32 **event)
-{
-	if (!(b->queue->flags & RINGQ_SINGLE_PRODUCER))
-		return put_unguarded(b, data, len, event);
-	int r = rq_guard_enter(&b->queue->shared->guard_put, b);
-	if (r)
-		return r;
-	r = put_unguarded(b, data, len, event);
-	rq_guard_leave(&b->queue->shared->guard_put, b);
-	return r;
 }
 
 /* ---- waiting for room ---- */
@@ -127,7 +133,8 @@ static struct rq_op put_op(struct rq_bond *b, ssize_t (*attempt)(struct rq_op *)
 			       .attempt = attempt,
 			       .poll = room_is_likely,
 			       .spin = &b->spin_put,
-			       .awake = &b->awake_put };
+			       .awake = &b->awake_put,
+			       .guard = put_guard(b->queue) };
 }
 
 /* ---- put ---- */
@@ -140,14 +147,14 @@ static ssize_t attempt_put(struct rq_op *op)
 	return r;
 }
 
-static int put_waiting(struct rq_bond *b, const void *data, size_t len, int64_t timeout)
+static rq_noinline int put_waiting(struct rq_bond *b, const void *data, size_t len, int64_t timeout)
 {
 	struct rq_op op = put_op(b, attempt_put);
 	op.data = data;
 	op.len = len;
 	ssize_t r = timeout == RINGQ_NOWAIT ? -EAGAIN : attempt_put(&op);
 	if (r != -EAGAIN) {
-		rq_leave();
+		leave_put(b);
 		return (int)r;
 	}
 	return (int)rq_block(&op, timeout);
@@ -159,19 +166,19 @@ int ringq_put(ringq_queue *queue, const void *data, size_t len, int64_t timeout)
 	rq_u32 *event;
 	if (rq_unlikely(!queue || (!data && len) || !rq_timeout_is_good(timeout)))
 		return -EINVAL;
-	int r = rq_enter(queue, &b);
+	int r = enter_put(queue, &b);
 	if (rq_unlikely(r))
 		return r;
 	r = put_once(b, data, len, &event);
 	if (rq_unlikely(r == -EAGAIN))
 		return put_waiting(b, data, len, timeout);
-	rq_leave();
+	leave_put(b);
 	return r;
 }
 
 /* ---- put_many ---- */
 
-static int put_some_unguarded(struct rq_op *op)
+static int put_some(struct rq_op *op)
 {
 	struct rq_bond *b = op->bond;
 	size_t before = op->done;
@@ -189,7 +196,7 @@ static int put_some_unguarded(struct rq_op *op)
 		rq_copy_in(rq_producer_payload(p), record->iov_base, record->iov_len);
 		rq_producer_append(p, record->iov_len, stamp);
 		op->done++;
-		if (p->large) /* its memory should go when it is taken */
+		if (p->once) /* its memory should go when it is taken */
 			rq_producer_publish(p);
 	}
 	if (op->done > before) {
@@ -207,14 +214,7 @@ static int put_some_unguarded(struct rq_op *op)
 
 static ssize_t attempt_put_many(struct rq_op *op)
 {
-	struct rq_bond *b = op->bond;
-	bool guarded = b->queue->flags & RINGQ_SINGLE_PRODUCER;
-	int r = guarded ? rq_guard_enter(&b->queue->shared->guard_put, b) : 0;
-	if (r == 0) {
-		r = put_some_unguarded(op);
-		if (guarded)
-			rq_guard_leave(&b->queue->shared->guard_put, b);
-	}
+	int r = put_some(op);
 	if (r == -EAGAIN)
 		want_room(op, op->records[op->done].iov_len);
 	return r;
@@ -225,7 +225,7 @@ ssize_t ringq_put_many(ringq_queue *queue, const struct iovec *records, size_t n
 	struct rq_bond *b;
 	if (!queue || !records || n == 0 || n > PUT_MANY_MOST || !rq_timeout_is_good(timeout))
 		return -EINVAL;
-	int r = rq_enter(queue, &b);
+	int r = enter_put(queue, &b);
 	if (r)
 		return r;
 	struct rq_op op = put_op(b, attempt_put_many);
@@ -235,7 +235,7 @@ ssize_t ringq_put_many(ringq_queue *queue, const struct iovec *records, size_t n
 	if (result == -EAGAIN)
 		result = rq_block(&op, timeout);
 	else
-		rq_leave();
+		leave_put(b);
 	return op.done ? (ssize_t)op.done : result;
 }
 
@@ -267,7 +267,7 @@ int ringq_reserve(ringq_queue *queue, void **out, size_t len, int64_t timeout)
 	struct rq_bond *b;
 	if (!queue || !out || !rq_timeout_is_good(timeout))
 		return -EINVAL;
-	int r = rq_enter(queue, &b);
+	int r = enter_put(queue, &b);
 	if (r)
 		return r;
 	struct rq_op op = put_op(b, attempt_reserve);
@@ -276,7 +276,7 @@ int ringq_reserve(ringq_queue *queue, void **out, size_t len, int64_t timeout)
 	r = (int)attempt_reserve(&op);
 	if (r == -EAGAIN)
 		return (int)rq_block(&op, timeout);
-	rq_leave();
+	leave_put(b);
 	return r;
 }
 

@@ -184,6 +184,8 @@ static int new_file(const char *path)
 	if (!path)
 		return rq_sys_memfd("ringq");
 	int fd = open(SHM_DIRECTORY, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (fd >= 0)
+		fchmod(fd, 0600); /* whatever the umask took away */
 	return fd < 0 ? -errno : fd;
 }
 
@@ -211,7 +213,7 @@ int ringq_region_create(ringq_region **out, const struct ringq_region_options *o
 	uint64_t size = round_up(o.size ? o.size : RQ_REGION_SIZE, page);
 	char buffer[256], *path = NULL;
 
-	if (!out || o.flags || size < RQ_REGION_MIN || size > RQ_REGION_MAX)
+	if (!out || o.flags || (o.size && o.size < RQ_REGION_MIN) || o.size > RQ_REGION_MAX)
 		return -EINVAL;
 	if (o.name) {
 		int r = rq_region_path(path = buffer, o.name);

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: MIT */
+/* ringq-bench: the scenarios, run in interleaved rounds. README.md says what each of them means. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <ringq/ringq.h>
+
+#include "harness.h"
+#include "report.h"
+
+#define P .order = RINGQ_ORDER_PRODUCER
+#define T .order = RINGQ_ORDER_TOTAL
+#define SINGLE .flags = RINGQ_SINGLE_PRODUCER | RINGQ_SINGLE_CONSUMER
+
+#define SPIN .unit = "ns", .run = scenario_spinning
+#define ASLEEP .unit = "ns", .run = scenario_asleep, .len = 56
+#define FLOW(p, c) .unit = "M/s", .run = scenario_flow, .producers = (p), .consumers = (c)
+#define FLOW_GB .unit = "GB/s", .run = scenario_flow, .producers = 1, .consumers = 1
+#define LANES .unit = "ns", .run = scenario_lanes, .len = 56
+#define MEMORY(what) .unit = "KiB", .run = scenario_##what, .len = 56
+
+#define BESIDE(row) .against = (row)
+#define TARGET(times, row) .target = (times), .against = (row)
+
+/* clang-format off */
+static const struct scenario scenarios[] = {
+	{ "raw line", .unit = "ns", .run = scenario_pingpong },
+
+	{ "round trip spinning, 8 B", SPIN, .len = 8, P, TARGET(1.15, "raw line") },
+	{ "round trip spinning, 56 B", SPIN, .len = 56, P, TARGET(1.15, "raw line") },
+	{ "round trip spinning, 8 B, single flags", SPIN, .len = 8, P, SINGLE, BESIDE("raw line") },
+	{ "round trip spinning, 56 B, single flags", SPIN, .len = 56, P, SINGLE, BESIDE("raw line") },
+	{ "pipe: round trip spinning, 56 B", SPIN, .len = 56, .medium = PIPE, BESIDE("raw line") },
+
+	{ "round trip asleep, 56 B", ASLEEP, P, TARGET(1, "pipe: round trip asleep, 56 B") },
+	{ "pipe: round trip asleep, 56 B", ASLEEP, .medium = PIPE },
+
+	{ "1P1C, 56 B", FLOW(1, 1), .len = 56, P, TARGET(40, "pipe: 1P1C, 56 B") },
+	{ "1P1C, 56 B, total order", FLOW(1, 1), .len = 56, T, TARGET(40, "pipe: 1P1C, 56 B") },
+	{ "1P1C, 56 B, single flags", FLOW(1, 1), .len = 56, P, SINGLE, TARGET(80, "pipe: 1P1C, 56 B") },
+	{ "1P1C, 56 B, batches of 32", FLOW(1, 1), .len = 56, P, .batch = 32, TARGET(80, "pipe: 1P1C, 56 B") },
+	{ "pipe: 1P1C, 56 B", FLOW(1, 1), .len = 56, .medium = PIPE },
+	{ "1P1C, 8 B", FLOW(1, 1), .len = 8, P, BESIDE("pipe: 1P1C, 8 B") },
+	{ "pipe: 1P1C, 8 B", FLOW(1, 1), .len = 8, .medium = PIPE },
+	{ "1P1C, 1 KiB", FLOW_GB, .len = 1024, P, BESIDE("pipe: 1P1C, 1 KiB") },
+	{ "pipe: 1P1C, 1 KiB", FLOW_GB, .len = 1024, .medium = PIPE },
+	{ "1P1C, 64 KiB", FLOW_GB, .len = 65536, P, TARGET(3, "pipe: 1P1C, 64 KiB") },
+	{ "pipe: 1P1C, 64 KiB", FLOW_GB, .len = 65536, .medium = PIPE },
+
+	{ "4P4C, 56 B", FLOW(4, 4), .len = 56, P, BESIDE("pipe: 4P4C, 56 B") },
+	{ "4P4C, 56 B, total order", FLOW(4, 4), .len = 56, T, TARGET(1 / 1.5, "4P4C, 56 B") },
+	{ "pipe: 4P4C, 56 B", FLOW(4, 4), .len = 56, .medium = PIPE },
+	{ "32P32C, 56 B", FLOW(32, 32), .len = 56, P, TARGET(0.5, "1P1C, 56 B") },
+
+	{ "get, 1 lane", LANES, .lanes = 1, .batch = 1024, P },
+	{ "get, 64 idle lanes", LANES, .lanes = 65, .batch = 1024, P, TARGET(2, "get, 1 lane") },
+	{ "get, 1 lane, total order", LANES, .lanes = 1, .batch = 1024, T },
+	{ "get, 64 idle lanes, total order", LANES, .lanes = 65, .batch = 1024, T,
+	  TARGET(2, "get, 1 lane, total order") },
+	{ "put and get by turns, 1 lane", LANES, .lanes = 1, .batch = 1, P },
+	{ "put and get by turns, 64 idle lanes", LANES, .lanes = 65, .batch = 1, P,
+	  BESIDE("put and get by turns, 1 lane") },
+	{ "put and get by turns, 1 lane, total order", LANES, .lanes = 1, .batch = 1, T },
+	{ "put and get by turns, 64 idle lanes, total order", LANES, .lanes = 65, .batch = 1, T,
+	  BESIDE("put and get by turns, 1 lane, total order") },
+
+	{ "memory of an idle queue", MEMORY(idle_memory), P, .target = 256 },
+	{ "memory after a backlog of 500 MB", MEMORY(backlog), P, .target = 4096 },
+};
+/* clang-format on */
+
+enum {
+	SCENARIOS = sizeof(scenarios) / sizeof(*scenarios),
+	SAMPLE_SECONDS_MAX = 60, /* after which a scenario counts as failed: it hangs */
+};
+
+static struct result results[SCENARIOS];
+
+/* What a process of its own is to run. */
+struct task {
+	const struct scenario *scenario;
+	uint64_t n;
+	struct sample *out;
+};
+
+static void task_body(void *arg)
+{
+	const struct task *t = arg;
+
+	t->scenario->run(t->scenario, t->n, t->out);
+}
+
+/* In a process of its own, so that no sample finds what another has left, and one that fails ends alone. */
+static bool sample(const struct scenario *s, uint64_t n, struct sample *out)
+{
+	*out = (struct sample){.share = -1, .sleeps = -1};
+	return bench_isolated(task_body, &(struct task){s, n, out}, SAMPLE_SECONDS_MAX);
+}
+
+/* Seconds that one sample is to take. Many processes need more, until each has had some time slices. */
+static double sample_goal(const struct scenario *s)
+{
+	return s->producers + s->consumers > 16 ? 1 : 0.2;
+}
+
+/* Chooses how many operations take that long, from ever larger tries: the first ones tell little about the last. */
+static uint64_t calibrate(const struct scenario *s, struct sample *out)
+{
+	uint64_t n = 500;
+
+	for (;;) {
+		double times;
+
+		if (!sample(s, n, out))
+			return 0;
+		if (out->seconds <= 0)
+			return n;
+		times = sample_goal(s) / out->seconds;
+		n = (uint64_t)((double)n * (times < 16 ? times : 16)) + 1;
+		if (times < 2)
+			return n;
+	}
+}
+
+static void measure(size_t i, unsigned round, struct sample *out)
+{
+	struct result *result = &results[i];
+
+	if (!result->n)
+		result->n = calibrate(&scenarios[i], out);
+	result->failed = !result->n || !sample(&scenarios[i], result->n, out);
+	if (result->failed)
+		fprintf(stderr, "ringq-bench: \"%s\" failed in round %u\n", scenarios[i].name, round + 1);
+	result->value[round] = out->value;
+	result->share[round] = out->share;
+	result->sleeps[round] = out->sleeps;
+}
+
+static void run_rounds(unsigned rounds)
+{
+	struct sample *out = bench_shared(sizeof(*out));
+
+	for (unsigned round = 0; round < rounds; round++) {
+		for (size_t i = 0; i < SCENARIOS; i++) {
+			if (!results[i].selected || results[i].failed)
+				continue;
+			bench_progress("round %u of %u: %s", round + 1, rounds, scenarios[i].name);
+			measure(i, round, out);
+		}
+	}
+	bench_progress(NULL);
+}
+
+/* A row needs the one that it is compared with, and so on; the raw line tells what the rounds are worth. */
+static void select_rows(const struct run *run, const char *only)
+{
+	results[0].selected = true;
+	for (size_t i = 0; i < SCENARIOS; i++) {
+		size_t row = i;
+
+		if (only && !strstr(scenarios[i].name, only))
+			continue;
+		results[row].selected = true;
+		while (scenarios[row].against) {
+			row = run_find(run, scenarios[row].against);
+			results[row].selected = true;
+		}
+	}
+}
+
+static void usage(FILE *f)
+{
+	fputs("usage: ringq-bench [--rounds N | --quick] [--only SUBSTRING] [--json FILE] [--list]\n"
+	      "Prints a table of what ringq costs beside a pipe and a bare cache line.\n"
+	      "  --rounds N        how often each scenario runs, 1 to 99; 7 if not given\n"
+	      "  --quick           3 rounds\n"
+	      "  --only SUBSTRING  only the scenarios with this in their name, and those they are compared with\n"
+	      "  --json FILE       writes the figures of all rounds too, as one JSON object a line\n"
+	      "  --list            lists the scenarios\n",
+		f);
+}
+
+struct arguments {
+	unsigned rounds;
+	const char *only, *json;
+	bool list;
+};
+
+static struct arguments parse(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"rounds", required_argument, NULL, 'r'},
+		{"quick", no_argument, NULL, 'q'},
+		{"only", required_argument, NULL, 'o'},
+		{"json", required_argument, NULL, 'j'},
+		{"list", no_argument, NULL, 'l'},
+		{"help", no_argument, NULL, 'h'},
+		{0},
+	};
+	struct arguments a = {.rounds = 7};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (c) {
+		case 'r':
+			a.rounds = (unsigned)strtoul(optarg, NULL, 10);
+			break;
+		case 'q':
+			a.rounds = 3;
+			break;
+		case 'o':
+			a.only = optarg;
+			break;
+		case 'j':
+			a.json = optarg;
+			break;
+		case 'l':
+			a.list = true;
+			break;
+		case 'h':
+			usage(stdout);
+			exit(0);
+		default:
+			usage(stderr);
+			exit(2);
+		}
+	}
+	if (optind < argc || a.rounds < 1 || a.rounds > ROUNDS_MAX) {
+		usage(stderr);
+		exit(2);
+	}
+	return a;
+}
+
+int main(int argc, char **argv)
+{
+	struct arguments a = parse(argc, argv);
+	struct run run = {scenarios, results, SCENARIOS, a.rounds};
+	FILE *json = NULL;
+
+	select_rows(&run, a.only);
+	for (size_t i = 0; a.list && i < SCENARIOS; i++)
+		if (results[i].selected)
+			puts(scenarios[i].name);
+	if (a.list)
+		return 0;
+	if (a.json) {
+		json = fopen(a.json, "w");
+		if (!json)
+			bench_die(errno, "cannot write %s", a.json);
+	}
+	run_rounds(a.rounds);
+	report_table(&run);
+	if (json) {
+		report_json(&run, json);
+		if (fclose(json))
+			bench_die(errno, "cannot write %s", a.json);
+	}
+	return 0;
+}

@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: MIT */
+#include "common.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+const char *test_context = "";
+
+void test_row(size_t index)
+{
+	static char row[32];
+
+	snprintf(row, sizeof(row), "(row %zu)", index);
+	test_context = row;
+}
+
+void test_fail(const char *file, int line, const char *what)
+{
+	fprintf(stderr, "%s:%d: failed: %s %s\n", file, line, what, test_context);
+	_exit(1);
+}
+
+static const char *errno_name(long long value)
+{
+	const char *name = value < 0 && value > -200 ? strerrorname_np((int)-value) : NULL;
+
+	return name ? name : "";
+}
+
+void test_fail_compare(const char *file, int line, const char *what, long long a, long long b)
+{
+	fprintf(stderr, "%s:%d: failed: %s: %lld %s, %lld %s %s\n", file, line, what, a, errno_name(a), b,
+		errno_name(b), test_context);
+	_exit(1);
+}
+
+uint64_t brief_or_long(uint64_t brief, uint64_t long_form)
+{
+	return getenv("RINGQ_TEST_LONG") ? long_form : brief;
+}
+
+int64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return RINGQ_SEC(now.tv_sec) + now.tv_nsec;
+}
+
+void pause_ns(int64_t ns)
+{
+	struct timespec left = {ns / RINGQ_SEC(1), ns % RINGQ_SEC(1)};
+
+	while (nanosleep(&left, &left) && errno == EINTR)
+		continue;
+}
+
+void check_waited(int64_t start, int64_t timeout)
+{
+	int64_t waited = now_ns() - start;
+
+	check_compare(waited, >=, timeout);
+	check_compare(waited, <, timeout + TEST_SOON);
+}
+
+pthread_t start_thread(void *(*run)(void *arg), void *arg)
+{
+	pthread_t thread;
+
+	check_eq(pthread_create(&thread, NULL, run, arg), 0);
+	return thread;
+}
+
+void join_thread(pthread_t thread)
+{
+	check_eq(pthread_join(thread, NULL), 0);
+}
+
+pid_t thread_id(void)
+{
+	return (pid_t)syscall(SYS_gettid);
+}
+
+static bool is_asleep(pid_t thread)
+{
+	char path[64], line[256] = "";
+	FILE *file;
+	const char *after_name;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)thread);
+	file = fopen(path, "r");
+	check(file);
+	check(fgets(line, sizeof(line), file));
+	fclose(file);
+	after_name = strrchr(line, ')');
+	return after_name && after_name[2] == 'S';
+}
+
+void wait_asleep(pid_t thread)
+{
+	int64_t deadline = now_ns() + TEST_SOON;
+	int times = 0;
+
+	while (times < 5) {
+		times = is_asleep(thread) ? times + 1 : 0;
+		check_compare(now_ns(), <, deadline);
+		pause_ns(RINGQ_MS(2));
+	}
+}
+
+void wait_set(const atomic_int *flag)
+{
+	int64_t deadline = now_ns() + TEST_SOON;
+
+	while (!atomic_load(flag)) {
+		check_compare(now_ns(), <, deadline);
+		sched_yield();
+	}
+}
+
+void *share_memory(size_t size)
+{
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	check(memory != MAP_FAILED);
+	return memory;
+}
+
+pid_t fork_child(void (*run)(void *arg), void *arg)
+{
+	pid_t parent = getpid(), child = fork();
+
+	check_compare(child, >=, 0);
+	if (child)
+		return child;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(1);
+	run(arg);
+	_exit(0);
+}
+
+int wait_status(pid_t child)
+{
+	int status;
+
+	check_eq(waitpid(child, &status, 0), child);
+	check_eq(WIFSIGNALED(status) ? WTERMSIG(status) : 0, 0);
+	return WEXITSTATUS(status);
+}
+
+void reap_child(pid_t child)
+{
+	check_eq(wait_status(child), 0);
+}
+
+void kill_child(pid_t child)
+{
+	int status;
+
+	check_eq(kill(child, SIGKILL), 0);
+	check_eq(waitpid(child, &status, 0), child);
+	/* It may have failed a check before the signal came. */
+	check(WIFSIGNALED(status) || WEXITSTATUS(status) == 0);
+}
+
+/* The finalizer of splitmix64. */
+static uint64_t mix(uint64_t x)
+{
+	x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+	x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
+	return x ^ (x >> 31);
+}
+
+uint64_t rng_next(struct rng *rng)
+{
+	return mix(rng->state += UINT64_C(0x9e3779b97f4a7c15));
+}
+
+uint64_t rng_below(struct rng *rng, uint64_t limit)
+{
+	return rng_next(rng) % limit;
+}
+
+/* The eight bytes (or fewer, at the end) of a record from offset on. */
+static uint64_t record_word(struct record_id id, size_t len, size_t offset)
+{
+	uint64_t first = (uint64_t)id.number << 32 | id.producer;
+
+	return offset ? mix(first ^ len << 40 ^ offset) : first;
+}
+
+void record_fill(void *buf, size_t len, struct record_id id)
+{
+	for (size_t at = 0; at < len; at += 8) {
+		uint64_t word = record_word(id, len, at);
+
+		memcpy((char *)buf + at, &word, len - at < 8 ? len - at : 8);
+	}
+}
+
+struct record_id record_check(const void *buf, size_t len)
+{
+	struct record_id id;
+
+	check_compare(len, >=, RECORD_MIN);
+	memcpy(&id, buf, sizeof(id));
+	for (size_t at = 0; at < len; at += 8) {
+		uint64_t word = record_word(id, len, at);
+
+		check(!memcmp((const char *)buf + at, &word, len - at < 8 ? len - at : 8));
+	}
+	return id;
+}
+
+size_t record_random_len(struct rng *rng, size_t max)
+{
+	size_t limit = rng_below(rng, 4) ? 120 : max;
+
+	return RECORD_MIN + rng_below(rng, (limit < max ? limit : max) - RECORD_MIN + 1);
+}
+
+struct tally *tally_new(uint32_t producers, uint32_t records)
+{
+	struct tally *tally = share_memory(sizeof(*tally) + (size_t)producers * records);
+
+	tally->producers = producers;
+	tally->records = records;
+	return tally;
+}
+
+void tally_see(struct tally *tally, struct record_id id)
+{
+	check_compare(id.producer, <, tally->producers);
+	check_compare(id.number, <, tally->records);
+	check_eq(atomic_fetch_add(&tally->seen[(size_t)id.producer * tally->records + id.number], 1), 0);
+}
+
+void tally_check_complete(const struct tally *tally)
+{
+	for (size_t i = 0; i < (size_t)tally->producers * tally->records; i++)
+		check_eq(tally->seen[i], 1);
+}
+
+#define SINGLE_BOTH (RINGQ_SINGLE_PRODUCER | RINGQ_SINGLE_CONSUMER)
+
+const struct kind kinds[] = {
+	{"(total)", {.order = RINGQ_ORDER_TOTAL}},
+	{"(total, single producer)", {.order = RINGQ_ORDER_TOTAL, .flags = RINGQ_SINGLE_PRODUCER}},
+	{"(total, single consumer)", {.order = RINGQ_ORDER_TOTAL, .flags = RINGQ_SINGLE_CONSUMER}},
+	{"(total, single both)", {.order = RINGQ_ORDER_TOTAL, .flags = SINGLE_BOTH}},
+	{"(total, bounded)", {.order = RINGQ_ORDER_TOTAL, .max_records = 1 << 20}},
+	{"(total, bounded, single both)", {.max_records = 1 << 20, .flags = SINGLE_BOTH}},
+	{"(total, unbounded)", {.order = RINGQ_ORDER_TOTAL, .max_bytes = RINGQ_UNBOUNDED}},
+	{"(producer)", {.order = RINGQ_ORDER_PRODUCER}},
+	{"(producer, single producer)", {.order = RINGQ_ORDER_PRODUCER, .flags = RINGQ_SINGLE_PRODUCER}},
+	{"(producer, single consumer)", {.order = RINGQ_ORDER_PRODUCER, .flags = RINGQ_SINGLE_CONSUMER}},
+	{"(producer, single both)", {.order = RINGQ_ORDER_PRODUCER, .flags = SINGLE_BOTH}},
+	{"(producer, bounded)", {.order = RINGQ_ORDER_PRODUCER, .max_records = 1 << 20}},
+	{"(producer, bounded, single both)",
+		{.order = RINGQ_ORDER_PRODUCER, .max_records = 1 << 20, .flags = SINGLE_BOTH}},
+	{"(producer, unbounded)", {.order = RINGQ_ORDER_PRODUCER, .max_bytes = RINGQ_UNBOUNDED}},
+};
+const size_t kinds_count = COUNT(kinds);
+
+ringq_queue *queue_new(const struct ringq_queue_options *options)
+{
+	return queue_in(NULL, options);
+}
+
+ringq_queue *queue_in(ringq_region *region, const struct ringq_queue_options *options)
+{
+	ringq_queue *queue = NULL;
+
+	check_eq(ringq_queue_create(&queue, region, options), 0);
+	check(queue);
+	return queue;
+}
+
+ringq_region *region_new(size_t size)
+{
+	ringq_region *region = NULL;
+
+	check_eq(ringq_region_create(&region, &(struct ringq_region_options){.size = size}), 0);
+	check(region);
+	return region;
+}
+
+int put_number(ringq_queue *queue, int64_t number, int64_t timeout)
+{
+	return ringq_put(queue, &number, sizeof(number), timeout);
+}
+
+int64_t get_number(ringq_queue *queue, int64_t timeout)
+{
+	int64_t number;
+	ssize_t len = ringq_get(queue, &number, sizeof(number), timeout);
+
+	if (len < 0)
+		return len;
+	check_eq(len, sizeof(number));
+	return number;
+}
+
+unsigned count_descriptors(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	unsigned count = 0;
+
+	check(dir);
+	while (readdir(dir))
+		count++;
+	closedir(dir);
+	return count;
+}
+
+unsigned count_region_mappings(void)
+{
+	FILE *maps = fopen("/proc/self/maps", "r");
+	char line[512];
+	unsigned count = 0;
+
+	check(maps);
+	while (fgets(line, sizeof(line), maps))
+		count += strstr(line, "/memfd:") || strstr(line, "/dev/shm/");
+	fclose(maps);
+	return count;
+}
+
+const char *unique_name(void)
+{
+	static char name[64];
+	static unsigned count;
+
+	snprintf(name, sizeof(name), "ringq-test-%d-%u", (int)getpid(), count++);
+	return name;
+}

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+/* While nobody sleeps, put and get make no system call: the kernel is told to end whoever makes one. */
+#include "../common.h"
+
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum { WARM_UP = 20000, PAIRS = 100000, ROUND_TRIPS = 2000 };
+
+static void tell_and_exit(int signal, siginfo_t *info, void *context)
+{
+	char text[] = "system call 000 was made\n";
+
+	(void)signal;
+	(void)context;
+	for (int i = 14, nr = info->si_syscall; i > 11; i--, nr /= 10)
+		text[i] = '0' + nr % 10;
+	(void)!write(2, text, sizeof(text) - 1);
+	_exit(1);
+}
+
+/* exit() and _exit() have more to do under a sanitizer. */
+static void end(int status)
+{
+	syscall(SYS_exit_group, status);
+}
+
+/* From here on this process may write and exit, nothing else. False if the kernel lacks such filters. */
+static bool forbid_system_calls(void)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_exit_group, 2, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_write, 1, 0),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {COUNT(filter), filter};
+	struct sigaction action = {.sa_sigaction = tell_and_exit, .sa_flags = SA_SIGINFO};
+
+	check_eq(sigaction(SIGSYS, &action, NULL), 0);
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+static void put_and_get(ringq_queue *queue, int rounds)
+{
+	static char buf[4][300];
+	struct iovec iov[4];
+	void *reserved;
+
+	for (int i = 0; i < rounds; i++) {
+		size_t len = i % sizeof(buf[0]);
+		int64_t timeout = i % 2 ? RINGQ_NOWAIT : RINGQ_FOREVER;
+
+		check_eq(ringq_put(queue, buf, len, timeout), 0);
+		check_eq(ringq_get(queue, buf, sizeof(buf), timeout), len);
+		check_eq(ringq_get(queue, buf, sizeof(buf), RINGQ_NOWAIT), -EAGAIN);
+
+		for (size_t k = 0; k < COUNT(iov); k++)
+			iov[k] = (struct iovec){buf[k], len};
+		check_eq(ringq_put_many(queue, iov, COUNT(iov), timeout), COUNT(iov));
+		check_eq(ringq_size(queue), COUNT(iov));
+		check_eq(ringq_peek(queue, buf, sizeof(buf)), len);
+		check_eq(ringq_get_many(queue, iov, COUNT(iov), timeout), COUNT(iov));
+
+		check_eq(ringq_reserve(queue, &reserved, len, timeout), 0);
+		check_eq(ringq_commit(queue, reserved, len), 0);
+		check(!ringq_full(queue) && !ringq_empty(queue));
+		check_eq(ringq_get(queue, buf, sizeof(buf), timeout), len);
+	}
+}
+
+static void one_process(void *queue)
+{
+	put_and_get(queue, WARM_UP);
+	if (!forbid_system_calls())
+		end(TEST_SKIPPED);
+	put_and_get(queue, PAIRS);
+	end(0);
+}
+
+struct table {
+	ringq_queue *forth, *back;
+	atomic_int ready;
+};
+
+static int64_t spin_get(ringq_queue *queue)
+{
+	int64_t number;
+
+	while ((number = get_number(queue, RINGQ_NOWAIT)) == -EAGAIN)
+		continue;
+	return number;
+}
+
+static void answer(ringq_queue *from, ringq_queue *to, int rounds)
+{
+	for (int i = 0; i < rounds; i++)
+		check_eq(put_number(to, spin_get(from), RINGQ_FOREVER), 0);
+}
+
+static void ask(ringq_queue *to, ringq_queue *from, int rounds)
+{
+	for (int i = 0; i < rounds; i++) {
+		check_eq(put_number(to, i, RINGQ_FOREVER), 0);
+		check_eq(spin_get(from), i);
+	}
+}
+
+static void asking_process(void *arg)
+{
+	struct table *table = arg;
+
+	ask(table->forth, table->back, ROUND_TRIPS);
+	check(forbid_system_calls());
+	atomic_fetch_add(&table->ready, 1);
+	while (table->ready < 2)
+		continue;
+	ask(table->forth, table->back, ROUND_TRIPS);
+	end(0);
+}
+
+static void answering_process(void *arg)
+{
+	struct table *table = arg;
+
+	answer(table->forth, table->back, ROUND_TRIPS);
+	check(forbid_system_calls());
+	atomic_fetch_add(&table->ready, 1);
+	while (table->ready < 2)
+		continue;
+	answer(table->forth, table->back, ROUND_TRIPS);
+	end(0);
+}
+
+static void two_processes(const struct ringq_queue_options *options)
+{
+	struct table *table = share_memory(sizeof(*table));
+	pid_t one, two;
+
+	table->forth = queue_new(options);
+	table->back = queue_new(options);
+	one = fork_child(asking_process, table);
+	two = fork_child(answering_process, table);
+	reap_child(one);
+	reap_child(two);
+	ringq_queue_release(table->forth);
+	ringq_queue_release(table->back);
+}
+
+static void probe(void *unused)
+{
+	(void)unused;
+	end(forbid_system_calls() ? 0 : TEST_SKIPPED);
+}
+
+int main(void)
+{
+	pid_t prober = fork_child(probe, NULL);
+
+	if (wait_status(prober) == TEST_SKIPPED) {
+		puts("skipped: the kernel has no seccomp filters");
+		return TEST_SKIPPED;
+	}
+	for (size_t i = 0; i < kinds_count; i++) {
+		ringq_queue *queue = queue_new(&kinds[i].options);
+
+		test_context = kinds[i].name;
+		reap_child(fork_child(one_process, queue));
+		ringq_queue_release(queue);
+		two_processes(&kinds[i].options);
+	}
+	return 0;
+}

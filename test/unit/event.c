@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: MIT */
+/* Waiting for many queues: event descriptors, and ringq_wait_any. */
+#include "../common.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+enum { MOST = 120 };
+
+static const struct ringq_queue_options defaults;
+
+static bool readable(int fd, int64_t timeout)
+{
+	struct pollfd pollfd = {.fd = fd, .events = POLLIN};
+	int rc = poll(&pollfd, 1, timeout / RINGQ_MS(1));
+
+	check_compare(rc, >=, 0);
+	check(!(pollfd.revents & (POLLERR | POLLNVAL)));
+	return rc == 1;
+}
+
+/* Gets until -EAGAIN, and once more if that came before the descriptor told of what had been got. */
+static int drain_until_quiet(ringq_queue *queue, int fd)
+{
+	int64_t deadline = now_ns() + TEST_SOON;
+	int got = 0;
+
+	do {
+		int64_t rc;
+
+		while ((rc = get_number(queue, RINGQ_NOWAIT)) >= 0)
+			got++;
+		check_eq(rc, -EAGAIN);
+		check_compare(now_ns(), <, deadline);
+	} while (readable(fd, RINGQ_MS(20)));
+	return got;
+}
+
+static void *put_later(void *queue)
+{
+	pause_ns(RINGQ_MS(20));
+	check_eq(put_number(queue, 1, RINGQ_NOWAIT), 0);
+	return NULL;
+}
+
+static void *close_later(void *queue)
+{
+	pause_ns(RINGQ_MS(20));
+	check_eq(ringq_close(queue), 0);
+	return NULL;
+}
+
+Test(event_fd, is_readable_when_there_is_a_record_and_not_when_drained)
+{
+	for (size_t kind = 0; kind < kinds_count; kind++) {
+		ringq_queue *queue = queue_new(&kinds[kind].options);
+		int fd = ringq_event_fd(queue);
+
+		test_context = kinds[kind].name;
+		check_compare(fd, >=, 0);
+		check_eq(ringq_event_fd(queue), fd);
+		check_eq(drain_until_quiet(queue, fd), 0);
+		for (int round = 0; round < 5; round++) {
+			pthread_t putter = start_thread(put_later, queue);
+
+			check(readable(fd, TEST_SOON));
+			join_thread(putter);
+			check(readable(fd, TEST_SOON));
+			check_eq(drain_until_quiet(queue, fd), 1);
+		}
+		ringq_queue_release(queue);
+	}
+}
+
+Test(event_fd, is_readable_for_what_was_there_before)
+{
+	ringq_queue *queue = queue_new(&defaults);
+	int fd;
+
+	check_eq(put_number(queue, 1, RINGQ_NOWAIT), 0);
+	check_eq(put_number(queue, 2, RINGQ_NOWAIT), 0);
+	fd = ringq_event_fd(queue);
+	check(readable(fd, TEST_SOON));
+	check_eq(get_number(queue, RINGQ_NOWAIT), 1);
+	check(readable(fd, TEST_SOON));
+	check_eq(drain_until_quiet(queue, fd), 1);
+	ringq_queue_release(queue);
+}
+
+Test(event_fd, is_readable_when_closed_and_stays_so)
+{
+	ringq_queue *queue = queue_new(&defaults), *closed = queue_new(&defaults);
+	int fd = ringq_event_fd(queue);
+	pthread_t closer;
+
+	check_eq(drain_until_quiet(queue, fd), 0);
+	closer = start_thread(close_later, queue);
+	check(readable(fd, TEST_SOON));
+	join_thread(closer);
+	for (int i = 0; i < 3; i++) {
+		check_eq(get_number(queue, RINGQ_NOWAIT), -EPIPE);
+		check(readable(fd, TEST_SOON));
+	}
+	check_eq(ringq_close(closed), 0);
+	check(readable(ringq_event_fd(closed), TEST_SOON));
+	ringq_queue_release(queue);
+	ringq_queue_release(closed);
+}
+
+Test(event_fd, leaves_nothing_open)
+{
+	unsigned descriptors;
+
+	for (int round = 0; round < 2 * MOST; round++) {
+		ringq_queue *queue = queue_new(&defaults);
+
+		check_compare(ringq_event_fd(queue), >=, 0);
+		ringq_queue_release(queue);
+		if (round == 0)
+			descriptors = count_descriptors();
+	}
+	check_compare(count_descriptors(), <=, descriptors);
+}
+
+Test(event_fd, is_there_for_120_queues)
+{
+	ringq_region *region = region_new(0);
+	ringq_queue *queues[MOST + 1];
+
+	for (int i = 0; i < MOST; i++) {
+		queues[i] = queue_in(region, &defaults);
+		check_compare(ringq_event_fd(queues[i]), >=, 0);
+	}
+	queues[MOST] = queue_in(region, &defaults);
+	check_eq(ringq_event_fd(queues[MOST]), -ENOSPC);
+	for (int i = 0; i < MOST; i += 7) {
+		check_eq(put_number(queues[i], i, RINGQ_NOWAIT), 0);
+		check(readable(ringq_event_fd(queues[i]), TEST_SOON));
+	}
+	ringq_queue_release(queues[3]);
+	check_compare(ringq_event_fd(queues[MOST]), >=, 0);
+	check_eq(put_number(queues[MOST], 5, RINGQ_NOWAIT), 0);
+	check(readable(ringq_event_fd(queues[MOST]), TEST_SOON));
+	for (int i = 0; i <= MOST; i++)
+		if (i != 3)
+			ringq_queue_release(queues[i]);
+	ringq_region_detach(region);
+}
+
+enum { WATCHED = 10, PUTTERS = 3, EACH = 5000 };
+
+static ringq_queue *watched[WATCHED];
+
+static void put_around(void *arg)
+{
+	struct rng rng = {(uintptr_t)arg};
+
+	for (int i = 0; i < EACH; i++) {
+		check_eq(put_number(watched[rng_below(&rng, WATCHED)], i, RINGQ_FOREVER), 0);
+		if (rng_below(&rng, 100) == 0)
+			pause_ns(RINGQ_US(rng_below(&rng, 500)));
+	}
+}
+
+static void *put_around_thread(void *arg)
+{
+	put_around(arg);
+	return NULL;
+}
+
+static int get_all_now(ringq_queue *queue)
+{
+	int got = 0;
+
+	while (get_number(queue, RINGQ_NOWAIT) >= 0)
+		got++;
+	return got;
+}
+
+/* Collects by epoll what threads and a child put to many queues. Nothing else would tell of a wake-up that is lost. */
+static void collect(uint32_t epoll_flags)
+{
+	int epoll = epoll_create1(EPOLL_CLOEXEC), got = 0;
+	pthread_t putters[PUTTERS];
+	pid_t child;
+
+	for (size_t i = 0; i < WATCHED; i++) {
+		struct epoll_event event = {.events = EPOLLIN | epoll_flags, .data.u64 = i};
+
+		watched[i] = queue_new(&(struct ringq_queue_options){.order = i % 2, .max_records = 40});
+		check_eq(epoll_ctl(epoll, EPOLL_CTL_ADD, ringq_event_fd(watched[i]), &event), 0);
+	}
+	child = fork_child(put_around, (void *)77);
+	for (size_t i = 0; i < PUTTERS; i++)
+		putters[i] = start_thread(put_around_thread, (void *)i);
+	while (got < (PUTTERS + 1) * EACH) {
+		struct epoll_event events[WATCHED];
+		int n = epoll_wait(epoll, events, WATCHED, TEST_SOON / RINGQ_MS(1));
+
+		check_compare(n, >, 0);
+		for (int i = 0; i < n; i++)
+			got += get_all_now(watched[events[i].data.u64]);
+	}
+	reap_child(child);
+	for (size_t i = 0; i < PUTTERS; i++)
+		join_thread(putters[i]);
+	for (size_t i = 0; i < WATCHED; i++) {
+		check(ringq_empty(watched[i]));
+		ringq_queue_release(watched[i]);
+	}
+	close(epoll);
+}
+
+Test(event_fd, loses_no_wake_up_in_epoll, .timeout = 50)
+{
+	collect(0);
+}
+
+Test(event_fd, loses_no_wake_up_in_edge_triggered_epoll, .timeout = 50)
+{
+	collect(EPOLLET);
+}
+
+/* The thread sanitizer does not let a child of several threads start one, as the library does here. */
+#if !TEST_UNDER_TSAN
+static void event_in_child(void *queue)
+{
+	int fd = ringq_event_fd(queue);
+
+	check_compare(fd, >=, 0);
+	check(readable(fd, TEST_SOON));
+	check_eq(drain_until_quiet(queue, fd), 1);
+	check_eq(put_number(queue, 2, RINGQ_NOWAIT), 0);
+	check(readable(fd, TEST_SOON));
+}
+
+Test(event_fd, works_on_after_fork_in_both_processes)
+{
+	ringq_queue *queue = queue_new(&defaults);
+	int fd = ringq_event_fd(queue);
+	pid_t child;
+
+	check_compare(fd, >=, 0);
+	child = fork_child(event_in_child, queue);
+	check_eq(put_number(queue, 1, RINGQ_NOWAIT), 0);
+	reap_child(child);
+	check(readable(fd, TEST_SOON));
+	check_eq(get_number(queue, RINGQ_NOWAIT), 2);
+	ringq_queue_release(queue);
+}
+#endif
+
+static void new_queues(ringq_queue **queues, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		queues[i] = queue_new(&(struct ringq_queue_options){.order = i % 2});
+}
+
+static void release_queues(ringq_queue **queues, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		ringq_queue_release(queues[i]);
+}
+
+Test(wait_any, finds_the_one_with_a_record)
+{
+	static const size_t counts[] = {1, 3, 100, MOST};
+	ringq_queue *queues[MOST];
+
+	new_queues(queues, MOST);
+	for (size_t i = 0; i < COUNT(counts); i++) {
+		for (size_t k = 0; k < counts[i]; k++) {
+			check_eq(put_number(queues[k], 1, RINGQ_NOWAIT), 0);
+			check_eq(ringq_wait_any(queues, counts[i], RINGQ_NOWAIT), k);
+			check_eq(ringq_wait_any(queues, counts[i], RINGQ_FOREVER), k);
+			check_eq(get_number(queues[k], RINGQ_NOWAIT), 1);
+			check_eq(ringq_wait_any(queues, counts[i], RINGQ_NOWAIT), -EAGAIN);
+		}
+	}
+	release_queues(queues, MOST);
+}
+
+Test(wait_any, wakes_for_a_put_and_a_close)
+{
+	static const size_t counts[] = {1, 3, 100, MOST};
+	ringq_queue *queues[MOST];
+
+	new_queues(queues, MOST);
+	for (size_t i = 0; i < COUNT(counts); i++) {
+		size_t last = counts[i] - 1;
+		pthread_t other = start_thread(put_later, queues[last / 2]);
+
+		check_eq(ringq_wait_any(queues, counts[i], RINGQ_FOREVER), last / 2);
+		join_thread(other);
+		check_eq(get_number(queues[last / 2], RINGQ_NOWAIT), 1);
+	}
+	for (size_t i = 0; i < COUNT(counts); i++) {
+		size_t last = counts[i] - 1;
+		pthread_t other = start_thread(close_later, queues[last]);
+
+		check_eq(ringq_wait_any(queues + i, counts[i] - i, TEST_SOON), last - i);
+		join_thread(other);
+		ringq_queue_release(queues[last]);
+		queues[last] = queue_new(&defaults);
+	}
+	release_queues(queues, MOST);
+}
+
+Test(wait_any, goes_round_among_several)
+{
+	ringq_queue *queues[5];
+	int seen[5] = {0};
+
+	new_queues(queues, 5);
+	for (size_t i = 0; i < 5; i++)
+		check_eq(put_number(queues[i], i, RINGQ_NOWAIT), 0);
+	for (int round = 0; round < 50; round++) {
+		int ready = ringq_wait_any(queues, 5, RINGQ_NOWAIT);
+
+		check(ready >= 0 && ready < 5);
+		seen[ready]++;
+	}
+	for (size_t i = 0; i < 5; i++)
+		check_compare(seen[i], >, 0);
+	release_queues(queues, 5);
+}
+
+Test(wait_any, times_out_no_sooner_than_asked)
+{
+	ringq_queue *queues[100];
+	int64_t start = now_ns();
+
+	new_queues(queues, 100);
+	check_eq(ringq_wait_any(queues, 3, RINGQ_MS(50)), -ETIMEDOUT);
+	check_waited(start, RINGQ_MS(50));
+	start = now_ns();
+	check_eq(ringq_wait_any(queues, 100, RINGQ_MS(50)), -ETIMEDOUT);
+	check_waited(start, RINGQ_MS(50));
+	release_queues(queues, 100);
+}
+
+Test(wait_any, bad_arguments_are_einval)
+{
+	ringq_queue *queues[MOST + 1];
+
+	new_queues(queues, MOST + 1);
+	check_eq(ringq_wait_any(queues, 0, RINGQ_NOWAIT), -EINVAL);
+	check_eq(ringq_wait_any(queues, MOST + 1, RINGQ_NOWAIT), -EINVAL);
+	check_eq(ringq_wait_any(NULL, 1, RINGQ_NOWAIT), -EINVAL);
+	check_eq(ringq_wait_any(&(ringq_queue *){NULL}, 1, RINGQ_NOWAIT), -EINVAL);
+	release_queues(queues, MOST + 1);
+}
