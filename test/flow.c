@@ -78,6 +78,16 @@ static int64_t random_timeout(struct worker *worker)
 	return rng_below(&worker->rng, 2) ? RINGQ_FOREVER : TEST_SOON;
 }
 
+/*
+ * Copies what the thread sanitizer need not know of: a consumer that was overtaken may still look at what is reserved
+ * now. It throws away what it saw.
+ */
+__attribute__((no_sanitize("thread"))) static void copy_unwatched(char *to, const char *from, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		to[i] = from[i];
+}
+
 /* Puts some records, from number on, in one of the three ways. Returns how many. */
 static uint32_t produce_some(struct worker *worker, uint32_t producer, uint32_t number)
 {
@@ -90,8 +100,9 @@ static uint32_t produce_some(struct worker *worker, uint32_t producer, uint32_t 
 
 	switch (rng_below(&worker->rng, 4)) {
 	case 0:
+		record_fill(worker->bufs, len, id);
 		check_eq(ringq_reserve(queue, &reserved, len, timeout), 0);
-		record_fill(reserved, len, id);
+		copy_unwatched(reserved, worker->bufs, len);
 		check_eq(ringq_commit(queue, reserved, len), 0);
 		return 1;
 	case 1:

@@ -7,12 +7,9 @@ int main(void)
 {
 	ringq_queue *queue;
 	int number, sum = 0;
+	pid_t child;
 
-	if (ringq_queue_create(&queue, NULL, NULL) < 0)
-		return 1;
-
-	pid_t child = fork();
-	if (child < 0)
+	if (ringq_queue_create(&queue, NULL, NULL) < 0 || (child = fork()) < 0)
 		return 1;
 	if (child == 0) { /* the producer */
 		for (number = 1; number <= 5; number++)
@@ -24,5 +21,5 @@ int main(void)
 		sum += number;
 	}
 	ringq_queue_release(queue);
-	return sum == 15 ? 0 : 1;
+	return sum != 15;
 }

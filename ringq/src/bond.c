@@ -32,6 +32,17 @@ static void list_bond(struct rq_bond *b, struct rq_thread *t, struct ringq_queue
 	queue->bonds = b;
 }
 
+static struct rq_bond *new_bond(const struct ringq_queue *queue)
+{
+	size_t words = queue->total ? (queue->set.max + RQ_ROSTER_LANES - 1) / RQ_ROSTER_LANES : 0;
+	struct rq_bond *b = calloc(1, sizeof *b + words * sizeof *b->idle);
+	if (!b)
+		return NULL;
+	b->stay = STAY;
+	b->spin_get = b->spin_put = SPIN_FIRST;
+	return b;
+}
+
 int rq_bond_make(struct rq_bond **out, struct ringq_queue *queue)
 {
 	struct rq_thread *t = rq_thread_self();
@@ -45,19 +56,16 @@ int rq_bond_make(struct rq_bond **out, struct ringq_queue *queue)
 		int r = rq_seat_of(&seat, queue->region);
 		if (r)
 			return r;
-		b = calloc(1, sizeof *b);
+		b = new_bond(queue);
 		if (!b)
 			return -ENOMEM;
-		*b = (struct rq_bond){
-			.queue = queue,
-			.seat = seat,
-			.id = bond_id(seat->id, queue->id),
-			.reader = { .set = &queue->set, .seat = seat },
-			.lane_at = (uint32_t)seat->id, /* consumers start at different lanes */
-			.stay = STAY,
-			.spin_get = SPIN_FIRST,
-			.spin_put = SPIN_FIRST,
+		b->queue = queue;
+		b->seat = seat;
+		b->id = bond_id(seat->id, queue->id);
+		b->reader = (struct rq_reader){
+			.set = &queue->set, .seat = seat, .stamped = queue->set.stamped, .reading = &seat->member->reading
 		};
+		b->lane_at = (uint32_t)seat->id; /* consumers start at different lanes */
 		pthread_mutex_lock(&rq_process_lock);
 		list_bond(b, t, queue);
 		pthread_mutex_unlock(&rq_process_lock);

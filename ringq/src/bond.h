@@ -22,6 +22,7 @@ struct rq_bond {
 	uint32_t stay;     /* gets left before it goes round */
 	uint32_t spin_get; /* how often to look before sleeping: more where that has paid */
 	uint32_t spin_put;
+	uint32_t until_dismissal; /* gets in total order */
 	uint32_t awake_get; /* gets since the last sleep */
 	uint32_t awake_put;
 	void *reserved; /* open reservation, or NULL */
@@ -30,6 +31,7 @@ struct rq_bond {
 	struct rq_thread *thread;
 	struct rq_bond *thread_next;
 	struct rq_bond *queue_next;
+	uint32_t idle[]; /* lanes that the last look for dismissal found empty, as in the roster's words; total order */
 };
 
 /* The calling thread's bond with a queue, made if there is none. */
@@ -83,7 +85,8 @@ int rq_bond_produce(struct rq_bond *bond);
 /* With RINGQ_SINGLE_PRODUCER all threads share one lane, one after the other: takes it over if another was there. */
 static inline int rq_bond_producer(struct rq_bond *bond)
 {
-	if (rq_likely(bond->producer && rq_load(&bond->producer->lane->owner) == bond->id))
+	const struct rq_producer *p = bond->producer;
+	if (rq_likely(p && (!(bond->queue->flags & RINGQ_SINGLE_PRODUCER) || rq_load(&p->lane->owner) == bond->id)))
 		return 0;
 	return rq_bond_produce(bond);
 }

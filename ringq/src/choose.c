@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "choose.h"
 
+#include "roster.h"
+
 #define STAY 64u
+#define DISMISS_EVERY 1024u /* a dismissal interrupts every processor: see rq_sys.barrier() */
 
 /* Whether every one of the first n lanes is empty; *heads: the sum of their heads, which only grow. */
 static int all_empty(struct rq_bond *b, uint32_t n, uint64_t *heads)
@@ -61,68 +64,105 @@ static int choose_any(struct rq_bond *b, struct rq_view *view)
 	return 0;
 }
 
-struct empties {
-	uint64_t bits[RQ_LANES_MAX / 64];
+/* One look at the lanes of the roster. */
+struct look {
+	uint32_t words;
+	uint32_t lanes;
+	uint64_t roster[RQ_LANES_MAX / RQ_ROSTER_LANES];
+	uint32_t empty[RQ_LANES_MAX / RQ_ROSTER_LANES]; /* of those IN: one bit each, as rq_roster_in() */
+	struct rq_view best;
 };
 
-/* Looks at all lanes. 1 and the oldest head, 0, or -EBADMSG. */
-static int oldest(struct rq_bond *b, uint32_t n, struct rq_view *best, struct empties *empty)
+static uint32_t lane_of(uint32_t word, uint32_t bits)
+{
+	return word * RQ_ROSTER_LANES + (uint32_t)__builtin_ctz(bits) / 2;
+}
+
+/* Looks at all lanes that are IN. 1: look->best is the oldest head. 0: all empty. -EBADMSG. */
+static int oldest(struct rq_bond *b, struct look *look)
 {
 	struct rq_view view;
 	int found = 0;
-	memset(empty->bits, 0, (n + 63) / 64 * sizeof empty->bits[0]);
-	for (uint32_t i = 0; i < n; i++) {
-		int r = rq_lane_look(&b->reader, i, &view);
-		if (r < 0)
-			return r;
-		if (r == 0) {
-			empty->bits[i / 64] |= UINT64_C(1) << i % 64;
-		} else if (!found || view.stamp < best->stamp) {
-			*best = view;
-			found = 1;
+	look->lanes = rq_lanes_used(b->queue);
+	look->words = (look->lanes + RQ_ROSTER_LANES - 1) / RQ_ROSTER_LANES;
+	for (uint32_t w = 0; w < look->words; w++) {
+		look->roster[w] = rq_load_acquire(&b->queue->shared->roster[w]);
+		look->empty[w] = 0;
+		for (uint32_t in = rq_roster_in(look->roster[w]); in; in &= in - 1) {
+			uint32_t lane = lane_of(w, in);
+			int r = lane < look->lanes ? rq_lane_look(&b->reader, lane, &view) : 0;
+			if (r < 0)
+				return r;
+			if (r == 0) {
+				look->empty[w] |= in & -in;
+			} else if (!found || view.stamp < look->best.stamp) {
+				look->best = view;
+				found = 1;
+			}
 		}
 	}
 	return found;
 }
 
-/* Whether none of the lanes that were empty has a record now. */
-static bool still_empty(struct rq_bond *b, uint32_t n, const struct empties *empty)
+/* Whether nothing has come, since, into lanes that were empty or not IN. */
+static bool nothing_came(struct rq_bond *b, const struct look *look)
 {
 	struct rq_view view;
-	for (uint32_t word = 0; word < (n + 63) / 64; word++)
-		for (uint64_t bits = empty->bits[word]; bits; bits &= bits - 1)
-			if (rq_lane_look(&b->reader, word * 64 + (uint32_t)__builtin_ctzll(bits), &view))
+	for (uint32_t w = 0; w < look->words; w++)
+		for (uint32_t left = look->empty[w]; left; left &= left - 1)
+			if (lane_of(w, left) < look->lanes && rq_lane_look(&b->reader, lane_of(w, left), &view))
 				return false;
-	return true;
+	for (uint32_t w = 0; w < look->words; w++)
+		if (rq_load_acquire(&b->queue->shared->roster[w]) != look->roster[w])
+			return false;
+	return rq_lanes_used(b->queue) == look->lanes;
+}
+
+/* Now and then, lanes that were empty this time and the last time are dismissed. */
+static void dismiss_idle(struct rq_bond *b, const struct look *look)
+{
+	b->until_dismissal = DISMISS_EVERY;
+	for (uint32_t w = 0; w < look->words; w++) {
+		uint32_t idle = b->idle[w] & look->empty[w];
+		b->idle[w] = look->empty[w];
+		if (idle)
+			rq_roster_dismiss(b, w, idle);
+	}
+}
+
+/* A record in a lane that is not IN: its producer has not come to say so. Says it for the producer. */
+static bool find_unlisted(struct rq_bond *b)
+{
+	struct rq_view view;
+	uint32_t n = rq_lanes_used(b->queue);
+	for (uint32_t i = 0; i < n; i++)
+		if (rq_lane_look(&b->reader, i, &view) > 0) {
+			rq_roster_add(b->queue->shared, i);
+			return true;
+		}
+	return false;
 }
 
 static int choose_oldest(struct rq_bond *b, struct rq_view *view)
 {
-	struct empties empty;
-	struct rq_view best = { 0 };
+	struct look look;
 	for (;;) {
-		uint32_t n = rq_lanes_used(b->queue);
-		int r;
-		if (n <= 1) {
-			r = n ? rq_lane_look(&b->reader, 0, view) : 0;
-			if (r < 0 || rq_lanes_used(b->queue) == n)
-				return r;
-			continue;
-		}
-		r = oldest(b, n, &best, &empty);
+		int r = oldest(b, &look);
 		if (r < 0)
 			return r;
 		if (r == 0) {
-			r = was_empty(b);
+			r = find_unlisted(b) ? 0 : was_empty(b);
 			if (r)
 				return r == 1 ? 0 : r;
 			continue;
 		}
-		if (!still_empty(b, n, &empty) || rq_lanes_used(b->queue) != n)
+		if (!nothing_came(b, &look))
 			continue;
+		if (b->until_dismissal-- == 0)
+			dismiss_idle(b, &look);
 		/* Other lanes were looked at since: name this one's chunk again before its payload is read. */
-		r = rq_lane_look(&b->reader, best.index, view);
-		if (r < 0 || (r == 1 && view->head == best.head))
+		r = rq_lane_look(&b->reader, look.best.index, view);
+		if (r < 0 || (r == 1 && view->head == look.best.head))
 			return r;
 	}
 }

@@ -10,13 +10,15 @@
  * RINGQ_ORDER_PRODUCER: any. A consumer stays with a lane for a while and then goes round, so that no lane starves.
  *
  * RINGQ_ORDER_TOTAL: the oldest stamp among the heads. Each record carries a stamp taken after its put began and before
- * it was published. The consumer looks at every lane and picks the record b with the oldest stamp; then it looks again at
- * the lanes that were empty, and at whether new lanes have come; if any has a record now, it begins again.
+ * it was published. The consumer looks at every lane that the roster has (roster.h) and picks the record b with the
+ * oldest stamp; then it looks again at the lanes that were empty, and at whether the roster or the number of lanes has
+ * changed; if anything has come, it begins again.
  *
- *   Why that is first in, first out: let the put of a be over before the put of b begins. Then a's stamp is older, and a
- *   was published before b. If a is still in its lane when b is picked: either a's lane was not empty at the look, then
- *   its head, at most as old as a, was older than b, and b was not the oldest. Or it was empty at the first look and at
- *   the second; the second was after b was seen published, so after a was. So b is not picked before a is taken.
+ *   Why that is first in, first out: let the put of a be over before the put of b begins. Then a's stamp is older, a was
+ *   published before b, and until a is taken its lane is in the roster. If a is still in its lane when b is picked: either
+ *   its lane was looked at and had a head, then that was at most as old as a, so older than b, and b was not the oldest.
+ *   Or it was empty, or not in the roster, at the first look and, unchanged, at the second; the second was after b was
+ *   seen published, so after a's put was over. So b is not picked before a is taken.
  *   (Dodds, Haas, Kirsch, "A Scalable, Correct Time-Stamped Stack", POPL 2015, has the idea and the queue.)
  *
  * Empty means that at one instant all lanes were: two looks at all, between which no head moved.

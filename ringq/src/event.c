@@ -136,8 +136,11 @@ static int start_watcher(void)
 {
 	pthread_t thread;
 	sigset_t all, old;
+	struct rq_sys_wait probe = { .word = &watch_set, .value = rq_load(&watch_set) - 1 };
 	if (watcher_runs)
 		return 0;
+	if (rq_sys.futex_waitv(&probe, 1, 0) == -ENOSYS)
+		return -ENOSYS;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old); /* the process's signals are for its own threads */
 	int r = -pthread_create(&thread, NULL, watcher, NULL);
@@ -269,7 +272,9 @@ static int wait_any(struct sleep_on *s, int64_t timeout)
 		int64_t now = rq_sys.now();
 		if (until >= 0 && now >= until)
 			return -ETIMEDOUT;
-		rq_sys.futex_waitv(s->waits, s->n, rq_sleep_until(now, until, slept));
+		r = rq_sys.futex_waitv(s->waits, s->n, rq_sleep_until(now, until, slept));
+		if (r == -ENOSYS)
+			return r;
 	}
 	/* Whichever event woke this thread, others may sleep on it who would take what it was for. */
 	for (unsigned i = 0; i < s->n; i++)

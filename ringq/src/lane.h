@@ -88,6 +88,7 @@ struct rq_producer {
 	const struct rq_lane_set *set;
 	struct rq_seat *seat;
 	uint32_t index;
+	bool stamped;
 	uint32_t calm; /* looks at head in a row that found the ring nearly empty */
 	bool once;     /* the chunk is of no size to go round in: it is used up to `line`, and then left */
 	uint64_t line;
@@ -95,12 +96,17 @@ struct rq_producer {
 	struct rq_sent sent[]; /* entry i: of chunk c, where c mod table = i */
 };
 
+/* What a consumer remembers of the chunk that it read last. */
 struct rq_reader {
+	uint64_t entry; /* of the table, that ring is decoded from; 0 at first */
+	uint64_t key;   /* the hazard that names the chunk */
+	struct rq_ring ring;
+	struct rq_lane *lane;
+	uint32_t index;
+	bool stamped;
+	rq_u64 *reading; /* the hazard word of this thread */
 	const struct rq_lane_set *set;
 	struct rq_seat *seat;
-	uint64_t entry; /* of the table, that ring is decoded from */
-	uint64_t key;   /* the hazard that names its chunk */
-	struct rq_ring ring;
 };
 
 /* A record that a consumer looks at. */
@@ -246,7 +252,7 @@ void rq_producer_flush(struct rq_producer *p);
  */
 static inline int rq_producer_room(struct rq_producer *p, uint64_t len)
 {
-	uint64_t need = rq_footprint(len, p->set->stamped);
+	uint64_t need = rq_footprint(len, p->stamped);
 	if (rq_likely(len < (UINT64_C(1) << 33) && (p->tail & p->ring.mask) + need <= p->ring.size &&
 		      p->tail + need + RQ_GRANULE <= p->room))
 		return 0;
@@ -260,7 +266,7 @@ static inline char *rq_producer_record(const struct rq_producer *p)
 
 static inline char *rq_producer_payload(const struct rq_producer *p)
 {
-	return rq_producer_record(p) + rq_payload_offset(p->set->stamped);
+	return rq_producer_record(p) + rq_payload_offset(p->stamped);
 }
 
 /* Puts a header at the tail, or keeps it for P if it is the first that is not published. */
@@ -278,10 +284,10 @@ static inline void rq_producer_header(struct rq_producer *p, uint64_t header)
 /* The record whose payload is written is next in line; not yet published. */
 static inline void rq_producer_append(struct rq_producer *p, uint64_t len, uint64_t stamp)
 {
-	if (p->set->stamped)
+	if (p->stamped)
 		rq_store((rq_u64 *)rq_producer_record(p) + 1, stamp);
 	rq_producer_header(p, rq_record_header(p->puts, len, RQ_RECORD_DATA));
-	p->tail += rq_footprint(len, p->set->stamped);
+	p->tail += rq_footprint(len, p->stamped);
 	p->end = rq_head(p->chunk, p->tail);
 	p->puts++;
 	rq_store((rq_u64 *)rq_producer_record(p), 0);
@@ -297,6 +303,28 @@ static inline void rq_producer_publish(struct rq_producer *p)
 	rq_store(&p->lane->puts, p->puts);
 }
 
+/* Append and publish of one record, with nothing before it that is not published: the same with less to remember. */
+static rq_always_inline void rq_producer_put(struct rq_producer *p, const void *data, uint64_t len, uint64_t stamp)
+{
+	uint64_t mask = p->ring.mask, tail = p->tail + rq_footprint(len, p->stamped);
+	char *base = p->ring.base, *record = base + (p->tail & mask);
+	rq_copy_in(record + rq_payload_offset(p->stamped), data, len);
+	if (rq_unlikely(p->first || p->once)) {
+		rq_producer_append(p, len, stamp);
+		rq_producer_publish(p);
+		return;
+	}
+	if (p->stamped)
+		rq_store((rq_u64 *)record + 1, stamp);
+	rq_store((rq_u64 *)(base + (tail & mask)), 0);
+	uint64_t puts = p->puts;
+	p->puts = puts + 1;
+	p->tail = tail;
+	p->end = rq_head(p->chunk, tail);
+	rq_store_release((rq_u64 *)record, rq_record_header(puts, len, RQ_RECORD_DATA)); /* P */
+	rq_store(&p->lane->puts, puts + 1);
+}
+
 /* ---- the consumers' side: lane_get.c ---- */
 
 /* What lies at a position of the reader's ring, if it is a record; false for all else. */
@@ -304,7 +332,7 @@ static rq_always_inline bool rq_record_at(const struct rq_reader *reader, uint64
 {
 	const struct rq_ring *ring = &reader->ring;
 	uint64_t offset = rq_head_bytes(at) & ring->mask;
-	bool stamped = reader->set->stamped;
+	bool stamped = reader->stamped;
 	char *record = ring->base + offset;
 
 	if (rq_unlikely(offset + RQ_GRANULE > ring->size))
@@ -325,11 +353,12 @@ static rq_always_inline bool rq_record_at(const struct rq_reader *reader, uint64
 /* The look that most often succeeds: a record at the head of the lane, in the chunk that the reader read last. */
 static rq_always_inline bool rq_lane_look_again(const struct rq_reader *reader, uint32_t index, struct rq_view *view)
 {
-	struct rq_lane *lane = rq_lane_at(reader->set, index);
+	struct rq_lane *lane = reader->lane;
+	if (rq_unlikely(reader->index != index || reader->entry == 0))
+		return false;
+	/* The chunk is still head's, so its memory is where it was: an entry is only taken after head has left. */
 	uint64_t head = rq_load_acquire(&lane->head); /* G1 */
-	uint64_t entry = rq_load_acquire(rq_entry_at(reader->set, lane, rq_head_chunk(head)));
-	if (rq_unlikely(entry != reader->entry || rq_entry_chunk(entry) != rq_head_chunk(head) ||
-			rq_load(&reader->seat->member->reading) != reader->key))
+	if (rq_unlikely(rq_entry_chunk(reader->entry) != rq_head_chunk(head) || rq_load(reader->reading) != reader->key))
 		return false;
 	view->lane = lane;
 	view->index = index;

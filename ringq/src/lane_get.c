@@ -70,7 +70,7 @@ static void crossed(struct rq_reader *reader, struct rq_lane *lane, uint32_t ind
 	bool caught_up = rq_load_acquire(&lane->newest) == now;
 	if (spares <= SPARES_MOST && (!caught_up || spares <= keep) && reader->ring.size <= RQ_SPARE_LARGEST)
 		return;
-	rq_store_release(&reader->seat->member->reading, 0); /* this one reads none of them any more */
+	rq_store_release(reader->reading, 0); /* this one reads none of them any more */
 	take_spares(reader, lane, now, keep && reader->ring.size <= RQ_SPARE_LARGEST ? left : now, index);
 }
 
@@ -79,10 +79,9 @@ static void crossed(struct rq_reader *reader, struct rq_lane *lane, uint32_t ind
 /* H1 and H2: names the chunk that is about to be read. False if head has moved. */
 static inline bool announce(struct rq_reader *reader, struct rq_lane *lane, uint64_t head, uint64_t key)
 {
-	struct rq_member *m = reader->seat->member;
-	if (rq_likely(rq_load(&m->reading) == key))
+	if (rq_likely(rq_load(reader->reading) == key))
 		return true;
-	rq_store_release(&m->reading, key); /* what was read of the chunk named before stays before */
+	rq_store_release(reader->reading, key); /* what was read of the chunk named before stays before */
 	rq_light_barrier();
 	return rq_load_acquire(&lane->head) == head;
 }
@@ -103,6 +102,8 @@ static inline int enter(struct rq_reader *reader, struct rq_lane *lane, uint32_t
 			return rq_load_acquire(&lane->head) == head ? -EBADMSG : -EAGAIN;
 		reader->entry = entry;
 		reader->key = key;
+		reader->lane = lane;
+		reader->index = index;
 	}
 	return 1;
 }

@@ -405,6 +405,7 @@ int rq_producer_adopt(struct rq_producer *p, const struct rq_lane_set *set, stru
 	p->seat = seat;
 	p->index = index;
 	p->lane = rq_lane_at(set, index);
+	p->stamped = set->stamped;
 	do
 		r = find_tail(p, &w);
 	while (r == -EAGAIN);

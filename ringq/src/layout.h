@@ -8,6 +8,7 @@
  *
  *   offset
  *   0            struct rq_header                     one page
+ *   names        rq_u64 name word                     one for each 64 KiB, 64 to 16384 of them; backed as looked at
  *   owners       rq_u64 owner word of each unit       8 bytes a unit, backed up to header.frontier
  *   members      struct rq_member_page                one page for 3 members, backed up to header.members_backed
  *   units        the units themselves, a page each    backed while they are owned
@@ -101,7 +102,7 @@ _Static_assert(sizeof(struct rq_member) == 1024, "layout");
  *
  *   free     0
  *   member   incarnation:32 | member:24 | 0:5 | kind        being built or given back by this member; free if it is dead
- *   object   created:34 | units:24 | state:3 | kind         first unit of an object, and how many it has
+ *   object   created:37 | units:24 | kind                   first unit of an object, and how many it has
  *   body     created:37 | first:24 | kind                   another unit of the object whose first unit this is
  *   lane     chunk:25 | lane:12 | first:24 | kind           memory of a lane's chunk (lane.h), of the queue at first
  */
@@ -113,14 +114,15 @@ enum rq_owner_kind {
 	RQ_OWNER_LANE = 4,
 };
 
-enum rq_object_state {
-	RQ_OBJECT_CANDIDATE = 0, /* complete, but its name is not yet decided */
-	RQ_OBJECT_LIVE = 1,
-	RQ_OBJECT_REFUSED = 2, /* another has the name; its creator takes it back */
-};
+/*
+ * Name words: an open-addressed hash table of the named objects, see names.h.
+ *
+ *   0, or    hash:40 | first unit:24 of the object that has the name, with the hash never 0
+ */
 
 #define RQ_UNITS_MAX (UINT64_C(1) << 24)
 #define RQ_LANES_MAX 4096u
+#define RQ_ROSTER_LANES 16u
 #define RQ_NAME_MAX 64u
 
 /*
@@ -152,6 +154,8 @@ struct rq_queue_shared {
 	rq_u32 guard_get;
 	rq_u32 pad;
 	rq_u64 place_hint;
+
+	_Alignas(RQ_LINE) rq_u64 roster[RQ_LANES_MAX / RQ_ROSTER_LANES]; /* lanes that total order looks at: roster.h */
 };
 
 #define RQ_OBJECT_QUEUE 0x51455545u
@@ -164,6 +168,8 @@ _Static_assert(offsetof(struct rq_queue_shared, name) == 56, "layout");
 _Static_assert(offsetof(struct rq_queue_shared, items) == 128, "layout");
 _Static_assert(offsetof(struct rq_queue_shared, room) == 256, "layout");
 _Static_assert(offsetof(struct rq_queue_shared, place_hint) == 272, "layout");
+_Static_assert(offsetof(struct rq_queue_shared, roster) == 384, "layout");
+_Static_assert(sizeof(struct rq_queue_shared) == 2432, "layout");
 
 /*
  * A lane, see lane.h for its protocol.

@@ -6,6 +6,8 @@
 
 #include "sys.h"
 
+/* ---- objects ---- */
+
 /* Units that others had are not clean: give the whole run back first, then take what is needed. */
 int64_t rq_object_claim(struct rq_seat *seat, uint64_t units, uint64_t bytes)
 {
@@ -31,9 +33,27 @@ void rq_object_drop(struct rq_seat *seat, uint64_t first, uint64_t units)
 	rq_slots_release(region, first, units, rq_owner_member(seat->id));
 }
 
-static uint64_t with_state(uint64_t owner, enum rq_object_state state)
+/* ---- names ---- */
+
+#define UNIT_BITS 24
+#define UNIT_MASK ((UINT64_C(1) << UNIT_BITS) - 1)
+
+/* FNV-1a, folded to 40 bits, never 0. */
+static uint64_t hash_of(const char *name)
 {
-	return (owner & ~UINT64_C(0x38)) | (uint64_t)state << 3;
+	uint64_t h = UINT64_C(0xcbf29ce484222325);
+	for (; *name; name++)
+		h = (h ^ (unsigned char)*name) * UINT64_C(0x100000001b3);
+	h = (h ^ h >> 40) & ((UINT64_C(1) << 40) - 1);
+	return h ? h : 1;
+}
+
+/* A place of the table, with memory behind it. NULL if there is none to be had. */
+static rq_u64 *place_at(struct ringq_region *region, uint64_t i)
+{
+	uint64_t at = region->at.names + i % region->at.name_count * sizeof(rq_u64);
+	return rq_region_back(region, at / region->at.page * region->at.page, region->at.page) ?
+		       NULL : (rq_u64 *)(region->base + at);
 }
 
 static bool has_name(struct ringq_region *region, uint64_t first, const char *name)
@@ -42,83 +62,100 @@ static bool has_name(struct ringq_region *region, uint64_t first, const char *na
 	return strncmp(s->name, name, sizeof s->name) == 0;
 }
 
-/* Settles one other object of the same name. True if it has the name. */
-static bool other_wins(struct ringq_region *region, uint64_t other, uint64_t first)
+/* Whose units a place names: what the table can say of a name that it has. */
+enum standing { STRANGER, TAKEN, ABANDONED };
+
+static enum standing standing_of(struct ringq_region *region, uint64_t word, const char *name)
 {
-	uint64_t owner = rq_load_acquire(rq_owner_at(region, other));
-	enum rq_object_state verdict = other < first ? RQ_OBJECT_LIVE : RQ_OBJECT_REFUSED;
-	while (rq_owner_kind(owner) == RQ_OWNER_OBJECT) {
-		if (rq_owner_object_state(owner) == RQ_OBJECT_LIVE)
-			return true;
-		if (rq_owner_object_state(owner) == RQ_OBJECT_REFUSED)
-			return false;
-		if (rq_cas_full(rq_owner_at(region, other), &owner, with_state(owner, verdict)))
-			return verdict == RQ_OBJECT_LIVE;
+	uint64_t first = word & UNIT_MASK;
+	if (first >= rq_slots_frontier(region))
+		return ABANDONED;
+	uint64_t owner = rq_load_acquire(rq_owner_at(region, first));
+	switch (rq_owner_kind(owner)) {
+	case RQ_OWNER_OBJECT:
+		return has_name(region, first, name) ? TAKEN : STRANGER;
+	case RQ_OWNER_MEMBER:
+		if (!rq_member_alive(region, rq_owner_member_id(owner)))
+			return ABANDONED;
+		return has_name(region, first, name) ? TAKEN : STRANGER;
+	default:
+		return ABANDONED;
 	}
-	return false;
 }
 
-static bool name_is_taken(struct ringq_region *region, uint64_t first, const char *name)
+/* Gives the name to the object at `first`, or says why not. */
+static int take_name(struct ringq_region *region, const char *name, uint64_t first)
 {
-	uint64_t frontier = rq_slots_frontier(region);
-	for (uint64_t u = 0; u < frontier; u++) {
-		uint64_t owner = rq_load_acquire(rq_owner_at(region, u));
-		if (u != first && rq_owner_kind(owner) == RQ_OWNER_OBJECT && has_name(region, u, name) &&
-		    other_wins(region, u, first))
-			return true;
+	uint64_t hash = hash_of(name), mine = hash << UNIT_BITS | first;
+	for (uint64_t i = 0; i < region->at.name_count; i++) {
+		rq_u64 *place = place_at(region, hash + i);
+		if (!place)
+			return -ENOMEM;
+		uint64_t word = rq_load_acquire(place);
+		while (word == 0 || word >> UNIT_BITS == hash) {
+			enum standing s = word ? standing_of(region, word, name) : ABANDONED;
+			if (s == TAKEN)
+				return -EEXIST;
+			if (s == STRANGER)
+				break;
+			if (rq_cas(place, &word, mine))
+				return 0;
+		}
 	}
-	return false;
-}
-
-/* Takes an object that lost its name back into the hands of its creator, and drops it. */
-static int withdraw(struct rq_seat *seat, uint64_t first, uint64_t units, uint64_t created)
-{
-	struct ringq_region *region = seat->region;
-	uint64_t mine = rq_owner_member(seat->id);
-	rq_store_release(rq_owner_at(region, first), mine);
-	for (uint64_t u = 1; u < units; u++) {
-		uint64_t body = rq_owner_body(created, first);
-		rq_cas(rq_owner_at(region, first + u), &body, mine);
-	}
-	rq_object_drop(seat, first, units);
-	return -EEXIST;
+	return -ENOSPC;
 }
 
 int rq_object_publish(struct rq_seat *seat, uint64_t first, uint64_t units, const char *name)
 {
 	struct ringq_region *region = seat->region;
-	uint64_t created = (rq_add(&region->header->creations, 1) + 1) & 0x3ffffffff;
-	rq_u64 *word = rq_owner_at(region, first);
+	uint64_t created = rq_add(&region->header->creations, 1) + 1;
+	int r = *name ? take_name(region, name, first) : 0;
+	if (r) {
+		rq_object_drop(seat, first, units);
+		return r;
+	}
 	for (uint64_t u = 1; u < units; u++)
 		rq_store(rq_owner_at(region, first + u), rq_owner_body(created, first));
-	if (!*name) {
-		rq_store_release(word, rq_owner_object(created, units, RQ_OBJECT_LIVE));
-		return 0;
-	}
-	uint64_t owner = rq_owner_member(seat->id);
-	uint64_t candidate = rq_owner_object(created, units, RQ_OBJECT_CANDIDATE);
-	rq_cas_full(word, &owner, candidate);
-	rq_fence();
-	bool taken = name_is_taken(region, first, name);
-	uint64_t verdict = with_state(candidate, taken ? RQ_OBJECT_REFUSED : RQ_OBJECT_LIVE), was = candidate;
-	if (!rq_cas_full(word, &was, verdict))
-		verdict = was;
-	if (rq_owner_object_state(verdict) == RQ_OBJECT_LIVE)
-		return 0;
-	return withdraw(seat, first, units, created);
+	rq_store_release(rq_owner_at(region, first), rq_owner_object(created, units));
+	return 0;
 }
 
-int rq_object_find(struct ringq_region *region, const char *name, uint64_t *first, uint64_t *units)
+static int find_by_name(struct ringq_region *region, const char *name, uint64_t *first)
+{
+	uint64_t hash = hash_of(name);
+	for (uint64_t i = 0; i < region->at.name_count; i++) {
+		rq_u64 *place = place_at(region, hash + i);
+		uint64_t word = place ? rq_load_acquire(place) : 0;
+		if (word == 0)
+			return place ? -ENOENT : -ENOMEM;
+		*first = word & UNIT_MASK;
+		if (word >> UNIT_BITS == hash && standing_of(region, word, name) == TAKEN)
+			return 0;
+	}
+	return -ENOENT;
+}
+
+static int find_first(struct ringq_region *region, uint64_t *first)
 {
 	uint64_t frontier = rq_slots_frontier(region), oldest = UINT64_MAX;
 	for (uint64_t u = 0; u < frontier; u++) {
 		uint64_t owner = rq_load_acquire(rq_owner_at(region, u));
-		if (rq_owner_kind(owner) != RQ_OWNER_OBJECT || rq_owner_object_state(owner) != RQ_OBJECT_LIVE ||
-		    owner >> 30 >= oldest || (name && !has_name(region, u, name)))
+		if (rq_owner_kind(owner) != RQ_OWNER_OBJECT || rq_owner_created(owner) >= oldest)
 			continue;
-		oldest = owner >> 30;
+		oldest = rq_owner_created(owner);
 		*first = u;
-		*units = rq_owner_object_units(owner);
 	}
 	return oldest == UINT64_MAX ? -ENOENT : 0;
+}
+
+int rq_object_find(struct ringq_region *region, const char *name, uint64_t *first, uint64_t *units)
+{
+	int r = name ? find_by_name(region, name, first) : find_first(region, first);
+	if (r)
+		return r;
+	uint64_t owner = rq_load_acquire(rq_owner_at(region, *first));
+	if (rq_owner_kind(owner) != RQ_OWNER_OBJECT)
+		return -ENOENT; /* its creator is about to show it */
+	*units = rq_owner_object_units(owner);
+	return 0;
 }

@@ -3,14 +3,15 @@
 #define RQ_NAMES_H
 
 /*
- * Objects and their names. An object is a run of units; its first unit's owner word says that it is one, and its state.
- * There is no directory: the owner words are it.
+ * Objects and their names. An object is a run of units; its first unit's owner word says that it is one.
  *
- * A name is decided without a lock. A creator first makes its object complete, then a candidate, then looks at all
- * others of its name (each candidate's CAS and look are in one order with the others', so that of two, one sees the
- * other): one that is live has won; a candidate before it in the region is helped to live, and has won; one behind it is
- * refused. Then it makes itself live, unless somebody has refused or helped it meanwhile. Nobody waits for anybody, and
- * a candidate whose creator dies is as good as any.
+ * Names are in a hash table with open addressing, in which nothing is ever removed, as objects are not. Its creator first
+ * makes an object complete, in units that are still its own, then looks along the name's places: one that has the name
+ * has won; at the first empty one it puts its own object by CAS, and if that fails looks at that place again. All who
+ * want one name look along the same places, so the first CAS decides, and nobody waits for anybody.
+ *
+ * Only then does the owner word make the object visible. A creator that dies in between leaves a place that names units
+ * of a dead member: the next who wants the name puts its own object there.
  */
 
 #include "slots.h"
@@ -19,10 +20,10 @@
 int64_t rq_object_claim(struct rq_seat *seat, uint64_t units, uint64_t bytes);
 void rq_object_drop(struct rq_seat *seat, uint64_t first, uint64_t units);
 
-/* Makes the object visible under its name; "" is none. 0, or -EEXIST, and the object is gone. */
+/* Makes the object visible under its name; "" is none. 0; -EEXIST, -ENOSPC or -ENOMEM, and the object is gone. */
 int rq_object_publish(struct rq_seat *seat, uint64_t first, uint64_t units, const char *name);
 
-/* Finds a live object by its name; NULL: the one that was created first. -ENOENT. */
+/* Finds an object by its name; NULL: the one that was created first. -ENOENT. */
 int rq_object_find(struct ringq_region *region, const char *name, uint64_t *first, uint64_t *units);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "block.h"
 #include "clock.h"
+#include "roster.h"
 #include "wait.h"
 
 #define CALM_EVERY 1024u
@@ -78,6 +79,8 @@ static inline int may_put(struct rq_bond *b)
 
 static inline void published(struct rq_bond *b, int n)
 {
+	if (b->queue->total)
+		rq_roster_published(b->queue->shared, b->producer->index);
 	rq_event_signal(&b->queue->shared->items, n);
 	if (rq_unlikely(++b->awake_put % CALM_EVERY == 0)) {
 		rq_event_calm(room_event(b));
@@ -99,9 +102,7 @@ static rq_always_inline int put_once(struct rq_bond *b, const void *data, size_t
 		rq_producer_flush(p);
 		return r;
 	}
-	rq_copy_in(rq_producer_payload(p), data, len);
-	rq_producer_append(p, len, stamp_for(b->queue));
-	rq_producer_publish(p);
+	rq_producer_put(p, data, len, stamp_for(b->queue));
 	published(b, 1);
 	return 0;
 }

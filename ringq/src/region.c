@@ -36,12 +36,22 @@ static uint32_t member_count(uint64_t size)
 	return n < 64 ? 64 : n > 4096 ? 4096 : (uint32_t)n;
 }
 
+static uint32_t name_count(uint64_t size)
+{
+	uint32_t n = 64;
+	while (n < 16384 && n < size >> 16)
+		n *= 2;
+	return n;
+}
+
 void rq_geometry_of(struct rq_geometry *at, uint64_t size, uint64_t page)
 {
 	at->size = size;
 	at->page = page;
 	at->member_count = member_count(size);
-	at->owners = page;
+	at->name_count = name_count(size);
+	at->names = page;
+	at->owners = at->names + round_up(at->name_count * sizeof(rq_u64), page);
 	at->members = at->owners + round_up(size / page * sizeof(rq_u64), page);
 	at->units = at->members + (at->member_count + RQ_MEMBERS_A_PAGE - 1) / RQ_MEMBERS_A_PAGE * page;
 	at->unit_count = (size - at->units) / page;

@@ -15,11 +15,13 @@
 struct rq_geometry {
 	uint64_t size;
 	uint64_t page; /* also the size of a unit */
+	uint64_t names;
 	uint64_t owners;
 	uint64_t members;
 	uint64_t units;
 	uint64_t unit_count;
 	uint32_t member_count;
+	uint32_t name_count; /* a power of two */
 };
 
 struct ringq_region {

@@ -148,7 +148,7 @@ static bool is_garbage(struct ringq_region *region, uint64_t unit, uint64_t owne
 		uint64_t of = rq_load_acquire(rq_owner_at(region, first));
 		if (rq_owner_kind(of) == RQ_OWNER_MEMBER)
 			return is_garbage(region, first, of);
-		return rq_owner_kind(of) != RQ_OWNER_OBJECT || (of >> 30) != (owner >> 27 & 0x3ffffffff);
+		return rq_owner_kind(of) != RQ_OWNER_OBJECT || rq_owner_created(of) != rq_owner_created(owner);
 	}
 	case RQ_OWNER_LANE:
 		return region->lane_unit_is_garbage(region, unit, owner);

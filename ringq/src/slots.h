@@ -33,9 +33,9 @@ bool rq_slots_move(struct ringq_region *region, uint64_t first, uint64_t n, uint
 uint64_t rq_slots_sweep(struct ringq_region *region);
 
 /* Owner words of objects. */
-static inline uint64_t rq_owner_object(uint64_t created, uint64_t units, unsigned state)
+static inline uint64_t rq_owner_object(uint64_t created, uint64_t units)
 {
-	return created << 30 | units << 6 | (uint64_t)state << 3 | RQ_OWNER_OBJECT;
+	return created << 27 | units << 3 | RQ_OWNER_OBJECT;
 }
 
 static inline unsigned rq_owner_kind(uint64_t owner)
@@ -43,14 +43,15 @@ static inline unsigned rq_owner_kind(uint64_t owner)
 	return owner & 7;
 }
 
-static inline unsigned rq_owner_object_state(uint64_t owner)
-{
-	return owner >> 3 & 7;
-}
-
 static inline uint64_t rq_owner_object_units(uint64_t owner)
 {
-	return owner >> 6 & 0xffffff;
+	return owner >> 3 & 0xffffff;
+}
+
+/* The number of an object, in its words of both kinds. */
+static inline uint64_t rq_owner_created(uint64_t owner)
+{
+	return owner >> 27;
 }
 
 static inline uint64_t rq_owner_body(uint64_t created, uint64_t first)

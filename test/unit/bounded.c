@@ -134,7 +134,7 @@ static void *put_until_full(void *arg)
 
 Test(bounded, producers_that_race_fill_it_exactly, .timeout = 50)
 {
-	for (uint64_t round = 0; round < brief_or_long(400, 20000); round++) {
+	for (uint64_t round = 0; round < brief_or_long(TEST_UNDER_TSAN ? 40 : 400, 20000); round++) {
 		uint64_t bound = bounds[round / 2 % COUNT(bounds)];
 		struct race race = {.queue = bounded(orders[round % 2], bound, 0)};
 		pthread_t threads[6];
@@ -150,7 +150,7 @@ Test(bounded, producers_that_race_fill_it_exactly, .timeout = 50)
 	}
 }
 
-#define RACE_RECORDS 20000
+#define RACE_RECORDS (TEST_UNDER_TSAN ? 2000 : 20000)
 
 /*
  * What had been put when it was looked at, less the gets that had begun when it was looked at later, was all in the

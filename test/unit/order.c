@@ -10,7 +10,7 @@
 #include <sched.h>
 #include <stdlib.h>
 
-enum { PLAYERS = 4 };
+enum { PLAYERS = 4, TURNS = TEST_UNDER_TSAN ? 3000 : 15000 };
 
 struct game {
 	ringq_queue *queue;
@@ -142,13 +142,13 @@ static const struct ringq_queue_options games[] = {
 Test(order, threads_in_turn_see_one_queue, .timeout = 50)
 {
 	for (size_t i = 0; i < COUNT(games); i++)
-		play_with_threads(new_game(&games[i], brief_or_long(15000, 1000000), true));
+		play_with_threads(new_game(&games[i], brief_or_long(TURNS, 1000000), true));
 }
 
 Test(order, processes_in_turn_see_one_queue, .timeout = 50)
 {
 	for (size_t i = 0; i < COUNT(games); i++)
-		play_with_processes(new_game(&games[i], brief_or_long(15000, 1000000), true));
+		play_with_processes(new_game(&games[i], brief_or_long(TURNS, 1000000), true));
 }
 
 Test(order, a_backlog_of_many_producers_comes_out_as_it_went_in)

@@ -102,36 +102,48 @@ Test(queue, names_are_unique_in_a_region)
 	ringq_region_detach(two);
 }
 
-static atomic_int winners, racers_start;
+enum { RACERS = 6, RACED_NAMES = 200 };
 
-static void *create_raced(void *region)
+static struct {
+	ringq_region *region;
+	pthread_barrier_t start;
+	atomic_int winners[RACED_NAMES];
+} race;
+
+/* Those who lose give their memory back, which others then take for the next name. */
+static void *create_all_names(void *unused)
 {
-	ringq_queue *queue;
-	int rc;
+	for (int i = 0; i < RACED_NAMES; i++) {
+		ringq_queue *queue;
+		char name[32];
+		int rc;
 
-	wait_set(&racers_start);
-	rc = ringq_queue_create(&queue, region, &(struct ringq_queue_options){.name = "raced"});
-	check(rc == 0 || rc == -EEXIST);
-	if (rc == 0)
-		ringq_queue_release(queue);
-	atomic_fetch_add(&winners, rc == 0);
-	return NULL;
+		snprintf(name, sizeof(name), "raced %d", i);
+		if (i % 10 == 0)
+			pthread_barrier_wait(&race.start);
+		rc = ringq_queue_create(&queue, race.region, &(struct ringq_queue_options){.name = name});
+		check(rc == 0 || rc == -EEXIST);
+		if (rc == 0)
+			ringq_queue_release(queue);
+		atomic_fetch_add(&race.winners[i], rc == 0);
+	}
+	return unused;
 }
 
-Test(queue, one_of_many_creators_of_a_name_wins)
+Test(queue, one_of_many_creators_of_a_name_wins, .timeout = 50)
 {
-	for (int round = 0; round < 100; round++) {
-		ringq_region *region = region_new(0);
-		pthread_t threads[6];
+	for (uint64_t round = 0; round < brief_or_long(5, 500); round++) {
+		pthread_t threads[RACERS];
 
-		winners = racers_start = 0;
-		for (size_t i = 0; i < COUNT(threads); i++)
-			threads[i] = start_thread(create_raced, region);
-		racers_start = 1;
-		for (size_t i = 0; i < COUNT(threads); i++)
+		race.region = region_new(0);
+		pthread_barrier_init(&race.start, NULL, RACERS);
+		for (size_t i = 0; i < RACERS; i++)
+			threads[i] = start_thread(create_all_names, NULL);
+		for (size_t i = 0; i < RACERS; i++)
 			join_thread(threads[i]);
-		check_eq(winners, 1);
-		ringq_region_detach(region);
+		for (size_t i = 0; i < RACED_NAMES; i++)
+			check_eq(atomic_exchange(&race.winners[i], 0), 1);
+		ringq_region_detach(race.region);
 	}
 }
 

@@ -43,9 +43,10 @@ struct ringq_queue_options {
 
 /**
  * Creates a queue in a region, or in a region of its own if region is NULL: ringq_queue_region() gives it to share.
- * A queue lives as long as its region.
+ * options NULL means the defaults. A queue lives as long as its region.
  *
- * Errors: -EINVAL (an option), -EEXIST (the name is taken), -ENOMEM, and for a region of its own those of
+ * Errors: -EINVAL (an option), -EEXIST (the name is taken), -ENOMEM, -ENOSPC (the region has room for one name for each
+ * 64 KiB of its size, at least 64, at most 16384), and for a region of its own those of
  * ringq_region_create(). Ownership: *out is released by ringq_queue_release(). Threads: any. Progress: lock-free.
  */
 RINGQ_API int ringq_queue_create(ringq_queue **out, ringq_region *region, const struct ringq_queue_options *options);
@@ -124,7 +125,8 @@ RINGQ_API void ringq_abort(ringq_queue *queue, void *reserved);
 
 /**
  * Closes the queue for everybody: puts that begin later get -EPIPE, gets drain what is there and then get -EPIPE; all
- * sleepers wake. A put that overlaps close may still go in, and then comes out. Closing twice is fine. Wait-free.
+ * sleepers wake. A put that overlaps close may still go in, and then comes out, of a get that may have to come after
+ * one that said -EPIPE. Closing twice is fine. Wait-free.
  */
 RINGQ_API int ringq_close(ringq_queue *queue);
 
@@ -141,13 +143,15 @@ RINGQ_API uint64_t ringq_size(const ringq_queue *queue);
  * A descriptor that poll, select and epoll report readable when a get may succeed or would get -EPIPE. It belongs to the
  * handle: do not read or close it. When it is readable, get with RINGQ_NOWAIT until -EAGAIN, which arms it again.
  * A thread of the library does the waiting, one for all such queues of the process, from the first call on.
- * Errors: -EMFILE, -ENFILE, -ENOMEM, -EAGAIN (no thread to be had), -ENOSPC (more than 120 such queues).
+ * Errors: -EMFILE, -ENFILE, -ENOMEM, -EAGAIN (no thread to be had), -ENOSPC (more than 120 such queues), -ENOSYS (the
+ * kernel lacks futex_waitv: before 5.16).
  */
 RINGQ_API int ringq_event_fd(ringq_queue *queue);
 
 /**
  * Waits until one of n queues has a record or is closed, and returns its index; which one, if several, goes round.
- * Errors: -EAGAIN, -ETIMEDOUT, -EINVAL (n of 0 or over 120). A record may be gone before you get it.
+ * Errors: -EAGAIN, -ETIMEDOUT, -EINVAL (n of 0 or over 120), -ENOSYS (the kernel lacks futex_waitv: before 5.16). A
+ * record may be gone before you get it.
  */
 RINGQ_API int ringq_wait_any(ringq_queue *const *queues, size_t n, int64_t timeout);
 

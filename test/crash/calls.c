@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: MIT */
+/* The states in which calls are stepped through: a line of the table for each, see its end. */
+#include "stage.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "acts.h"
+
+#define SMALL 40
+#define WRAP 500 /* seven fit into the first ring of a lane, which is a page */
+#define LARGE ((size_t)3 << 20)
+
+/* ---- prepare: what others have done before ---- */
+
+static void *put_as_another(void *stage)
+{
+	stage_put(stage, ANOTHER, SMALL);
+	return NULL;
+}
+
+/* At the same time, so that each has a lane of its own. */
+static void *put_as_two(void *stage)
+{
+	stage_put(stage, OTHER, SMALL);
+	join_thread(start_thread(put_as_another, stage));
+	stage_put(stage, OTHER, SMALL);
+	return NULL;
+}
+
+static void two_lanes(struct stage *s)
+{
+	join_thread(start_thread(put_as_two, s));
+}
+
+static void put_and_die(void *stage)
+{
+	for (int i = 0; i < 3; i++)
+		stage_put(stage, OTHER, SMALL);
+}
+
+static void reserve_and_die(void *stage)
+{
+	struct stage *s = stage;
+	void *reserved;
+
+	put_and_die(s);
+	check_eq(ringq_reserve(s->queue, &reserved, 5000, RINGQ_NOWAIT), 0);
+}
+
+static void dead_producer(struct stage *s)
+{
+	reap_child(fork_child(put_and_die, s));
+}
+
+static void dead_reservation(struct stage *s)
+{
+	reap_child(fork_child(reserve_and_die, s));
+}
+
+/* ---- setup: what the child itself has done before ---- */
+
+static void next_put(struct stage *s, size_t len)
+{
+	s->len = len;
+	stage_write(s, 0, len);
+}
+
+/* It is a member, has a lane, and has looked. */
+static void joined(struct stage *s)
+{
+	stage_put(s, CHILD, SMALL);
+	stage_get(s);
+}
+
+static void put_some(struct stage *s, unsigned n, size_t len)
+{
+	while (n--)
+		stage_put(s, CHILD, len);
+}
+
+static void set_put_first(struct stage *s)
+{
+	next_put(s, SMALL);
+}
+
+static void set_put(struct stage *s)
+{
+	joined(s);
+	next_put(s, SMALL);
+}
+
+static void set_put_wrap(struct stage *s)
+{
+	for (int i = 0; i < 7; i++) {
+		stage_put(s, CHILD, WRAP);
+		stage_get(s);
+	}
+	next_put(s, WRAP);
+}
+
+static void set_put_grow(struct stage *s)
+{
+	put_some(s, 7, WRAP);
+	next_put(s, WRAP);
+}
+
+static void set_put_large(struct stage *s)
+{
+	joined(s);
+	next_put(s, LARGE);
+}
+
+static void set_put_once(struct stage *s)
+{
+	joined(s);
+	next_put(s, 20000);
+}
+
+/* The lane's chunk of another size, which consumers have left, is there to be used again. */
+static void set_put_spare(struct stage *s)
+{
+	put_some(s, 30, WRAP);
+	for (int i = 0; i < 30; i++)
+		stage_get(s);
+	put_some(s, 1, 20000);
+	next_put(s, 30000);
+}
+
+static void set_put_full(struct stage *s)
+{
+	put_some(s, 3, WRAP);
+	next_put(s, WRAP);
+}
+
+static void set_put_beside(struct stage *s)
+{
+	put_some(s, 2, SMALL);
+	next_put(s, SMALL);
+}
+
+static void set_many(struct stage *s, size_t len)
+{
+	for (size_t i = 0; i < STAGE_MANY; i++) {
+		stage_write(s, i * 1024, len);
+		s->records[i] = (struct iovec){s->buffer + i * 1024, len};
+	}
+}
+
+static void set_put_many(struct stage *s)
+{
+	joined(s);
+	set_many(s, SMALL);
+}
+
+static void set_put_many_grow(struct stage *s)
+{
+	joined(s);
+	set_many(s, WRAP);
+}
+
+static void set_abort(struct stage *s)
+{
+	joined(s);
+}
+
+static void next_get(struct stage *s, uint32_t n)
+{
+	s->book->gets_begun += n;
+	for (size_t i = 0; i < STAGE_MANY; i++)
+		s->records[i] = (struct iovec){s->buffer + i * 1024, 1024};
+}
+
+static void set_get_first(struct stage *s)
+{
+	next_get(s, 1);
+}
+
+static void set_get(struct stage *s)
+{
+	joined(s);
+	put_some(s, 2, SMALL);
+	next_get(s, 1);
+}
+
+static void set_get_empty(struct stage *s)
+{
+	joined(s);
+	next_get(s, 1);
+}
+
+static void set_get_wrap(struct stage *s)
+{
+	set_put_wrap(s);
+	s->book->begun[CHILD]--;
+	stage_put(s, CHILD, WRAP);
+	next_get(s, 1);
+}
+
+/* The record behind the LINK is next. */
+static void set_get_link(struct stage *s)
+{
+	put_some(s, 9, WRAP);
+	for (int i = 0; i < 7; i++)
+		stage_get(s);
+	next_get(s, 1);
+}
+
+static void set_get_large(struct stage *s)
+{
+	joined(s);
+	put_some(s, 1, LARGE);
+	next_get(s, 1);
+}
+
+static void set_get_once(struct stage *s)
+{
+	joined(s);
+	put_some(s, 1, 20000);
+	next_get(s, 1);
+}
+
+static void set_get_many(struct stage *s)
+{
+	joined(s);
+	put_some(s, STAGE_MANY, SMALL);
+	next_get(s, STAGE_MANY);
+}
+
+static void set_get_many_link(struct stage *s)
+{
+	put_some(s, 12, WRAP);
+	next_get(s, STAGE_MANY);
+}
+
+static void set_peek(struct stage *s)
+{
+	joined(s);
+	put_some(s, 2, SMALL);
+}
+
+static void set_attach(struct stage *s)
+{
+	s->fd = dup(ringq_region_fd(s->region));
+	ringq_queue_release(s->queue);
+	ringq_region_detach(s->region);
+	ringq_region_detach(s->region);
+}
+
+/* With records in its lane, and a reservation open. */
+static void set_leave(struct stage *s)
+{
+	void *reserved;
+
+	joined(s);
+	put_some(s, 9, WRAP);
+	check_eq(ringq_reserve(s->queue, &reserved, SMALL, RINGQ_NOWAIT), 0);
+}
+
+static void set_leave_drained(struct stage *s)
+{
+	joined(s);
+}
+
+/* ---- after ---- */
+
+/* The name leads to a queue that works, whoever made it. */
+static void check_named(struct stage *s)
+{
+	const struct ringq_queue_options options = {.name = ACT_NAME, .max_producers = 8, .max_records = 3};
+	ringq_queue *queue;
+	int rc = ringq_queue_create(&queue, s->region, &options);
+
+	if (rc == -EEXIST)
+		rc = ringq_queue_open(&queue, s->region, ACT_NAME);
+	check_eq(rc, 0);
+	check_eq(put_number(queue, 1, RINGQ_NOWAIT), 0);
+	check_eq(get_number(queue, RINGQ_NOWAIT), 1);
+	ringq_queue_release(queue);
+}
+
+/* ---- the table ---- */
+
+#define BOUNDED .queue.max_records = 3
+#define BOUNDED_MANY .queue.max_records = 16
+#define FEW_BYTES .queue.max_bytes = 1500
+
+const struct call calls[] = {
+	{"put_first", set_put_first, &act_put, 0},
+	{"put_small", set_put, &act_put, 0},
+	{"put_wrap", set_put_wrap, &act_put, 0},
+	{"put_grow", set_put_grow, &act_put, 0},
+	{"put_spare", set_put_spare, &act_put, 0},
+	{"put_large", set_put_large, &act_put, 0},
+	{"put_once", set_put_once, &act_put, 0, FEW_BYTES},
+	{"put_full_bytes", set_put_full, &act_put, -EAGAIN, FEW_BYTES},
+	{"put_full_records", set_put_full, &act_put, -EAGAIN, BOUNDED},
+	{"put_wakes", set_put, &act_put, 0, .prepare = stage_sleeping_consumer},
+	{"put_bounded", set_put, &act_put, 0, BOUNDED},
+	{"put_first_bounded", set_put_first, &act_put, 0, BOUNDED},
+	{"put_beside_lanes", set_put_beside, &act_put, 0, .prepare = two_lanes},
+	{"put_many", set_put_many, &act_put_many, STAGE_MANY},
+	{"put_many_grow", set_put_many_grow, &act_put_many, STAGE_MANY},
+	{"put_many_bounded", set_put_many, &act_put_many, STAGE_MANY, BOUNDED_MANY},
+	{"put_many_wakes", set_put_many, &act_put_many, STAGE_MANY, .prepare = stage_sleeping_consumer},
+	{"reserve_commit", set_put, &act_reserve_commit, 0},
+	{"reserve_commit_bounded", set_put, &act_reserve_commit, 0, BOUNDED},
+	{"reserve_abort", set_abort, &act_reserve_abort, 0, BOUNDED},
+	{"adopt", set_put_first, &act_put, 0, .prepare = dead_producer},
+	{"adopt_bounded", set_put_first, &act_put, 0, .prepare = dead_reservation, .queue.max_records = 5},
+	{"get_first", set_get_first, &act_get, 0, .prepare = two_lanes},
+	{"get_small", set_get, &act_get, 0},
+	{"get_empty", set_get_empty, &act_get, -EAGAIN},
+	{"get_bounded", set_get, &act_get, 0, BOUNDED},
+	{"get_wrap", set_get_wrap, &act_get, 0},
+	{"get_link", set_get_link, &act_get, 0},
+	{"get_large", set_get_large, &act_get, 0},
+	{"get_once", set_get_once, &act_get, 0, FEW_BYTES},
+	{"get_alloc", set_get, &act_get_alloc, 0},
+	{"get_wakes_bytes", set_get_first, &act_get, 0, .prepare = stage_sleeping_producer, FEW_BYTES},
+	{"get_wakes_records", set_get_first, &act_get, 0, .prepare = stage_sleeping_producer, BOUNDED},
+	{"get_many", set_get_many, &act_get_many, STAGE_MANY},
+	{"get_many_link", set_get_many_link, &act_get_many, STAGE_MANY},
+	{"peek", set_peek, &act_peek, 0},
+	{"close", set_put_beside, &act_close, 0, .closes = true},
+	{"close_wakes", NULL, &act_close, 0, .prepare = stage_sleeping_consumer, .closes = true},
+	{"create_named", NULL, &act_create_named, 0, .after = check_named, .one_order = true},
+	{"create_anonymous", NULL, &act_create_anonymous, 0, .one_order = true},
+	{"open", NULL, &act_open, 0, .one_order = true},
+	{"attach", set_attach, &act_attach, 0, .one_order = true},
+	{"thread_exit", set_leave, &act_thread_exit, 0, .one_order = true},
+	{"thread_exit_bounded", set_leave_drained, &act_thread_exit, 0, BOUNDED},
+	{"release", set_leave, &act_release, 0},
+	{"release_drained", set_leave_drained, &act_release, 0, BOUNDED},
+};
+
+const size_t calls_count = COUNT(calls);

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The stepping test: whatever a call of the library is doing, its process may be killed or stopped there, at each single
+ * machine instruction, and the others notice nothing.
+ *
+ *     crash_step [NAME [INSTRUCTION]]
+ *
+ * steps through all calls of the table in calls.c, or that one, by default as many instructions of each as a minute in
+ * all allows, with RINGQ_TEST_LONG=1 through every one. RINGQ_TEST_SEED repeats a run's choice.
+ *
+ * The rounds run in a driver, a process of its own: a check that fails ends it, and the next goes on behind that.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "stage.h"
+#include "trace.h"
+
+#define BRIEF RINGQ_SEC(50)
+#define FAILURES_MOST 5 /* of a call, order and fate: more would tell little more */
+#define ALL UINT64_MAX
+
+static const char *const fate_names[FATES] = {"kill", "stop", "resume"};
+static const char *const order_names[] = {"total", "producer"};
+
+/* Which rounds a driver is to do. */
+struct plan {
+	struct book *book;
+	const struct call *call;
+	unsigned order;
+	enum fate fate;
+	uint64_t offset;
+	uint64_t next; /* the first that no driver has begun */
+	int64_t until;
+};
+
+static struct {
+	uint64_t seed, only;
+	bool every;
+	int64_t slice; /* of each plan */
+	unsigned failures;
+} run;
+
+/* Goes through all of n instructions, far apart ones first, so that it may end at any time. */
+static uint64_t nth_instruction(const struct plan *plan, uint64_t i)
+{
+	uint64_t n = plan->book->instructions, step = n * 618 / 1000 | 1;
+
+	if (run.every)
+		return i;
+	while (step < n) {
+		uint64_t a = step, b = n;
+
+		while (b) {
+			uint64_t rest = a % b;
+
+			a = b;
+			b = rest;
+		}
+		if (a == 1)
+			break;
+		step++;
+	}
+	return (plan->offset + i * step) % n;
+}
+
+static void drive(void *arg)
+{
+	struct plan *plan = arg;
+	struct book *book = plan->book;
+	static char context[128];
+
+	for (uint64_t i = plan->next; i < (run.only == ALL ? book->instructions : 1); i++) {
+		uint64_t instruction = run.only == ALL ? nth_instruction(plan, i) : run.only;
+
+		if (!run.every && run.only == ALL && now_ns() >= plan->until)
+			break;
+		book->instruction = instruction;
+		plan->next = i + 1;
+		snprintf(context, sizeof(context), "(%s/%s, %s at %llu)", plan->call->name, order_names[plan->order],
+			fate_names[plan->fate], (unsigned long long)instruction);
+		test_context = context;
+		stage_round(book, plan->call, plan->order, instruction, plan->fate);
+	}
+}
+
+static void drive_undisturbed(void *arg)
+{
+	struct plan *plan = arg;
+
+	test_context = plan->call->name;
+	stage_round(plan->book, plan->call, plan->order, ALL, KILLED);
+}
+
+/* Where an address is: the driver has the same addresses as its children, and as this process. */
+static void print_place(uint64_t pc)
+{
+	char command[256];
+	extern const char __executable_start[];
+
+	snprintf(command, sizeof(command), "addr2line -pfie /proc/%d/exe %#llx >&2", (int)getpid(),
+		(unsigned long long)(pc - (uintptr_t)__executable_start));
+	fflush(NULL);
+	if (system(command))
+		fprintf(stderr, "  at %s\n", command);
+}
+
+/* A driver's exit status: 0, or it has failed, and said so unless a signal has ended it. */
+static bool driver_passed(struct plan *plan, void (*run_driver)(void *))
+{
+	pid_t driver = fork_child(run_driver, plan);
+	int status;
+
+	check_eq(waitpid(driver, &status, 0), driver);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return true;
+	run.failures++;
+	fprintf(stderr, "%s/%s: %s at instruction %llu failed%s%s, at:\n", plan->call->name, order_names[plan->order],
+		run_driver == drive ? fate_names[plan->fate] : "undisturbed",
+		(unsigned long long)plan->book->instruction, WIFSIGNALED(status) ? ": " : "",
+		WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : "");
+	print_place(plan->book->pc);
+	return false;
+}
+
+/* Prints how many rounds there were. */
+static void step_through(struct plan *plan)
+{
+	unsigned failures = 0;
+	uint64_t before = plan->book->rounds;
+
+	plan->next = 0;
+	plan->until = now_ns() + run.slice;
+	while (!driver_passed(plan, drive) && ++failures < FAILURES_MOST && run.only == ALL)
+		continue;
+	printf(" %s %llu", fate_names[plan->fate], (unsigned long long)(plan->book->rounds - before));
+	if (failures)
+		printf(" (%u failed)", failures);
+	fflush(stdout);
+}
+
+static void step_call(struct plan *plan)
+{
+	unsigned failures = run.failures;
+
+	printf("%s/%s: ", plan->call->name, order_names[plan->order]);
+	fflush(stdout);
+	if (driver_passed(plan, drive_undisturbed)) {
+		printf("%llu instructions,", (unsigned long long)plan->book->instructions);
+		fflush(stdout);
+		plan->offset = run.seed % plan->book->instructions;
+		for (plan->fate = KILLED; plan->fate < FATES; plan->fate++)
+			step_through(plan);
+	}
+	puts(run.failures == failures ? " ok" : " FAILED");
+}
+
+static bool chosen(const char *name, const struct call *call)
+{
+	return !name || !strcmp(name, call->name);
+}
+
+static unsigned count_plans(const char *name)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < calls_count; i++)
+		n += chosen(name, &calls[i]) * FATES * (calls[i].one_order ? 1 : 2);
+	return n;
+}
+
+int main(int argc, char **argv)
+{
+	const char *name = argc > 1 ? argv[1] : NULL, *seed = getenv("RINGQ_TEST_SEED");
+	struct plan *plan = share_memory(sizeof(*plan));
+	unsigned plans = count_plans(name);
+
+	setbuf(stdout, NULL);
+	if (TEST_UNDER_TSAN || TEST_UNDER_ASAN || !trace_permitted()) {
+		puts("skipped: no child can be traced here, or not in time");
+		return TEST_SKIPPED;
+	}
+	if (plans == 0) {
+		fprintf(stderr, "no call %s\n", name);
+		return 2;
+	}
+	run.seed = seed ? strtoull(seed, NULL, 0) : (uint64_t)now_ns() % 1000000;
+	run.only = argc > 2 ? strtoull(argv[2], NULL, 0) : ALL;
+	run.every = brief_or_long(0, 1);
+	run.slice = BRIEF / plans;
+	plan->book = share_memory(sizeof(*plan->book));
+	printf("RINGQ_TEST_SEED=%llu\n", (unsigned long long)run.seed);
+	for (size_t i = 0; i < calls_count; i++)
+		for (unsigned order = 0; chosen(name, &calls[i]) && order <= !calls[i].one_order; order++) {
+			plan->call = &calls[i];
+			plan->order = order;
+			step_call(plan);
+		}
+	printf("%u failed\n", run.failures);
+	return run.failures > 0;
+}

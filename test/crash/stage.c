@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT */
+#include "stage.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "peers.h"
+#include "trace.h"
+
+#define REGION (32u << 20)
+#define ROUND_SECONDS 30              /* a round that takes longer hangs: SIGALRM ends the driver */
+#define MEMORY_MARGIN (INT64_C(2) << 20) /* rings grow with the backlog, which depends on who is how fast */
+
+/* ---- records and books ---- */
+
+void stage_see(struct stage *s, const void *record, size_t len, uint32_t next[PARTIES])
+{
+	struct record_id id = record_check(record, len);
+
+	check_compare(id.producer, <, PARTIES);
+	check_compare(id.number, <, STAGE_RECORDS);
+	check_compare(id.number, >=, next[id.producer]);
+	next[id.producer] = id.number + 1;
+	check_eq(atomic_fetch_add(&s->book->seen[id.producer][id.number], 1), 0);
+}
+
+void stage_write(struct stage *s, size_t at, size_t len)
+{
+	record_fill(s->buffer + at, len, (struct record_id){CHILD, s->book->begun[CHILD]++});
+}
+
+void stage_put(struct stage *s, enum party party, size_t len)
+{
+	static char record[STAGE_BUFFER];
+
+	record_fill(record, len, (struct record_id){party, s->book->begun[party]++});
+	check_eq(ringq_put(s->queue, record, len, RINGQ_NOWAIT), 0);
+	s->book->done[party]++;
+}
+
+void stage_get(struct stage *s)
+{
+	uint32_t next[PARTIES] = {0};
+	ssize_t len = ringq_get(s->queue, s->buffer, STAGE_BUFFER, RINGQ_NOWAIT);
+
+	check_compare(len, >=, 0);
+	stage_see(s, s->buffer, len, next);
+}
+
+/* What was put has come out, once; what was being put, once or never; what the child was taking may be gone with it. */
+static void check_books(const struct stage *s)
+{
+	const struct book *book = s->book;
+	uint32_t missing = 0;
+
+	for (size_t party = 0; party < PARTIES; party++) {
+		uint32_t done = book->done[party], begun = book->begun[party], i = 0;
+
+		for (; i < done; i++)
+			missing += !book->seen[party][i];
+		while (i < begun && book->seen[party][i])
+			i++;
+		for (; i < STAGE_RECORDS; i++)
+			check_eq(book->seen[party][i], 0);
+	}
+	check_compare(missing, <=, book->gets_begun - book->gets_done);
+}
+
+/* ---- what must be true after a round ---- */
+
+static uint32_t puts_in_flight(const struct stage *s)
+{
+	return s->book->begun[CHILD] - s->book->done[CHILD];
+}
+
+/* All of max_records is to be had, but for the places that a stopped put has taken. */
+static void check_capacity(struct stage *s, uint64_t held)
+{
+	uint64_t most = s->call->queue.max_records, n = 0;
+	int rc = 0;
+
+	if (most == 0) {
+		check_eq(put_number(s->queue, 0, RINGQ_NOWAIT), 0);
+		check_eq(get_number(s->queue, RINGQ_NOWAIT), 0);
+		return;
+	}
+	while (n <= most && (rc = put_number(s->queue, (int64_t)n, RINGQ_NOWAIT)) == 0)
+		n++;
+	check_eq(rc, -EAGAIN);
+	check_compare(n, <=, most);
+	check_compare(n, >=, most - held);
+	check_eq(ringq_size(s->queue), n);
+	for (uint64_t i = 0; i < n; i++)
+		check_eq(get_number(s->queue, RINGQ_NOWAIT), i);
+}
+
+static void check_attach(const struct stage *s)
+{
+	ringq_region *region;
+	ringq_queue *queue;
+
+	check_eq(ringq_region_attach(&region, ringq_region_fd(s->region)), 0);
+	check_eq(ringq_queue_open(&queue, region, NULL), 0);
+	ringq_queue_release(queue);
+	ringq_region_detach(region);
+}
+
+static bool is_closed(const struct stage *s)
+{
+	struct ringq_queue_stat stat;
+
+	check_eq(ringq_queue_stat(s->queue, &stat), 0);
+	return stat.closed;
+}
+
+/* What is true whenever nobody moves. held: places that the child may hold; members: those that may be there. */
+static void check_rest(struct stage *s, uint64_t held, ssize_t members)
+{
+	check_books(s);
+	check_eq(ringq_size(s->queue), 0);
+	check(ringq_empty(s->queue));
+	if (is_closed(s)) {
+		check(s->call->closes);
+		check_eq(put_number(s->queue, 0, RINGQ_NOWAIT), -EPIPE);
+		check_eq(get_number(s->queue, RINGQ_FOREVER), -EPIPE);
+	} else {
+		check_capacity(s, held);
+	}
+	check_compare(ringq_region_members(s->region, NULL, 0), <=, members);
+	check_attach(s);
+}
+
+/* ---- the child ---- */
+
+static void child_setup(void *stage)
+{
+	struct stage *s = stage;
+
+	if (s->call->setup)
+		s->call->setup(s);
+}
+
+static void child_call(void *stage)
+{
+	struct stage *s = stage;
+
+	s->call->act->call(s);
+}
+
+static void child_finish(void *stage)
+{
+	struct stage *s = stage;
+
+	if (s->call->act->finish)
+		s->call->act->finish(s);
+	if (s->undisturbed)
+		check_eq(s->result, s->call->expect);
+}
+
+/* ---- rounds ---- */
+
+static void clear_book(struct book *book)
+{
+	memset(book->begun, 0, sizeof(book->begun));
+	memset(book->done, 0, sizeof(book->done));
+	memset(book->seen, 0, sizeof(book->seen));
+	book->gets_begun = book->gets_done = 0;
+}
+
+static void begin(struct stage *s, unsigned order, bool child_dies)
+{
+	static char buffer[STAGE_BUFFER];
+	struct ringq_queue_options options = s->call->queue;
+
+	clear_book(s->book);
+	s->buffer = buffer;
+	options.order = order;
+	/* Whoever dies must make way for the two producers; whoever is stopped keeps its lane. */
+	options.max_producers = child_dies ? 2 : 3;
+	s->region = region_new(REGION);
+	s->queue = queue_in(s->region, &options);
+	if (s->call->prepare)
+		s->call->prepare(s);
+}
+
+static void end(struct stage *s)
+{
+	if (s->call->after)
+		s->call->after(s);
+	ringq_queue_release(s->queue);
+	ringq_region_detach(s->region);
+}
+
+static void step_to(struct stage *s, struct traced *child, uint64_t instruction)
+{
+	while (!child->ended && child->steps < instruction)
+		trace_step(child);
+	s->book->pc = child->pc;
+	if (child->gone) /* it has returned from its call, in its way */
+		s->book->done[CHILD] = s->book->begun[CHILD];
+}
+
+static void others_go_on(struct stage *s, unsigned order, uint64_t held, ssize_t members)
+{
+	uint32_t left;
+
+	peers_run(s);
+	left = peers_drain(s);
+	/* First in, first out: what is put last comes out last. */
+	if (order == RINGQ_ORDER_TOTAL && !s->call->closes)
+		check_eq(left, 0);
+	check_rest(s, held, members);
+}
+
+static void check_memory(const struct stage *s)
+{
+	int64_t memory = ringq_region_memory(s->region);
+
+	if (s->undisturbed)
+		s->book->memory = (uint64_t)memory;
+	else
+		check_compare(memory, <=, s->book->memory + MEMORY_MARGIN);
+}
+
+void stage_round(struct book *book, const struct call *call, unsigned order, uint64_t instruction, enum fate fate)
+{
+	struct stage s = {.call = call, .book = book, .undisturbed = instruction == UINT64_MAX};
+	bool dies = fate == KILLED || s.undisturbed;
+	struct traced child;
+
+	alarm(ROUND_SECONDS);
+	s.burst = fate == RESUMED ? 1000 : 100;
+	begin(&s, order, dies);
+	child = trace_fork(child_setup, child_call, child_finish, &s);
+	step_to(&s, &child, instruction);
+	if (s.undisturbed) {
+		book->instructions = child.steps;
+		trace_finish(&child);
+	} else if (fate == KILLED) {
+		trace_kill(&child);
+	}
+	others_go_on(&s, order, dies ? 0 : puts_in_flight(&s), dies ? 1 : 2);
+	if (fate == RESUMED)
+		trace_finish(&child);
+	else
+		trace_kill(&child);
+	if (!dies) {
+		peers_drain(&s);
+		check_rest(&s, 0, 1);
+	}
+	check_memory(&s);
+	end(&s);
+	book->rounds++;
+	alarm(0);
+}

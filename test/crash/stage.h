@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CRASH_STAGE_H
+#define CRASH_STAGE_H
+
+/*
+ * What one round of the stepping test consists of.
+ *
+ * A round: a fresh region with one queue; a child that brings it into the state that the call under test is about
+ * (setup), begins the call, and stops after a number of its machine instructions. There it is killed, or stays, or stays
+ * until the others have done much and then goes on. The others are two producers and two consumers, threads of the
+ * driver. Then the books are compared: which records were put, by whom, and which came out.
+ */
+
+#include "../common.h"
+
+enum {
+	STAGE_RECORDS = 2500, /* the most of one party in a round */
+	STAGE_MANY = 10,      /* records of a put_many or get_many */
+	STAGE_BUFFER = 4 << 20,
+};
+
+enum party { CHILD, FIRST, SECOND, OTHER, ANOTHER, PARTIES, LAST = 100 /* its records end a consumer */ };
+
+enum fate { KILLED, STOPPED, RESUMED, FATES };
+
+/* Shared by the driver, the child and who supervises them. */
+struct book {
+	_Atomic uint32_t begun[PARTIES], done[PARTIES]; /* puts */
+	_Atomic uint32_t gets_begun, gets_done;         /* of the child: what it may have taken and not booked */
+	atomic_uchar seen[PARTIES][STAGE_RECORDS];
+	/* Where the driver is, for when it fails. */
+	_Atomic uint64_t instruction, pc, rounds;
+	/* What an undisturbed call is like. */
+	_Atomic uint64_t instructions, memory;
+};
+
+struct stage {
+	const struct call *call;
+	struct book *book;
+	ringq_region *region;
+	ringq_queue *queue;
+	/* The child's. */
+	char *buffer;
+	size_t len;
+	struct iovec records[STAGE_MANY];
+	void *reserved;
+	int fd;
+	long result;
+	/* The driver's: those who sleep already when the call begins. */
+	pthread_t first_producer, first_consumer;
+	bool producer_began, consumer_began;
+	_Atomic pid_t sleeper;
+	uint32_t burst;  /* records of each producer */
+	bool undisturbed;
+};
+
+/* A call under test, and what follows for the books from its result. */
+struct act {
+	void (*call)(struct stage *);
+	void (*finish)(struct stage *);
+};
+
+struct call {
+	const char *name;
+	void (*setup)(struct stage *); /* the child's, before the call */
+	const struct act *act;
+	long expect; /* the result of an undisturbed call; of gets, 0 stands for a record */
+	void (*prepare)(struct stage *); /* the driver's, before it forks the child */
+	void (*after)(struct stage *);   /* the driver's, after all */
+	struct ringq_queue_options queue;
+	bool one_order; /* the order of the queue makes no difference */
+	bool exits;     /* the call does not return */
+	bool closes;    /* the queue, for everybody */
+};
+
+extern const struct call calls[];
+extern const size_t calls_count;
+
+/* One round: the call stops after so many of its instructions. UINT64_MAX: undisturbed, and its figures are booked. */
+void stage_round(struct book *book, const struct call *call, unsigned order, uint64_t instruction, enum fate fate);
+
+/* Puts a record that must fit, and takes one that must be there. */
+void stage_put(struct stage *stage, enum party party, size_t len);
+void stage_get(struct stage *stage);
+
+/* A record that a call is about to put, in the child's buffer from `at` on. */
+void stage_write(struct stage *stage, size_t at, size_t len);
+
+/* Enters a record that came out; next: what this consumer may see next of each party. */
+void stage_see(struct stage *stage, const void *record, size_t len, uint32_t next[PARTIES]);
+
+/* Begin one of the two producers or consumers ahead of the call, and wait until it sleeps. */
+void stage_sleeping_producer(struct stage *stage);
+void stage_sleeping_consumer(struct stage *stage);
+
+#endif

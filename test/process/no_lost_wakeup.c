@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * No wake-up is lost. The library bounds each sleep, so that even a lost one would be repaired; here sleeps have no bound,
+ * so that a lost one hangs, and the alarm tells.
+ */
+
+#include <pthread.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include "common.h"
+#include "sys.h"
+
+#define ROUNDS 10000
+#define THREADS 4
+
+static int (*bounded_wait)(const _Atomic uint32_t *word, uint32_t value, int64_t until);
+
+static int unbounded_wait(const _Atomic uint32_t *word, uint32_t value, int64_t until)
+{
+	(void)until;
+	return bounded_wait(word, value, -1);
+}
+
+struct pair {
+	ringq_queue *to, *back;
+};
+
+static void *answer(void *arg)
+{
+	struct pair *pair = arg;
+	char byte;
+	while (ringq_get(pair->to, &byte, 1, RINGQ_FOREVER) == 1)
+		check_eq(ringq_put(pair->back, &byte, 1, RINGQ_FOREVER), 0);
+	return NULL;
+}
+
+/* One record goes to and fro: each side sleeps, or is about to, whenever the other wakes it. */
+static void to_and_fro(const struct ringq_queue_options *options)
+{
+	struct pair pair = { queue_new(options), queue_new(options) };
+	pthread_t thread = start_thread(answer, &pair);
+	char byte = 0;
+	for (int i = 0; i < ROUNDS; i++) {
+		check_eq(ringq_put(pair.to, &byte, 1, RINGQ_FOREVER), 0);
+		check_eq(ringq_get(pair.back, &byte, 1, RINGQ_FOREVER), 1);
+	}
+	check_eq(ringq_close(pair.to), 0);
+	join_thread(thread);
+	ringq_queue_release(pair.to);
+	ringq_queue_release(pair.back);
+}
+
+static void *put_all(void *queue)
+{
+	for (int64_t i = 0; i < ROUNDS; i++)
+		check_eq(ringq_put(queue, &i, sizeof i, RINGQ_FOREVER), 0);
+	return NULL;
+}
+
+static void *get_all(void *queue)
+{
+	int64_t record;
+	for (int i = 0; i < ROUNDS; i++)
+		check_eq(ringq_get(queue, &record, sizeof record, RINGQ_FOREVER), sizeof record);
+	return NULL;
+}
+
+/* Many on both sides, and so little room that both sides sleep all the time. */
+static void many_in_little_room(const struct ringq_queue_options *options)
+{
+	ringq_queue *queue = queue_new(options);
+	pthread_t putters[THREADS], getters[THREADS];
+	for (int i = 0; i < THREADS; i++) {
+		getters[i] = start_thread(get_all, queue);
+		putters[i] = start_thread(put_all, queue);
+	}
+	for (int i = 0; i < THREADS; i++) {
+		join_thread(putters[i]);
+		join_thread(getters[i]);
+	}
+	check(ringq_empty(queue));
+	ringq_queue_release(queue);
+}
+
+static void all(void)
+{
+	for (unsigned order = RINGQ_ORDER_TOTAL; order <= RINGQ_ORDER_PRODUCER; order++) {
+		to_and_fro(&(struct ringq_queue_options){ .order = order });
+		many_in_little_room(&(struct ringq_queue_options){ .order = order, .max_bytes = 256 });
+		many_in_little_room(&(struct ringq_queue_options){ .order = order, .max_records = 3 });
+	}
+}
+
+/* On one CPU, spinning never helps: nearly every wait is a sleep. */
+static void stay_on_one_cpu(void)
+{
+	cpu_set_t one;
+	CPU_ZERO(&one);
+	CPU_SET(sched_getcpu(), &one);
+	check_eq(sched_setaffinity(0, sizeof one, &one), 0);
+}
+
+int main(void)
+{
+	bounded_wait = rq_sys.futex_wait;
+	rq_sys.futex_wait = unbounded_wait;
+	alarm(100);
+	all();
+	stay_on_one_cpu();
+	all();
+	return 0;
+}
