@@ -37,12 +37,13 @@
 
 /* A check that fails says where, what and with which values, and ends its process with 1. */
 #define check(condition) ((condition) ? (void)0 : test_fail(__FILE__, __LINE__, #condition))
-#define check_eq(a, b) check_compare(a, ==, b)
-#define check_compare(a, op, b)                                                                     \
-	do {                                                                                        \
-		long long seen_a_ = (long long)(a), seen_b_ = (long long)(b);                       \
-		if (!(seen_a_ op seen_b_))                                                          \
-			test_fail_compare(__FILE__, __LINE__, #a " " #op " " #b, seen_a_, seen_b_); \
+#define check_eq(a, b) check_as(a, ==, b, #a " == " #b)
+#define check_compare(a, op, b) check_as(a, op, b, #a " " #op " " #b)
+#define check_as(a, op, b, text)                                                       \
+	do {                                                                           \
+		long long seen_a_ = (long long)(a), seen_b_ = (long long)(b);          \
+		if (!(seen_a_ op seen_b_))                                             \
+			test_fail_compare(__FILE__, __LINE__, text, seen_a_, seen_b_); \
 	} while (0)
 
 _Noreturn void test_fail(const char *file, int line, const char *what);

@@ -39,6 +39,7 @@ static struct rq_bond *new_bond(const struct ringq_queue *queue)
 	if (!b)
 		return NULL;
 	b->stay = STAY;
+	b->batch = 1;
 	b->spin_get = b->spin_put = SPIN_FIRST;
 	return b;
 }

@@ -195,10 +195,11 @@ bool rq_watch_arm(struct ringq_queue *queue, struct rq_bond *bond)
 	bool was_armed = true;
 	pthread_mutex_lock(&rq_process_lock);
 	if (queue->watch) {
-		was_armed = queue->watch->armed;
-		ssize_t n = read(queue->watch->fd, &count, sizeof count);
-		(void)n; /* empty is fine */
-		queue->watch->armed = true;
+		struct rq_watch *w = queue->watch;
+		was_armed = w->armed;
+		ssize_t n = was_armed ? 0 : read(w->fd, &count, sizeof count);
+		(void)n; /* it was written before it was disarmed */
+		w->armed = true;
 	}
 	pthread_mutex_unlock(&rq_process_lock);
 	if (was_armed)

@@ -31,7 +31,7 @@ struct ringq_queue {
 	uint64_t max_records;
 	rq_u32 refs;            /* one for the holder, one for each sleeper */
 	struct rq_bond *bonds;  /* under rq_process_lock, as all below */
-	struct rq_watch *watch; /* event.c */
+	struct rq_watch *_Atomic watch; /* event.c */
 	bool watched;           /* the watcher holds the handle just now */
 	struct ringq_queue *next;
 };

@@ -20,6 +20,16 @@ static pthread_key_t thread_end;
 static bool key_made;
 static uint32_t *wiped; /* a page that the kernel gives to a child empty, however the child was made */
 
+static void end_seat(struct rq_seat *s)
+{
+	struct rq_seat **link = &rq_process_seats;
+	while (*link != s)
+		link = &(*link)->all_next;
+	*link = s->all_next;
+	rq_member_leave(s);
+	free(s);
+}
+
 /* A thread ends: what it owned is free for others. Not called at exit() or by death: then the leases tell. */
 static void thread_ends(void *arg)
 {
@@ -28,16 +38,26 @@ static void thread_ends(void *arg)
 	rq_bonds_drop_thread(t);
 	for (struct rq_seat *s = t->seats, *next; s; s = next) {
 		next = s->next;
-		struct rq_seat **link = &rq_process_seats;
-		while (*link != s)
-			link = &(*link)->all_next;
-		*link = s->all_next;
-		rq_member_leave(s);
-		free(s);
+		end_seat(s);
 	}
 	pthread_mutex_unlock(&rq_process_lock);
 	rq_thread_current = NULL;
 	free(t);
+}
+
+void rq_seats_tidy(void)
+{
+	struct rq_thread *t = rq_thread_current;
+	if (!t || !*rq_process_is_parent)
+		return;
+	for (struct rq_seat **link = &t->seats, *s; (s = *link);) {
+		if (s->region) {
+			link = &s->next;
+			continue;
+		}
+		*link = s->next;
+		end_seat(s);
+	}
 }
 
 /*
@@ -144,6 +164,7 @@ int rq_seat_of(struct rq_seat **out, struct ringq_region *region)
 	s->next = t->seats;
 	t->seats = s;
 	pthread_mutex_lock(&rq_process_lock);
+	rq_seats_tidy();
 	s->all_next = rq_process_seats;
 	rq_process_seats = s;
 	pthread_mutex_unlock(&rq_process_lock);

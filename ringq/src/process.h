@@ -50,4 +50,7 @@ int rq_seat_of(struct rq_seat **out, struct ringq_region *region);
 /* Gives all memberships of this process in a region up. Under rq_process_lock, with nobody inside a call. */
 void rq_seats_leave(struct ringq_region *region);
 
+/* Drops what is left of the calling thread's memberships that were given up. Under rq_process_lock. */
+void rq_seats_tidy(void);
+
 #endif

@@ -87,8 +87,12 @@ static ssize_t get_one_alloc(struct rq_op *op)
 
 static inline ssize_t take_lens(struct rq_op *op, const struct rq_view *first, uint64_t next, const size_t *lens, size_t n)
 {
-	if (!rq_lane_claim(&op->bond->reader, first, next))
+	uint32_t *batch = &op->bond->batch;
+	if (!rq_lane_claim(&op->bond->reader, first, next)) {
+		*batch = (*batch + 1) / 2; /* what was copied is lost: with rivals, risk less */
 		return 0;
+	}
+	*batch = *batch < BATCH / 2 ? *batch * 2 : BATCH;
 	for (size_t i = 0; i < n; i++)
 		op->records[op->done + i].iov_len = lens[i];
 	claimed(op->bond, first, next, (int)n);
@@ -104,8 +108,8 @@ static ssize_t get_batch(struct rq_op *op)
 	int r = find(op->bond, &first);
 	if (r < 0)
 		return r;
-	if (most > BATCH)
-		most = BATCH;
+	if (most > op->bond->batch)
+		most = op->bond->batch;
 	if (rq_must_merge(op->bond))
 		most = 1;
 	next = first.head;

@@ -62,17 +62,6 @@ int rq_region_back(struct ringq_region *region, uint64_t offset, uint64_t len)
 	return rq_sys.back(region->fd, offset, len);
 }
 
-int rq_region_back_to(struct ringq_region *region, rq_u32 *mark, uint32_t want, uint64_t table, uint64_t each)
-{
-	uint32_t have = rq_load_acquire(mark);
-	if (have >= want)
-		return 0;
-	int r = rq_region_back(region, table, want * each);
-	while (r == 0 && have < want && !rq_cas(mark, &have, want))
-		;
-	return r;
-}
-
 int rq_region_path(char path[256], const char *name)
 {
 	size_t len = name ? strlen(name) : 0;
@@ -161,6 +150,7 @@ void ringq_region_detach(ringq_region *region)
 		link = &(*link)->next;
 	*link = region->next;
 	rq_seats_leave(region);
+	rq_seats_tidy();
 	pthread_mutex_unlock(&rq_process_lock);
 	munmap(region->base, region->at.size);
 	close(region->fd);

@@ -66,12 +66,6 @@ static inline rq_u64 *rq_owner_at(const struct ringq_region *region, uint64_t un
 /* Memory behind a range of the region. 0 or -ENOMEM. */
 int rq_region_back(struct ringq_region *region, uint64_t offset, uint64_t len);
 
-/*
- * Raises a shared mark of how many things of a table are backed to at least `want`, backing first. What several
- * participants back twice is backed once; a death in between leaves the mark low, and the next one backs again.
- */
-int rq_region_back_to(struct ringq_region *region, rq_u32 *mark, uint32_t want, uint64_t table, uint64_t each);
-
 /* Maps fd, which it takes over whatever comes of it, or finds that it is mapped already. Counted either way. */
 int rq_region_map(struct ringq_region **out, int fd, const struct rq_geometry *at, uint32_t clock);
 void rq_region_hold(struct ringq_region *region);
