@@ -165,7 +165,7 @@ Test(order, a_backlog_of_many_producers_comes_out_as_it_went_in)
 	ringq_queue_release(drain);
 }
 
-#define FLOWING 20000
+#define FLOWING (TEST_UNDER_TSAN ? 4000 : 20000)
 
 struct flow {
 	ringq_queue *queue;
