@@ -2,6 +2,7 @@
 #include "block.h"
 
 #include <errno.h>
+#include <limits.h>
 
 #include "sys.h"
 #include "wait.h"
@@ -39,13 +40,33 @@ static ssize_t spin(struct rq_op *op, int64_t until)
 	return -EAGAIN;
 }
 
+/*
+ * Sleeps once. A death can lose a wake-up in two ways (wait.h), and who dies is a member. So a sleep that has gone on for
+ * a while is one on the leases of all members, too: a death wakes one of them at once, who wakes the others. The first
+ * sleep does without, as most are short, and ends early instead; so do sleeps beside more members than fit.
+ */
+static void sleep_once(struct rq_op *op, rq_u32 *event, uint32_t word, int64_t until, unsigned slept)
+{
+	struct rq_sys_wait waits[RQ_SYS_WAITV_MAX] = { { event, word } };
+	int n = slept ? rq_members_watch(op->queue->region, op->bond->seat, waits + 1, RQ_SYS_WAITV_MAX - 1) : -1;
+	int64_t now = rq_sys.now();
+	rq_leave();
+	if (n >= 0) {
+		int r = rq_sys.futex_waitv(waits, (unsigned)n + 1, rq_sleep_until(now, until, RQ_SLEEP_LONG));
+		if (r > 1)
+			rq_sys.futex_wake(waits[r].word, INT_MAX); /* the kernel wakes only one of those who watch */
+		if (r != -ENOSYS)
+			return;
+	}
+	rq_sys.futex_wait(event, word, rq_sleep_until(now, until, RQ_SLEEP_SHORT));
+}
+
 /* Sleeps outside the call, with the handle held. 0, or -EBADF and then the call has been left for good. */
-static int sleep_outside(struct rq_op *op, rq_u32 *event, uint32_t word, int64_t until)
+static int sleep_outside(struct rq_op *op, rq_u32 *event, uint32_t word, int64_t until, unsigned slept)
 {
 	struct ringq_queue *queue = op->queue;
 	rq_handle_hold(queue);
-	rq_leave();
-	rq_sys.futex_wait(event, word, until);
+	sleep_once(op, event, word, until, slept);
 	urcu_bp_read_lock();
 	bool gone = rq_load_acquire(&queue->gone);
 	if (gone) {
@@ -79,7 +100,7 @@ ssize_t rq_block(struct rq_op *op, int64_t timeout)
 			break;
 		}
 		*op->awake = 0;
-		int e = sleep_outside(op, event, word, rq_sleep_until(now, until, slept));
+		int e = sleep_outside(op, event, word, until, slept);
 		if (e)
 			return e;
 		r = op->attempt(op);

@@ -115,7 +115,7 @@ static void *watcher(void *arg)
 {
 	static struct sleep_on s;
 	(void)arg;
-	for (unsigned slept = 0;; slept++) {
+	for (;;) {
 		unsigned waits = 1;
 		s.waits[0] = (struct rq_sys_wait){ .word = &watch_set, .value = rq_load_acquire(&watch_set) };
 		collect(&s);
@@ -126,7 +126,7 @@ static void *watcher(void *arg)
 				waits++;
 		}
 		if (waits == s.n + 1)
-			rq_sys.futex_waitv(s.waits, waits, rq_sleep_until(rq_sys.now(), -1, slept));
+			rq_sys.futex_waitv(s.waits, waits, rq_sleep_until(rq_sys.now(), -1, RQ_SLEEP_SHORT));
 		let_go(&s);
 	}
 	return NULL;
@@ -266,14 +266,14 @@ static int wait_any(struct sleep_on *s, int64_t timeout)
 	if (r != -EAGAIN || timeout == RINGQ_NOWAIT)
 		return r;
 	int64_t until = rq_deadline(timeout);
-	for (unsigned slept = 0;; slept++) {
+	for (;;) {
 		r = look_at_all(s, first, true);
 		if (r != -EAGAIN)
 			break;
 		int64_t now = rq_sys.now();
 		if (until >= 0 && now >= until)
 			return -ETIMEDOUT;
-		r = rq_sys.futex_waitv(s->waits, s->n, rq_sleep_until(now, until, slept));
+		r = rq_sys.futex_waitv(s->waits, s->n, rq_sleep_until(now, until, RQ_SLEEP_SHORT));
 		if (r == -ENOSYS)
 			return r;
 	}

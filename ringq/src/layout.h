@@ -43,6 +43,7 @@ struct rq_header {
 	_Alignas(RQ_LINE) rq_u64 frontier; /* units whose owner words are backed; grows, written by whoever backs more */
 	rq_u64 creations;                  /* a number for each object, in its owner words */
 	rq_u32 members_backed;             /* members whose pages are backed */
+	rq_u32 joins;                      /* members that have joined; sleepers wait on it, to know whom to watch */
 
 	_Alignas(RQ_LINE) rq_u64 ticket; /* RQ_CLOCK_TICKET */
 };
@@ -62,6 +63,7 @@ _Static_assert(offsetof(struct rq_header, clock) == 60, "layout");
 _Static_assert(offsetof(struct rq_header, frontier) == 128, "layout");
 _Static_assert(offsetof(struct rq_header, creations) == 136, "layout");
 _Static_assert(offsetof(struct rq_header, members_backed) == 144, "layout");
+_Static_assert(offsetof(struct rq_header, joins) == 148, "layout");
 _Static_assert(offsetof(struct rq_header, ticket) == 256, "layout");
 _Static_assert(sizeof(struct rq_header) == 384, "layout");
 

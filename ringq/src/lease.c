@@ -32,7 +32,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "sys.h"
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__ || UINTPTR_MAX != UINT64_MAX
 #error "leases and layout are for 64-bit little-endian machines"
@@ -50,6 +49,18 @@ rq_u64 *rq_lease_at(const struct ringq_region *region, uint32_t index)
 bool rq_lease_held(uint64_t word)
 {
 	return (word & FUTEX_TID_MASK) && !(word & FUTEX_OWNER_DIED);
+}
+
+bool rq_lease_watch(rq_u64 *lease, struct rq_sys_wait *wait)
+{
+	uint64_t word = rq_load(lease);
+	while (rq_lease_held(word)) {
+		if ((word & FUTEX_WAITERS) || rq_cas(lease, &word, word | FUTEX_WAITERS)) {
+			*wait = (struct rq_sys_wait){ (const rq_u32 *)lease, (uint32_t)word | FUTEX_WAITERS };
+			return true;
+		}
+	}
+	return false;
 }
 
 static int map_window(struct rq_lease *lease, struct ringq_region *region, uint32_t index)

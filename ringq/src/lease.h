@@ -3,6 +3,7 @@
 #define RQ_LEASE_H
 
 #include "region.h"
+#include "sys.h"
 
 /* A lease of the calling thread. Belongs to the thread: only it may take and drop. */
 struct rq_lease {
@@ -15,6 +16,9 @@ rq_u64 *rq_lease_at(const struct ringq_region *region, uint32_t index);
 
 /* Whether somebody holds the lease now. */
 bool rq_lease_held(uint64_t word);
+
+/* Has the kernel wake a waiter on the lease's futex word when its holder dies; false if nobody holds it. */
+bool rq_lease_watch(rq_u64 *word, struct rq_sys_wait *wait);
 
 /*
  * Takes the lease of a member if its word is still `word` and nobody holds it. Returns 1 and the new word, 0 if somebody

@@ -2,6 +2,7 @@
 #include "members.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -71,6 +72,8 @@ int rq_member_join(struct rq_seat *seat, struct ringq_region *region)
 		seat->lease_word = shared;
 		seat->id = word >> 32 << 32 | (i + 1);
 		introduce(seat->member);
+		rq_add(&region->header->joins, 1);
+		rq_sys.futex_wake(&region->header->joins, INT_MAX);
 		return 0;
 	}
 	return -EUSERS;
@@ -99,6 +102,23 @@ bool rq_members_reading(const struct ringq_region *region, uint64_t key)
 		if (rq_load_acquire(&member_at(region, i)->reading) == key && rq_lease_held(rq_load(rq_lease_at(region, i))))
 			return true;
 	return false;
+}
+
+int rq_members_watch(const struct ringq_region *region, const struct rq_seat *self, struct rq_sys_wait *waits, int most)
+{
+	int n = 0;
+	waits[n++] = (struct rq_sys_wait){ &region->header->joins, rq_load_acquire(&region->header->joins) };
+	uint32_t count = backed(region);
+	for (uint32_t i = 0; i < count; i++) {
+		struct rq_sys_wait wait;
+		rq_u64 *lease = rq_lease_at(region, i);
+		if (lease == self->lease_word || !rq_lease_watch(lease, &wait))
+			continue;
+		if (n == most)
+			return -1;
+		waits[n++] = wait;
+	}
+	return n;
 }
 
 ssize_t ringq_region_members(const ringq_region *region, struct ringq_member *out, size_t n)

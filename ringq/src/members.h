@@ -30,6 +30,12 @@ void rq_member_leave(struct rq_seat *seat);
 /* Whether the member of this id, as in rq_seat.id, lives. An id that nobody ever had is dead. */
 bool rq_member_alive(const struct ringq_region *region, uint64_t id);
 
+/*
+ * What to sleep on so as to be woken by the death of any member but `self`: the leases, and the count of joins, as who
+ * joins later may die too. How many, or -1 if that is more than `most`.
+ */
+int rq_members_watch(const struct ringq_region *region, const struct rq_seat *self, struct rq_sys_wait *waits, int most);
+
 /* Whether any member may be reading the chunk of this key. Ask after rq_sys.barrier(); see lane.h. */
 bool rq_members_reading(const struct ringq_region *region, uint64_t key);
 

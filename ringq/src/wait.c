@@ -5,10 +5,6 @@
 
 #include "sys.h"
 
-#define SLICE_SHORT INT64_C(100000000)
-#define SLICE_LONG INT64_C(1000000000)
-#define SHORT_SLICES 10
-
 void rq_event_wake(rq_u32 *event, int n)
 {
 	rq_fence(); /* W2 */
@@ -55,10 +51,4 @@ void rq_event_calm(rq_u32 *event)
 	uint32_t word = rq_load(event);
 	if ((word & RQ_EVENT_READY) && !(word & RQ_EVENT_ASLEEP))
 		rq_cas_full(event, &word, (word + RQ_EVENT_SEQUENCE) & ~RQ_EVENT_READY);
-}
-
-int64_t rq_sleep_until(int64_t now, int64_t until, unsigned slept)
-{
-	int64_t slice = now + (slept < SHORT_SLICES ? SLICE_SHORT : SLICE_LONG);
-	return until < 0 || until > slice ? slice : until;
 }

@@ -24,8 +24,9 @@
  *
  * A wake-up taken by somebody who cannot use it (a time-out, a release, a wait on several) is passed on by calling
  * rq_event_wake() again. Two deaths remain: a sleeper killed after it was woken, a waker killed between its change and its
- * wake. No sleep is longer than a bound, after which the sleeper looks again, so that these cost that bound at worst:
- * 100 ms in the first second of a sleep, then a second.
+ * wake. A first sleep ends after 100 ms at most, with another look; those after it end after a second, or at once when
+ * any member of the region dies (block.c). So such a death costs the others 100 ms at worst, and an idle sleeper costs a
+ * wake-up a second. A wait on several queues, and beside more than 126 members, has the 100 ms but not the leases.
  */
 
 #include "atomic.h"
@@ -51,7 +52,13 @@ uint32_t rq_event_prepare(rq_u32 *event);
 /* Says that the caller has not slept for long: lets wakers do without the fence again. */
 void rq_event_calm(rq_u32 *event);
 
-/* How long a sleep may be that has gone on for `slept` sleeps already, and ends at `until` (negative: never). */
-int64_t rq_sleep_until(int64_t now, int64_t until, unsigned slept);
+#define RQ_SLEEP_SHORT INT64_C(100000000)
+#define RQ_SLEEP_LONG INT64_C(1000000000)
+
+/* The end of a sleep that begins now, is no longer than `most`, and ends at `until` at the latest (negative: never). */
+static inline int64_t rq_sleep_until(int64_t now, int64_t until, int64_t most)
+{
+	return until < 0 || until > now + most ? now + most : until;
+}
 
 #endif

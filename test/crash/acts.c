@@ -57,7 +57,13 @@ static void reserve_abort(struct stage *s)
 		ringq_abort(s->queue, s->reserved);
 }
 
-const struct act act_reserve_abort = {reserve_abort, NULL};
+/* What was aborted never was. */
+static void finish_abort(struct stage *s)
+{
+	s->book->begun[CHILD] = s->book->done[CHILD];
+}
+
+const struct act act_reserve_abort = {reserve_abort, finish_abort};
 
 static void get(struct stage *s)
 {

@@ -127,10 +127,20 @@ static void set_put_spare(struct stage *s)
 	next_put(s, 30000);
 }
 
+/* As much as goes in. */
 static void set_put_full(struct stage *s)
 {
-	put_some(s, 3, WRAP);
-	next_put(s, WRAP);
+	do
+		next_put(s, WRAP);
+	while (ringq_put(s->queue, s->buffer, s->len, RINGQ_NOWAIT) == 0 && ++s->book->done[CHILD]);
+}
+
+/* It is a member and has a lane, without a record that would wake anybody. */
+static void set_put_waking(struct stage *s)
+{
+	check_eq(ringq_reserve(s->queue, &s->reserved, SMALL, RINGQ_NOWAIT), 0);
+	ringq_abort(s->queue, s->reserved);
+	next_put(s, SMALL);
 }
 
 static void set_put_beside(struct stage *s)
@@ -153,6 +163,13 @@ static void set_put_many(struct stage *s)
 	set_many(s, SMALL);
 }
 
+static void set_put_many_waking(struct stage *s)
+{
+	set_put_waking(s);
+	s->book->begun[CHILD]--;
+	set_many(s, SMALL);
+}
+
 static void set_put_many_grow(struct stage *s)
 {
 	joined(s);
@@ -162,6 +179,7 @@ static void set_put_many_grow(struct stage *s)
 static void set_abort(struct stage *s)
 {
 	joined(s);
+	s->book->begun[CHILD]++;
 }
 
 static void next_get(struct stage *s, uint32_t n)
@@ -283,6 +301,7 @@ static void check_named(struct stage *s)
 
 #define BOUNDED .queue.max_records = 3
 #define BOUNDED_MANY .queue.max_records = 16
+#define KEEPS_LARGE .memory = 4 << 20
 #define FEW_BYTES .queue.max_bytes = 1500
 
 const struct call calls[] = {
@@ -291,18 +310,18 @@ const struct call calls[] = {
 	{"put_wrap", set_put_wrap, .act = &act_put},
 	{"put_grow", set_put_grow, .act = &act_put},
 	{"put_spare", set_put_spare, .act = &act_put},
-	{"put_large", set_put_large, .act = &act_put},
+	{"put_large", set_put_large, .act = &act_put, KEEPS_LARGE},
 	{"put_once", set_put_once, .act = &act_put, FEW_BYTES},
 	{"put_full_bytes", set_put_full, .act = &act_put, .expect = -EAGAIN, FEW_BYTES},
 	{"put_full_records", set_put_full, .act = &act_put, .expect = -EAGAIN, BOUNDED},
-	{"put_wakes", set_put, .act = &act_put, .prepare = stage_sleeping_consumer},
+	{"put_wakes", set_put_waking, .act = &act_put, .prepare = stage_sleeping_consumer},
 	{"put_bounded", set_put, .act = &act_put, BOUNDED},
 	{"put_first_bounded", set_put_first, .act = &act_put, BOUNDED},
 	{"put_beside_lanes", set_put_beside, .act = &act_put, .prepare = two_lanes},
 	{"put_many", set_put_many, .act = &act_put_many, .expect = STAGE_MANY},
 	{"put_many_grow", set_put_many_grow, .act = &act_put_many, .expect = STAGE_MANY},
 	{"put_many_bounded", set_put_many, .act = &act_put_many, .expect = STAGE_MANY, BOUNDED_MANY},
-	{"put_many_wakes", set_put_many, .act = &act_put_many, .expect = STAGE_MANY, .prepare = stage_sleeping_consumer},
+	{"put_many_wakes", set_put_many_waking, .act = &act_put_many, .expect = STAGE_MANY, .prepare = stage_sleeping_consumer},
 	{"reserve_commit", set_put, .act = &act_reserve_commit},
 	{"reserve_commit_bounded", set_put, .act = &act_reserve_commit, BOUNDED},
 	{"reserve_abort", set_abort, .act = &act_reserve_abort, BOUNDED},
@@ -314,7 +333,7 @@ const struct call calls[] = {
 	{"get_bounded", set_get, .act = &act_get, BOUNDED},
 	{"get_wrap", set_get_wrap, .act = &act_get},
 	{"get_link", set_get_link, .act = &act_get},
-	{"get_large", set_get_large, .act = &act_get},
+	{"get_large", set_get_large, .act = &act_get, KEEPS_LARGE},
 	{"get_once", set_get_once, .act = &act_get, FEW_BYTES},
 	{"get_alloc", set_get, .act = &act_get_alloc},
 	{"get_wakes_bytes", set_get_first, .act = &act_get, .prepare = stage_sleeping_producer, FEW_BYTES},

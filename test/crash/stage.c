@@ -6,10 +6,10 @@
 #include <unistd.h>
 
 #include "peers.h"
-#include "trace.h"
 
 #define REGION (32u << 20)
 #define ROUND_SECONDS 30              /* a round that takes longer hangs: SIGALRM ends the driver */
+#define PILE 12u
 #define MEMORY_MARGIN (INT64_C(2) << 20) /* rings grow with the backlog, which depends on who is how fast */
 
 /* ---- records and books ---- */
@@ -194,8 +194,10 @@ static void end(struct stage *s)
 
 static void step_to(struct stage *s, struct traced *child, uint64_t instruction)
 {
-	while (!child->ended && child->steps < instruction)
-		trace_step(child);
+	if (s->undisturbed)
+		trace_record(child, &s->book->path);
+	else
+		trace_to(child, &s->book->path, instruction);
 	s->book->pc = child->pc;
 	if (child->gone) /* it has returned from its call, in its way */
 		s->book->done[CHILD] = s->book->begun[CHILD];
@@ -220,24 +222,52 @@ static void check_memory(const struct stage *s)
 	if (s->undisturbed)
 		s->book->memory = (uint64_t)memory;
 	else
-		check_compare(memory, <=, s->book->memory + MEMORY_MARGIN);
+		check_compare(memory, <=, s->book->memory + s->call->memory + MEMORY_MARGIN);
+}
+
+/* Of a pile, each must find the queue open and the books to itself. */
+bool stage_allows(const struct call *call, enum fate fate)
+{
+	bool sleepers = call->prepare == stage_sleeping_consumer || call->prepare == stage_sleeping_producer;
+
+	return fate != PILED || (!call->closes && !sleepers);
+}
+
+/* Children that die one after the other, each a bit further on, and leave what they leave to the next. */
+static void pile(struct stage *s, uint64_t instruction)
+{
+	uint64_t n = s->book->instructions;
+
+	for (unsigned i = 0; i < PILE; i++) {
+		struct traced child = trace_fork(child_setup, child_call, child_finish, s);
+
+		step_to(s, &child, (instruction + i * n / PILE) % n);
+		trace_kill(&child);
+		peers_drain(s);
+		check_books(s);
+		clear_book(s->book);
+		if (s->call->prepare)
+			s->call->prepare(s);
+	}
 }
 
 void stage_round(struct book *book, const struct call *call, unsigned order, uint64_t instruction, enum fate fate)
 {
 	struct stage s = {.call = call, .book = book, .undisturbed = instruction == UINT64_MAX};
-	bool dies = fate == KILLED || s.undisturbed;
+	bool dies = fate == KILLED || fate == PILED || s.undisturbed;
 	struct traced child;
 
 	alarm(ROUND_SECONDS);
 	s.burst = fate == RESUMED ? 1000 : 100;
 	begin(&s, order, dies);
+	if (fate == PILED)
+		pile(&s, instruction);
 	child = trace_fork(child_setup, child_call, child_finish, &s);
 	step_to(&s, &child, instruction);
 	if (s.undisturbed) {
 		book->instructions = child.steps;
 		trace_finish(&child);
-	} else if (fate == KILLED) {
+	} else if (dies) {
 		trace_kill(&child);
 	}
 	others_go_on(&s, order, dies ? 0 : puts_in_flight(&s), dies ? 1 : 2);

@@ -7,11 +7,13 @@
  *
  * A round: a fresh region with one queue; a child that brings it into the state that the call under test is about
  * (setup), begins the call, and stops after a number of its machine instructions. There it is killed, or stays, or stays
- * until the others have done much and then goes on. The others are two producers and two consumers, threads of the
+ * until the others have done much and then goes on; or many children are killed, one after the other, in one region, so
+ * that what one leaves is what the next finds, and what was lost each time would add up. The others are two producers and two consumers, threads of the
  * driver. Then the books are compared: which records were put, by whom, and which came out.
  */
 
 #include "../common.h"
+#include "trace.h"
 
 enum {
 	STAGE_RECORDS = 2500, /* the most of one party in a round */
@@ -21,7 +23,7 @@ enum {
 
 enum party { CHILD, FIRST, SECOND, OTHER, ANOTHER, PARTIES, LAST = 100 /* its records end a consumer */ };
 
-enum fate { KILLED, STOPPED, RESUMED, FATES };
+enum fate { KILLED, STOPPED, RESUMED, PILED, FATES };
 
 /* Shared by the driver, the child and who supervises them. */
 struct book {
@@ -32,6 +34,7 @@ struct book {
 	_Atomic uint64_t instruction, pc, rounds;
 	/* What an undisturbed call is like. */
 	_Atomic uint64_t instructions, memory;
+	struct trace_path path;
 };
 
 struct stage {
@@ -69,8 +72,8 @@ struct call {
 	void (*after)(struct stage *);   /* the driver's, after all */
 	struct ringq_queue_options queue;
 	bool one_order; /* the order of the queue makes no difference */
-	bool exits;     /* the call does not return */
 	bool closes;    /* the queue, for everybody */
+	int64_t memory; /* what the lane of a dead child may keep until it has another owner */
 };
 
 extern const struct call calls[];
@@ -78,6 +81,9 @@ extern const size_t calls_count;
 
 /* One round: the call stops after so many of its instructions. UINT64_MAX: undisturbed, and its figures are booked. */
 void stage_round(struct book *book, const struct call *call, unsigned order, uint64_t instruction, enum fate fate);
+
+/* Whether rounds with this fate make sense. */
+bool stage_allows(const struct call *call, enum fate fate);
 
 /* Puts a record that must fit, and takes one that must be there. */
 void stage_put(struct stage *stage, enum party party, size_t len);

@@ -2,7 +2,6 @@
 #include "trace.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/ptrace.h>
@@ -27,17 +26,6 @@ __attribute__((noinline, noclone)) static void run_traced(void (*run)(void *), v
 	__asm__ volatile(".globl trace_end\ntrace_end:\n\tnop" ::: "memory");
 }
 
-/* Puts this thread and another on one processor: going back and forth between them is then several times as fast. */
-static void share_processor(pid_t other)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(sched_getcpu(), &set);
-	sched_setaffinity(0, sizeof(set), &set);
-	sched_setaffinity(other, sizeof(set), &set);
-}
-
 struct trace_start {
 	void (*prepare)(void *);
 	void (*run)(void *);
@@ -50,7 +38,6 @@ static void be_traced(void *arg)
 	const struct trace_start *start = arg;
 
 	check_eq(ptrace(PTRACE_TRACEME, 0, NULL, NULL), 0);
-	//share_processor(getppid());
 	start->prepare(start->arg);
 	run_traced(start->run, start->arg);
 	start->finish(start->arg);
@@ -90,25 +77,35 @@ static bool before_large_copy(const struct traced *t)
 	       ptrace(PTRACE_PEEKUSER, t->pid, offsetof(struct user_regs_struct, rdx), NULL) >= LARGE_COPY;
 }
 
+/* Runs on to an address. False, with nothing done, if no breakpoint can be set there. */
+static bool run_to(struct traced *t, uint64_t address)
+{
+	long code = ptrace(PTRACE_PEEKTEXT, t->pid, (void *)address, NULL);
+
+	if (ptrace(PTRACE_POKETEXT, t->pid, (void *)address, (void *)((code & ~0xffL) | BREAKPOINT)))
+		return false;
+	check_eq(ptrace(PTRACE_CONT, t->pid, NULL, NULL), 0);
+	wait_trap(t);
+	if (t->gone)
+		return true;
+	check_eq(t->pc, address + 1);
+	check_eq(ptrace(PTRACE_POKETEXT, t->pid, (void *)address, (void *)code), 0);
+	check_eq(ptrace(PTRACE_POKEUSER, t->pid, (void *)offsetof(struct user_regs_struct, rip), (void *)address), 0);
+	t->pc = address;
+	return true;
+}
+
 /* Runs to where the function that has just been entered returns to. */
 static void step_out(struct traced *t)
 {
 	struct user_regs_struct regs;
-	long caller, code;
 
 	check_eq(ptrace(PTRACE_GETREGS, t->pid, NULL, &regs), 0);
-	caller = ptrace(PTRACE_PEEKDATA, t->pid, (void *)regs.rsp, NULL);
-	code = ptrace(PTRACE_PEEKTEXT, t->pid, (void *)caller, NULL);
-	check_eq(ptrace(PTRACE_POKETEXT, t->pid, (void *)caller, (void *)((code & ~0xffL) | BREAKPOINT)), 0);
-	check_eq(ptrace(PTRACE_CONT, t->pid, NULL, NULL), 0);
-	wait_trap(t);
-	check_eq(t->pc, caller + 1);
-	check_eq(ptrace(PTRACE_POKETEXT, t->pid, (void *)caller, (void *)code), 0);
-	check_eq(ptrace(PTRACE_POKEUSER, t->pid, (void *)offsetof(struct user_regs_struct, rip), (void *)caller), 0);
-	t->pc = (uint64_t)caller;
+	check(run_to(t, (uint64_t)ptrace(PTRACE_PEEKDATA, t->pid, (void *)regs.rsp, NULL)));
 }
 
-void trace_step(struct traced *t)
+/* One instruction, or one system call. */
+static void trace_step(struct traced *t)
 {
 	t->steps++;
 	if (before_large_copy(t)) {
@@ -117,6 +114,37 @@ void trace_step(struct traced *t)
 	}
 	check_eq(ptrace(PTRACE_SINGLESTEP, t->pid, NULL, NULL), 0);
 	wait_trap(t);
+}
+
+void trace_record(struct traced *t, struct trace_path *path)
+{
+	static uint64_t known[4 * TRACE_MOST];
+	uint32_t n = 0, mark = 0;
+
+	memset(known, 0, sizeof(known));
+	while (!t->ended) {
+		if (n < TRACE_MOST) {
+			uint64_t at = t->pc * UINT64_C(0x9e3779b97f4a7c15) % COUNT(known);
+
+			while (known[at] && known[at] != t->pc)
+				at = (at + 1) % COUNT(known);
+			mark = known[at] ? mark : n;
+			known[at] = path->pcs[n] = t->pc;
+			path->marks[n++] = mark;
+		}
+		trace_step(t);
+	}
+	path->count = n;
+}
+
+void trace_to(struct traced *t, const struct trace_path *path, uint64_t steps)
+{
+	uint32_t mark = path->count == 0 ? 0 : path->marks[steps < path->count ? steps : path->count - 1];
+
+	if (mark && run_to(t, path->pcs[mark]))
+		t->steps = mark;
+	while (!t->ended && t->steps < steps)
+		trace_step(t);
 }
 
 void trace_kill(struct traced *t)
@@ -172,9 +200,14 @@ struct traced trace_fork(void (*prepare)(void *), void (*run)(void *), void (*fi
 	test_fail(__FILE__, __LINE__, "not on this machine");
 }
 
-void trace_step(struct traced *traced)
+void trace_record(struct traced *traced, struct trace_path *path)
 {
-	(void)traced;
+	(void)traced, (void)path;
+}
+
+void trace_to(struct traced *traced, const struct trace_path *path, uint64_t steps)
+{
+	(void)traced, (void)path, (void)steps;
 }
 
 void trace_kill(struct traced *traced)

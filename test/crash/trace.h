@@ -6,6 +6,18 @@
 
 #include "../common.h"
 
+enum { TRACE_MOST = 1 << 17 };
+
+/*
+ * The addresses that a function goes through when nothing disturbs it. What comes behind an address that had not come
+ * before can be reached by a breakpoint there, which is much faster than by steps: marks[i] is the last such not behind i.
+ */
+struct trace_path {
+	uint32_t count;
+	uint32_t marks[TRACE_MOST];
+	uint64_t pcs[TRACE_MOST];
+};
+
 struct traced {
 	pid_t pid;
 	uint64_t steps; /* done since the function's start; a large copy counts as one */
@@ -20,8 +32,13 @@ bool trace_permitted(void);
 /* Forks a child that runs prepare, stops right before run, and after it goes on with finish. */
 struct traced trace_fork(void (*prepare)(void *), void (*run)(void *), void (*finish)(void *), void *arg);
 
-void trace_step(struct traced *traced); /* one instruction, or one system call */
-void trace_kill(struct traced *traced); /* and reaps it */
+/* Steps through all of the function, and notes its path. */
+void trace_record(struct traced *traced, struct trace_path *path);
+
+/* Goes so many instructions into the function, if it does not end before. */
+void trace_to(struct traced *traced, const struct trace_path *path, uint64_t steps);
+
+void trace_kill(struct traced *traced);   /* and reaps it */
 void trace_finish(struct traced *traced); /* lets it go on untraced; it must exit with 0 */
 
 #endif
