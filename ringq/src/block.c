@@ -78,6 +78,14 @@ static int sleep_outside(struct rq_op *op, rq_u32 *event, uint32_t word, int64_t
 	return gone ? -EBADF : 0;
 }
 
+/* A first sleep has ended and nothing has come: the queue is at rest, and what its lanes keep for more can go. */
+static void trim(struct rq_bond *bond)
+{
+	uint32_t used = rq_lanes_used(bond->queue);
+	for (uint32_t i = 0; i < used; i++)
+		rq_lane_trim(&bond->reader, i);
+}
+
 ssize_t rq_block(struct rq_op *op, int64_t timeout)
 {
 	if (timeout == RINGQ_NOWAIT) {
@@ -100,6 +108,8 @@ ssize_t rq_block(struct rq_op *op, int64_t timeout)
 			break;
 		}
 		*op->awake = 0;
+		if (slept == 1)
+			trim(op->bond);
 		int e = sleep_outside(op, event, word, until, slept);
 		if (e)
 			return e;

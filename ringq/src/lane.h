@@ -26,7 +26,7 @@
  * EMPTY is a zero header at head, if head is still the same afterwards: then the zero was read at head's place in time.
  *
  * MEMORY. The producer claims it. A chunk that head has left is spare: the producer may use its memory for a later chunk,
- * or, when consumers have caught up, the one whose claim crossed into the newest chunk gives all spare ones but one back.
+ * or the consumer whose claim crossed into the next gives back what is more than the producer will want (crossed()).
  * Both take a spare chunk by CAS of its table entry to 0, so one gets it. Its units' owner words name lane and chunk, so
  * whatever a death leaves is seen to be nobody's: a unit of a chunk that head has left and no entry has.
  *
@@ -55,6 +55,7 @@ struct rq_lane_set {
 	uint32_t stride;
 	uint32_t table;
 	uint32_t max;
+	uint32_t spares;      /* chunks that head has left and a lane may keep */
 	bool stamped;         /* records carry a time stamp */
 	bool single_consumer; /* G3 may be a store */
 };
@@ -145,8 +146,9 @@ static inline uint64_t rq_head_bytes(uint64_t head)
 /* A look gives up, as at a region that is scribbled over, after so many changes by others or steps over PAD and LINK. */
 #define RQ_LOOK_STEPS (1u << 20)
 
-/* Rings above this are not kept as spare. */
+/* Rings above this are not kept as spare, and no more of these than one where max_bytes is above that. */
 #define RQ_SPARE_LARGEST (UINT64_C(1) << 20)
+#define RQ_SPARES_BYTES (UINT64_C(16) << 20)
 
 #define RQ_CHUNK_BYTES (UINT64_C(1) << 34) /* positions end here, then it takes another chunk */
 
@@ -367,6 +369,9 @@ static rq_always_inline bool rq_lane_look_again(const struct rq_reader *reader, 
 
 /* 1: there is a record, *view is it. 0: the lane was empty at some instant, with its head at view->head. -EBADMSG. */
 int rq_lane_look(struct rq_reader *reader, uint32_t index, struct rq_view *view);
+
+/* Gives back the spare chunks of a lane that nobody has put to for a while. */
+void rq_lane_trim(struct rq_reader *reader, uint32_t index);
 
 /* The record behind a view that has not been claimed. 1, 0: none, or not in this chunk. -EBADMSG; -EAGAIN: view is stale. */
 int rq_lane_look_behind(struct rq_reader *reader, const struct rq_view *view, struct rq_view *behind);

@@ -54,24 +54,44 @@ static void take_spares(const struct rq_reader *reader, struct rq_lane *lane, ui
 		give_back(reader, index, &spare);
 }
 
+static uint32_t count_spares(const struct rq_reader *reader, struct rq_lane *lane, uint32_t head_chunk)
+{
+	uint32_t spares = 0;
+	for (uint32_t i = 0; i < reader->set->table; i++) {
+		uint64_t entry = rq_load(&lane->table[i]);
+		spares += entry && (int32_t)(rq_entry_chunk(entry) - head_chunk) < 0;
+	}
+	return spares;
+}
+
 /*
- * This consumer has moved head from `left` into the next chunk. One spare chunk stays for the producer, who may be about
- * to need it, unless it is larger than what the producer uses now.
+ * This consumer has moved head from `left` into the next chunk. Spare chunks stay for the producer, who takes one when
+ * its ring is full again: as many as it may fill, if that is little, so that a lane whose backlog comes and goes does
+ * not take and give back memory each time; else, once consumers have caught up, one. None that is larger than what the
+ * producer uses now, as that is not what it will want.
  */
 static void crossed(struct rq_reader *reader, struct rq_lane *lane, uint32_t index, uint32_t left)
 {
-	uint32_t now = left + 1, spares = 0;
-	uint64_t next = rq_load_acquire(rq_entry_at(reader->set, lane, now)), units = reader->ring.size / reader->set->region->at.page;
-	bool keep = next && rq_entry_chunk(next) == now && rq_size_units(next & 0xff) >= units;
-	for (uint32_t i = 0; i < reader->set->table; i++) {
-		uint64_t entry = rq_load(&lane->table[i]);
-		spares += entry && (int32_t)(rq_entry_chunk(entry) - now) < 0;
-	}
+	uint32_t now = left + 1, spares = count_spares(reader, lane, now);
+	uint64_t units = reader->ring.size / reader->set->region->at.page;
+	uint64_t next = rq_load_acquire(rq_entry_at(reader->set, lane, now));
+	bool keep = next && rq_entry_chunk(next) == now && rq_size_units(next & 0xff) >= units &&
+		    reader->ring.size <= RQ_SPARE_LARGEST;
 	bool caught_up = rq_load_acquire(&lane->newest) == now;
-	if (spares <= SPARES_MOST && (!caught_up || spares <= keep) && reader->ring.size <= RQ_SPARE_LARGEST)
+	if (keep && (spares <= reader->set->spares || (spares <= SPARES_MOST && !caught_up)))
 		return;
 	rq_store_release(reader->reading, 0); /* this one reads none of them any more */
-	take_spares(reader, lane, now, keep && reader->ring.size <= RQ_SPARE_LARGEST ? left : now, index);
+	take_spares(reader, lane, now, keep ? left : now, index);
+}
+
+void rq_lane_trim(struct rq_reader *reader, uint32_t index)
+{
+	struct rq_lane *lane = rq_lane_at(reader->set, index);
+	uint32_t now = rq_head_chunk(rq_load_acquire(&lane->head));
+	if (count_spares(reader, lane, now) == 0)
+		return;
+	rq_store_release(reader->reading, 0);
+	take_spares(reader, lane, now, now, index);
 }
 
 /* ---- looking ---- */

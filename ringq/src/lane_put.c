@@ -231,8 +231,12 @@ int rq_producer_make_room(struct rq_producer *p, uint64_t len)
 		} else if (wait >= p->ring.size / 8) {
 			p->calm = 0;
 		}
-		if (!fit(p, need, limit))
+		if (!fit(p, need, limit)) {
+			/* A ring of that size lacks only what its end leaves unused: the next get makes room. */
+			if (wait && p->ring.size > RING_LARGEST && p->ring.size >= p->set->max_bytes && !p->once)
+				return -EAGAIN;
 			return grow(p, need, head, wait);
+		}
 		set_room(p, limit, wait);
 		return 0;
 	}

@@ -140,8 +140,8 @@ static void create_named(struct stage *s)
 {
 	ringq_queue *queue;
 
-	s->result = ringq_queue_create(&queue, s->region, &(struct ringq_queue_options){
-		.name = ACT_NAME, .max_producers = 8, .max_records = 3});
+	s->result = ringq_queue_create(&queue, s->region,
+		&(struct ringq_queue_options){.name = ACT_NAME, .max_producers = 8, .max_records = 3});
 }
 
 static void finish_create(struct stage *s)

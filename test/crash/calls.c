@@ -297,6 +297,14 @@ static void check_named(struct stage *s)
 	ringq_queue_release(queue);
 }
 
+/* Whoever asks for more memory than there is looks first for what the dead held, and frees it. */
+static void check_named_after_sweep(struct stage *s)
+{
+	if (ringq_put(s->queue, s->buffer, 900000, RINGQ_NOWAIT) == 0)
+		check_eq(ringq_get(s->queue, s->buffer, STAGE_BUFFER, RINGQ_NOWAIT), 900000);
+	check_named(s);
+}
+
 /* ---- the table ---- */
 
 #define BOUNDED .queue.max_records = 3
@@ -321,7 +329,8 @@ const struct call calls[] = {
 	{"put_many", set_put_many, .act = &act_put_many, .expect = STAGE_MANY},
 	{"put_many_grow", set_put_many_grow, .act = &act_put_many, .expect = STAGE_MANY},
 	{"put_many_bounded", set_put_many, .act = &act_put_many, .expect = STAGE_MANY, BOUNDED_MANY},
-	{"put_many_wakes", set_put_many_waking, .act = &act_put_many, .expect = STAGE_MANY, .prepare = stage_sleeping_consumer},
+	{"put_many_wakes", set_put_many_waking, .act = &act_put_many, .expect = STAGE_MANY,
+		.prepare = stage_sleeping_consumer},
 	{"reserve_commit", set_put, .act = &act_reserve_commit},
 	{"reserve_commit_bounded", set_put, .act = &act_reserve_commit, BOUNDED},
 	{"reserve_abort", set_abort, .act = &act_reserve_abort, BOUNDED},
@@ -343,7 +352,10 @@ const struct call calls[] = {
 	{"peek", set_peek, .act = &act_peek},
 	{"close", set_put_beside, .act = &act_close, .closes = true},
 	{"close_wakes", NULL, .act = &act_close, .prepare = stage_sleeping_consumer, .closes = true},
-	{"create_named", NULL, .act = &act_create_named, .after = check_named, .one_order = true},
+	{"create_named", NULL, .act = &act_create_named, .during = check_named, .after = check_named,
+		.one_order = true},
+	{"create_named_short", NULL, .act = &act_create_named, .after = check_named_after_sweep, .region = 1 << 20,
+		.queue.max_bytes = 16384, .one_order = true},
 	{"create_anonymous", NULL, .act = &act_create_anonymous, .one_order = true},
 	{"open", NULL, .act = &act_open, .one_order = true},
 	{"attach", set_attach, .act = &act_attach, .one_order = true},

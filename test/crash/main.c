@@ -45,26 +45,26 @@ static struct {
 	unsigned failures;
 } run;
 
-/* Goes through all of n instructions, far apart ones first, so that it may end at any time. */
+static uint64_t greatest_divisor(uint64_t a, uint64_t b)
+{
+	while (b) {
+		uint64_t rest = a % b;
+
+		a = b;
+		b = rest;
+	}
+	return a;
+}
+
+/* Goes through all instructions, each once, far apart ones first, so that it may end at any time. */
 static uint64_t nth_instruction(const struct plan *plan, uint64_t i)
 {
 	uint64_t n = plan->book->instructions, step = n * 618 / 1000 | 1;
 
 	if (run.every)
 		return i;
-	while (step < n) {
-		uint64_t a = step, b = n;
-
-		while (b) {
-			uint64_t rest = a % b;
-
-			a = b;
-			b = rest;
-		}
-		if (a == 1)
-			break;
+	while (greatest_divisor(step, n) != 1)
 		step++;
-	}
 	return (plan->offset + i * step) % n;
 }
 

@@ -8,8 +8,9 @@
  * A round: a fresh region with one queue; a child that brings it into the state that the call under test is about
  * (setup), begins the call, and stops after a number of its machine instructions. There it is killed, or stays, or stays
  * until the others have done much and then goes on; or many children are killed, one after the other, in one region, so
- * that what one leaves is what the next finds, and what was lost each time would add up. The others are two producers and two consumers, threads of the
- * driver. Then the books are compared: which records were put, by whom, and which came out.
+ * that what one leaves is what the next finds, and what was lost each time would add up. The others are two producers
+ * and two consumers, threads of the driver. Then the books are compared: which records were put, by whom, and which
+ * came out.
  */
 
 #include "../common.h"
@@ -53,7 +54,7 @@ struct stage {
 	pthread_t first_producer, first_consumer;
 	bool producer_began, consumer_began;
 	_Atomic pid_t sleeper;
-	uint32_t burst;  /* records of each producer */
+	uint32_t burst; /* records of each producer */
 	bool undisturbed;
 };
 
@@ -67,12 +68,14 @@ struct call {
 	const char *name;
 	void (*setup)(struct stage *); /* the child's, before the call */
 	const struct act *act;
-	long expect; /* the result of an undisturbed call; of gets, 0 stands for a record */
+	long expect;                     /* the result of an undisturbed call; of gets, 0 stands for a record */
 	void (*prepare)(struct stage *); /* the driver's, before it forks the child */
+	void (*during)(struct stage *);  /* the driver's, while the child is stopped */
 	void (*after)(struct stage *);   /* the driver's, after all */
 	struct ringq_queue_options queue;
 	bool one_order; /* the order of the queue makes no difference */
 	bool closes;    /* the queue, for everybody */
+	size_t region;  /* its size, if it is to be a small one */
 	int64_t memory; /* what the lane of a dead child may keep until it has another owner */
 };
 
