@@ -146,6 +146,7 @@ static bool find_unlisted(struct rq_bond *b)
 static int choose_oldest(struct rq_bond *b, struct rq_view *view)
 {
 	struct look look;
+	look.best.head = 0; /* set whenever a record is found: so the compiler need not see it */
 	for (;;) {
 		int r = oldest(b, &look);
 		if (r < 0)

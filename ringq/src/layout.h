@@ -104,8 +104,8 @@ _Static_assert(sizeof(struct rq_member) == 1024, "layout");
  *
  *   free     0
  *   member   incarnation:32 | member:24 | 0:5 | kind        being built or given back by this member; free if it is dead
- *   object   created:37 | units:24 | kind                   first unit of an object, and how many it has
- *   body     created:37 | first:24 | kind                   another unit of the object whose first unit this is
+ *   object   created:36 | named:1 | units:24 | kind         first unit of an object, and how many it has
+ *   body     created:36 | 0:1 | first:24 | kind             another unit of the object whose first unit this is
  *   lane     chunk:25 | lane:12 | first:24 | kind           memory of a lane's chunk (lane.h), of the queue at first
  */
 enum rq_owner_kind {
@@ -143,7 +143,7 @@ struct rq_queue_shared {
 	uint64_t lanes;  /* offset in the region */
 	uint64_t places; /* offset in the region; 0 = no max_records */
 	char name[RQ_NAME_MAX];
-	uint8_t reserved[8];
+	uint64_t creator; /* the id of the member that made it */
 
 	/* Read by every put and written when somebody sleeps, closes, or comes: stays shared in all caches. */
 	_Alignas(RQ_LINE) rq_u32 items; /* event: consumers sleep here (wait.h) */
@@ -167,6 +167,7 @@ _Static_assert(offsetof(struct rq_queue_shared, table) == 32, "layout");
 _Static_assert(offsetof(struct rq_queue_shared, lanes) == 40, "layout");
 _Static_assert(offsetof(struct rq_queue_shared, places) == 48, "layout");
 _Static_assert(offsetof(struct rq_queue_shared, name) == 56, "layout");
+_Static_assert(offsetof(struct rq_queue_shared, creator) == 120, "layout");
 _Static_assert(offsetof(struct rq_queue_shared, items) == 128, "layout");
 _Static_assert(offsetof(struct rq_queue_shared, room) == 256, "layout");
 _Static_assert(offsetof(struct rq_queue_shared, place_hint) == 272, "layout");

@@ -56,83 +56,81 @@ static rq_u64 *place_at(struct ringq_region *region, uint64_t i)
 		       NULL : (rq_u64 *)(region->base + at);
 }
 
+static const struct rq_queue_shared *object_at(struct ringq_region *region, uint64_t first)
+{
+	return (const struct rq_queue_shared *)rq_unit_at(region, first);
+}
+
+/* Whether the object that a place names has this name: another's may have the same hash. */
 static bool has_name(struct ringq_region *region, uint64_t first, const char *name)
 {
-	const struct rq_queue_shared *s = (const void *)rq_unit_at(region, first);
-	return strncmp(s->name, name, sizeof s->name) == 0;
+	return first < rq_slots_frontier(region) &&
+	       rq_owner_kind(rq_load_acquire(rq_owner_at(region, first))) == RQ_OWNER_OBJECT &&
+	       strncmp(object_at(region, first)->name, name, RQ_NAME_MAX) == 0;
 }
 
-/* Whose units a place names: what the table can say of a name that it has. */
-enum standing { STRANGER, TAKEN, ABANDONED };
-
-static enum standing standing_of(struct ringq_region *region, uint64_t word, const char *name)
+/*
+ * Goes along a name's places to the object that has it: 0 and its first unit. If none has, and `mine` is not 0, puts
+ * that word in the first empty place: 0, and *first is its unit. -ENOENT, -ENOSPC, -ENOMEM.
+ */
+static int find_or_take(struct ringq_region *region, const char *name, uint64_t mine, uint64_t *first)
 {
-	uint64_t first = word & UNIT_MASK;
-	if (first >= rq_slots_frontier(region))
-		return ABANDONED;
-	uint64_t owner = rq_load_acquire(rq_owner_at(region, first));
-	switch (rq_owner_kind(owner)) {
-	case RQ_OWNER_OBJECT:
-		return has_name(region, first, name) ? TAKEN : STRANGER;
-	case RQ_OWNER_MEMBER:
-		if (!rq_member_alive(region, rq_owner_member_id(owner)))
-			return ABANDONED;
-		return has_name(region, first, name) ? TAKEN : STRANGER;
-	default:
-		return ABANDONED;
-	}
-}
-
-/* Gives the name to the object at `first`, or says why not. */
-static int take_name(struct ringq_region *region, const char *name, uint64_t first)
-{
-	uint64_t hash = hash_of(name), mine = hash << UNIT_BITS | first;
+	uint64_t hash = hash_of(name);
 	for (uint64_t i = 0; i < region->at.name_count; i++) {
 		rq_u64 *place = place_at(region, hash + i);
 		if (!place)
 			return -ENOMEM;
 		uint64_t word = rq_load_acquire(place);
-		while (word == 0 || word >> UNIT_BITS == hash) {
-			enum standing s = word ? standing_of(region, word, name) : ABANDONED;
-			if (s == TAKEN)
-				return -EEXIST;
-			if (s == STRANGER)
-				break;
-			if (rq_cas(place, &word, mine))
-				return 0;
-		}
+		if (word == 0 && mine == 0)
+			return -ENOENT;
+		if (word == 0 && rq_cas(place, &word, mine))
+			word = mine;
+		*first = word & UNIT_MASK;
+		if (word == mine || (word >> UNIT_BITS == hash && has_name(region, *first, name)))
+			return 0;
 	}
-	return -ENOSPC;
+	return mine ? -ENOSPC : -ENOENT;
+}
+
+/* Whether the table has the object, whose name is read from a region that others write. */
+static bool is_placed(struct ringq_region *region, uint64_t first)
+{
+	char name[RQ_NAME_MAX];
+	uint64_t holder;
+	memcpy(name, object_at(region, first)->name, sizeof name);
+	name[sizeof name - 1] = 0;
+	return find_or_take(region, name, 0, &holder) == 0 && holder == first;
+}
+
+bool rq_object_is_garbage(struct ringq_region *region, uint64_t first)
+{
+	return !rq_member_alive(region, object_at(region, first)->creator) && !is_placed(region, first);
+}
+
+/* Takes an object that did not get its name back into its creator's hands, and drops it. */
+static void withdraw(struct rq_seat *seat, uint64_t first, uint64_t units, uint64_t created)
+{
+	struct ringq_region *region = seat->region;
+	uint64_t mine = rq_owner_member(seat->id);
+	rq_store_release(rq_owner_at(region, first), mine);
+	rq_slots_move(region, first + 1, units - 1, rq_owner_body(created, first), mine);
+	rq_object_drop(seat, first, units);
 }
 
 int rq_object_publish(struct rq_seat *seat, uint64_t first, uint64_t units, const char *name)
 {
 	struct ringq_region *region = seat->region;
-	uint64_t created = rq_add(&region->header->creations, 1) + 1;
-	int r = *name ? take_name(region, name, first) : 0;
-	if (r) {
-		rq_object_drop(seat, first, units);
-		return r;
-	}
+	uint64_t created = (rq_add(&region->header->creations, 1) + 1) & ((UINT64_C(1) << 36) - 1), holder;
 	for (uint64_t u = 1; u < units; u++)
 		rq_store(rq_owner_at(region, first + u), rq_owner_body(created, first));
-	rq_store_release(rq_owner_at(region, first), rq_owner_object(created, units));
-	return 0;
-}
-
-static int find_by_name(struct ringq_region *region, const char *name, uint64_t *first)
-{
-	uint64_t hash = hash_of(name);
-	for (uint64_t i = 0; i < region->at.name_count; i++) {
-		rq_u64 *place = place_at(region, hash + i);
-		uint64_t word = place ? rq_load_acquire(place) : 0;
-		if (word == 0)
-			return place ? -ENOENT : -ENOMEM;
-		*first = word & UNIT_MASK;
-		if (word >> UNIT_BITS == hash && standing_of(region, word, name) == TAKEN)
-			return 0;
-	}
-	return -ENOENT;
+	rq_store_release(rq_owner_at(region, first), rq_owner_object(created, units, *name));
+	if (!*name)
+		return 0;
+	int r = find_or_take(region, name, hash_of(name) << UNIT_BITS | first, &holder);
+	if (r == 0 && holder == first)
+		return 0;
+	withdraw(seat, first, units, created);
+	return r ? r : -EEXIST;
 }
 
 static int find_first(struct ringq_region *region, uint64_t *first)
@@ -140,7 +138,8 @@ static int find_first(struct ringq_region *region, uint64_t *first)
 	uint64_t frontier = rq_slots_frontier(region), oldest = UINT64_MAX;
 	for (uint64_t u = 0; u < frontier; u++) {
 		uint64_t owner = rq_load_acquire(rq_owner_at(region, u));
-		if (rq_owner_kind(owner) != RQ_OWNER_OBJECT || rq_owner_created(owner) >= oldest)
+		if (rq_owner_kind(owner) != RQ_OWNER_OBJECT || rq_owner_created(owner) >= oldest ||
+		    (rq_owner_object_is_named(owner) && !is_placed(region, u)))
 			continue;
 		oldest = rq_owner_created(owner);
 		*first = u;
@@ -150,12 +149,12 @@ static int find_first(struct ringq_region *region, uint64_t *first)
 
 int rq_object_find(struct ringq_region *region, const char *name, uint64_t *first, uint64_t *units)
 {
-	int r = name ? find_by_name(region, name, first) : find_first(region, first);
+	int r = name ? find_or_take(region, name, 0, first) : find_first(region, first);
 	if (r)
 		return r;
 	uint64_t owner = rq_load_acquire(rq_owner_at(region, *first));
 	if (rq_owner_kind(owner) != RQ_OWNER_OBJECT)
-		return -ENOENT; /* its creator is about to show it */
+		return -ENOENT; /* scribbled over: objects that a place has, stay */
 	*units = rq_owner_object_units(owner);
 	return 0;
 }

@@ -187,6 +187,7 @@ static int create_in(struct ringq_queue **out, struct rq_seat *seat, const struc
 	s->stride = stride;
 	s->lanes = at + lanes;
 	s->places = o->max_records ? at + places : 0;
+	s->creator = seat->id;
 	memcpy(s->name, o->name ? o->name : "", o->name ? strlen(o->name) + 1 : 1);
 	r = rq_object_publish(seat, (uint64_t)first, units, s->name);
 	return r ? r : new_handle(out, region, (uint64_t)first, units);

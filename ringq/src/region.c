@@ -20,6 +20,7 @@
 #include "clock.h"
 #include "lane.h"
 #include "members.h"
+#include "names.h"
 #include "process.h"
 #include "sys.h"
 
@@ -107,6 +108,7 @@ static int map_new(struct ringq_region **out, int fd, const struct stat *st, con
 		.inode = st->st_ino,
 		.refs = 1,
 		.lane_unit_is_garbage = rq_lane_unit_is_garbage,
+		.object_is_garbage = rq_object_is_garbage,
 		.next = rq_process_regions,
 	};
 	rq_process_regions = r;

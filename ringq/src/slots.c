@@ -140,7 +140,7 @@ static bool is_garbage(struct ringq_region *region, uint64_t unit, uint64_t owne
 	case RQ_OWNER_MEMBER:
 		return !rq_member_alive(region, rq_owner_member_id(owner));
 	case RQ_OWNER_OBJECT:
-		return false;
+		return rq_owner_object_is_named(owner) && region->object_is_garbage(region, unit);
 	case RQ_OWNER_BODY: {
 		uint64_t first = owner >> 3 & 0xffffff;
 		if (first >= rq_slots_frontier(region))

@@ -33,9 +33,15 @@ bool rq_slots_move(struct ringq_region *region, uint64_t first, uint64_t n, uint
 uint64_t rq_slots_sweep(struct ringq_region *region);
 
 /* Owner words of objects. */
-static inline uint64_t rq_owner_object(uint64_t created, uint64_t units)
+static inline uint64_t rq_owner_object(uint64_t created, uint64_t units, bool named)
 {
-	return created << 27 | units << 3 | RQ_OWNER_OBJECT;
+	return created << 28 | (uint64_t)named << 27 | units << 3 | RQ_OWNER_OBJECT;
+}
+
+/* A named object is one only once the name table says so: see names.h. */
+static inline bool rq_owner_object_is_named(uint64_t owner)
+{
+	return owner >> 27 & 1;
 }
 
 static inline unsigned rq_owner_kind(uint64_t owner)
@@ -51,12 +57,12 @@ static inline uint64_t rq_owner_object_units(uint64_t owner)
 /* The number of an object, in its words of both kinds. */
 static inline uint64_t rq_owner_created(uint64_t owner)
 {
-	return owner >> 27;
+	return owner >> 28;
 }
 
 static inline uint64_t rq_owner_body(uint64_t created, uint64_t first)
 {
-	return created << 27 | first << 3 | RQ_OWNER_BODY;
+	return created << 28 | first << 3 | RQ_OWNER_BODY;
 }
 
 /* Units whose owner words may be looked at. */

@@ -19,7 +19,7 @@ extern const char trace_end[];
 static void *(*volatile copy_function)(void *, const void *, size_t) = memcpy;
 
 /* Not inlined: the label can be there but once. */
-__attribute__((noinline, noclone)) static void run_traced(void (*run)(void *), void *arg)
+__attribute__((noinline)) static void run_traced(void (*run)(void *), void *arg)
 {
 	__asm__ volatile("int3" ::: "memory");
 	run(arg);
