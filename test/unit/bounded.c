@@ -137,7 +137,7 @@ static void *put_until_full(void *arg)
 
 Test(bounded, producers_that_race_fill_it_exactly, .timeout = 50)
 {
-	for (uint64_t round = 0; round < brief_or_long(TEST_UNDER_TSAN ? 40 : 400, 20000); round++) {
+	for (uint64_t round = 0; round < brief_or_long(TEST_UNDER_TSAN ? 40 : 400, 4000); round++) {
 		uint64_t bound = bounds[round / 2 % COUNT(bounds)];
 		struct race race = {.queue = bounded(orders[round % 2], bound, 0)};
 		pthread_t threads[6];

@@ -109,7 +109,7 @@ Test(max_bytes, of_one_producer_do_not_bound_another)
 
 	fill(queue, 100, 0);
 	join_thread(start_thread(put_small, queue));
-	check_eq(put_number(queue, 1, RINGQ_NOWAIT), -EAGAIN);
+	check_eq(ringq_put(queue, buffer, 100, RINGQ_NOWAIT), -EAGAIN);
 	ringq_queue_release(queue);
 }
 

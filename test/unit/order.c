@@ -142,13 +142,13 @@ static const struct ringq_queue_options games[] = {
 Test(order, threads_in_turn_see_one_queue, .timeout = 50)
 {
 	for (size_t i = 0; i < COUNT(games); i++)
-		play_with_threads(new_game(&games[i], brief_or_long(TURNS, 1000000), true));
+		play_with_threads(new_game(&games[i], brief_or_long(TURNS, 10 * TURNS), true));
 }
 
 Test(order, processes_in_turn_see_one_queue, .timeout = 50)
 {
 	for (size_t i = 0; i < COUNT(games); i++)
-		play_with_processes(new_game(&games[i], brief_or_long(TURNS, 1000000), true));
+		play_with_processes(new_game(&games[i], brief_or_long(TURNS, 10 * TURNS), true));
 }
 
 Test(order, a_backlog_of_many_producers_comes_out_as_it_went_in)

@@ -132,7 +132,7 @@ static void *create_all_names(void *unused)
 
 Test(queue, one_of_many_creators_of_a_name_wins, .timeout = 50)
 {
-	for (uint64_t round = 0; round < brief_or_long(5, 500); round++) {
+	for (uint64_t round = 0; round < brief_or_long(5, 200); round++) {
 		pthread_t threads[RACERS];
 
 		race.region = region_new(0);
