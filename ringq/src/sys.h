@@ -2,7 +2,7 @@
 #ifndef RQ_SYS_H
 #define RQ_SYS_H
 
-/* The only system calls of the core, and the clock; a test may replace the table's entries. */
+/* The system calls that a put or a get may come to make, and the clock; a test may replace the table's entries. */
 
 #include <stdbool.h>
 #include <stddef.h>

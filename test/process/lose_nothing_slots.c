@@ -53,7 +53,7 @@ static void *work(void *arg)
 	struct rng rng = {name};
 
 	check(buffer);
-	for (uint64_t round = 0; round < brief_or_long(20, 500); round++)
+	for (uint64_t round = 0; round < brief_or_long(8, 500); round++)
 		clear_away(queues[name], buffer, name, pile_up(queues[name], &rng, buffer, name));
 	free(buffer);
 	return NULL;
@@ -95,7 +95,7 @@ static void check_memory_is_there(ringq_region *region, size_t most)
 
 int main(void)
 {
-	uint64_t processes = brief_or_long(16, MOST_PROCESSES), count = processes * THREADS;
+	uint64_t processes = MOST_PROCESSES, count = processes * THREADS;
 	ringq_region *region = region_new(REGION_SIZE);
 	pid_t children[MOST_PROCESSES];
 	int64_t before;
@@ -110,7 +110,8 @@ int main(void)
 		reap_child(children[i]);
 	wake_lanes(count);
 	wake_lanes(count);
-	check_compare(ringq_region_memory(region), <, before + (int64_t)count * IDLE_QUEUE);
+	/* Nearly all: some may stand behind free units until they are taken again. */
+	check_compare(ringq_region_memory(region), <, before + (int64_t)REGION_SIZE / 3);
 	check_memory_is_there(region, REGION_SIZE - count * IDLE_QUEUE);
 	for (uint64_t i = 0; i < count; i++)
 		ringq_queue_release(queues[i]);
