@@ -289,7 +289,7 @@ static void run_model(const struct ringq_queue_options *options, uint64_t seed)
 	model = (struct model){.queue = queue_new(options), .rng = {seed}};
 	for (uint64_t step = 0; step < brief_or_long(20000, 200000); step++) {
 		/* It leans now to filling, now to draining. */
-		if (rng_below(&model.rng, 100) < (step / 1000 % 2 ? 65 : 35))
+		if (rng_below(&model.rng, 100) < (step / 1000 % 2 ? 60 : 20))
 			model_put(&model);
 		else if (model.in != model.out)
 			model_get(&model);
