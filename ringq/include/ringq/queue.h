@@ -114,6 +114,8 @@ RINGQ_API ssize_t ringq_get_many(ringq_queue *queue, struct iovec *records, size
  *
  * One reservation is open at a time for each thread and queue; until commit or abort this thread's puts are -EBUSY.
  * Nobody sees or waits for a reservation: dropped with its thread, it never existed. Errors: as put.
+ * A consumer that was overtaken may still read there, and throw away what it read: harmless, but a thread sanitizer
+ * that sees your writes reports it.
  */
 RINGQ_API int ringq_reserve(ringq_queue *queue, void **out, size_t len, int64_t timeout);
 
