@@ -151,21 +151,16 @@ static uint32_t table_for(const struct ringq_region *region, uint64_t max_bytes)
 	return (uint32_t)n;
 }
 
-static uint64_t round_up(uint64_t n, uint64_t to)
-{
-	return (n + to - 1) / to * to;
-}
-
 static int create_in(struct ringq_queue **out, struct rq_seat *seat, const struct ringq_queue_options *o)
 {
 	struct ringq_region *region = seat->region;
 	uint64_t page = region->at.page, max_bytes = o->max_bytes ? o->max_bytes : MAX_BYTES;
 	uint32_t lanes_max = o->flags & RINGQ_SINGLE_PRODUCER ? 1 : o->max_producers ? o->max_producers : MAX_PRODUCERS;
 	uint32_t table = table_for(region, max_bytes);
-	uint32_t stride = (uint32_t)round_up(sizeof(struct rq_lane) + table * sizeof(rq_u64), RQ_LINE);
-	uint64_t lanes = round_up(sizeof(struct rq_queue_shared), RQ_LINE);
-	uint64_t places = round_up(lanes + (uint64_t)lanes_max * stride, page), end = places + o->max_records * sizeof(rq_u64);
-	uint64_t units = round_up(end, page) / page;
+	uint32_t stride = (uint32_t)rq_round_up(sizeof(struct rq_lane) + table * sizeof(rq_u64), RQ_LINE);
+	uint64_t lanes = rq_round_up(sizeof(struct rq_queue_shared), RQ_LINE);
+	uint64_t places = rq_round_up(lanes + (uint64_t)lanes_max * stride, page), end = places + o->max_records * sizeof(rq_u64);
+	uint64_t units = rq_round_up(end, page) / page;
 
 	int64_t first = rq_object_claim(seat, units, page);
 	if (first < 0)

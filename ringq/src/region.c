@@ -26,11 +26,6 @@
 
 #define SHM_DIRECTORY "/dev/shm"
 
-static uint64_t round_up(uint64_t n, uint64_t to)
-{
-	return (n + to - 1) / to * to;
-}
-
 static uint32_t member_count(uint64_t size)
 {
 	uint64_t n = size >> 16;
@@ -52,8 +47,8 @@ void rq_geometry_of(struct rq_geometry *at, uint64_t size, uint64_t page)
 	at->member_count = member_count(size);
 	at->name_count = name_count(size);
 	at->names = page;
-	at->owners = at->names + round_up(at->name_count * sizeof(rq_u64), page);
-	at->members = at->owners + round_up(size / page * sizeof(rq_u64), page);
+	at->owners = at->names + rq_round_up(at->name_count * sizeof(rq_u64), page);
+	at->members = at->owners + rq_round_up(size / page * sizeof(rq_u64), page);
 	at->units = at->members + (at->member_count + RQ_MEMBERS_A_PAGE - 1) / RQ_MEMBERS_A_PAGE * page;
 	at->unit_count = (size - at->units) / page;
 }
@@ -212,7 +207,7 @@ int ringq_region_create(ringq_region **out, const struct ringq_region_options *o
 {
 	struct ringq_region_options o = options ? *options : (struct ringq_region_options){ 0 };
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
-	uint64_t size = round_up(o.size ? o.size : RQ_REGION_SIZE, page);
+	uint64_t size = rq_round_up(o.size ? o.size : RQ_REGION_SIZE, page);
 	char buffer[256], *path = NULL;
 
 	if (!out || o.flags || (o.size && o.size < RQ_REGION_MIN) || o.size > RQ_REGION_MAX)

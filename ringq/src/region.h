@@ -45,6 +45,11 @@ struct ringq_region {
 #define RQ_REGION_MIN (UINT64_C(1) << 20)
 #define RQ_REGION_MAX (UINT64_C(64) << 30)
 
+static inline uint64_t rq_round_up(uint64_t n, uint64_t to)
+{
+	return (n + to - 1) / to * to;
+}
+
 void rq_geometry_of(struct rq_geometry *at, uint64_t size, uint64_t page);
 
 /* The bytes [offset, offset + len) of the region, or NULL if they are not all in it. */
