@@ -68,7 +68,7 @@ static int sleep_outside(struct rq_op *op, rq_u32 *event, uint32_t word, int64_t
 	rq_handle_hold(queue);
 	sleep_once(op, event, word, until, slept);
 	urcu_bp_read_lock();
-	bool gone = rq_load_acquire(&queue->gone);
+	bool gone = rq_handle_is_gone(queue);
 	if (gone) {
 		rq_event_wake(event, 1); /* the wake-up may have been for a sleeper of another handle */
 		rq_guard_leave(op->guard);
@@ -107,7 +107,7 @@ ssize_t rq_block(struct rq_op *op, int64_t timeout)
 			r = -ETIMEDOUT;
 			break;
 		}
-		*op->awake = 0;
+		*op->calm = 0;
 		if (slept == 1)
 			trim(op->bond);
 		int e = sleep_outside(op, event, word, until, slept);

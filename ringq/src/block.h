@@ -15,7 +15,7 @@ struct rq_op {
 	bool (*poll)(struct rq_op *op);       /* whether an attempt is worth it; cheap; NULL: always */
 	rq_u32 *event;
 	uint32_t *spin;  /* in the bond */
-	uint32_t *awake; /* in the bond */
+	uint32_t *calm; /* in the bond */
 	rq_u32 *guard;   /* left with the call */
 	/* operands */
 	const void *data;

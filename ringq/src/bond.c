@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #define SPIN_FIRST 200
-#define STAY 64
 
 struct ringq_queue *rq_process_queues;
 
@@ -38,7 +37,6 @@ static struct rq_bond *new_bond(const struct ringq_queue *queue)
 	struct rq_bond *b = calloc(1, sizeof *b + words * sizeof *b->idle);
 	if (!b)
 		return NULL;
-	b->stay = STAY;
 	b->batch = 1;
 	b->spin_get = b->spin_put = SPIN_FIRST;
 	return b;
@@ -48,6 +46,9 @@ int rq_bond_make(struct rq_bond **out, struct ringq_queue *queue)
 {
 	struct rq_thread *t = rq_thread_self();
 	struct rq_seat *seat;
+	uint64_t id = rq_load_acquire(&queue->id);
+	if (id == RQ_HANDLE_GONE)
+		return -EBADF;
 	if (!t)
 		return -ENOMEM;
 	pthread_mutex_lock(&rq_process_lock);
@@ -62,17 +63,17 @@ int rq_bond_make(struct rq_bond **out, struct ringq_queue *queue)
 			return -ENOMEM;
 		b->queue = queue;
 		b->seat = seat;
-		b->id = bond_id(seat->id, queue->id);
+		b->id = bond_id(seat->id, id);
 		b->reader = (struct rq_reader){
-			.set = &queue->set, .seat = seat, .stamped = queue->set.stamped, .reading = &seat->member->reading
+			.set = &queue->set, .seat = seat, .stamped = queue->set.stamped,
+			.reading = &seat->member->reading, .quick = RQ_NOT_QUICK, .lane = &rq_no_lane
 		};
 		b->lane_at = (uint32_t)seat->id; /* consumers start at different lanes */
 		pthread_mutex_lock(&rq_process_lock);
 		list_bond(b, t, queue);
 		pthread_mutex_unlock(&rq_process_lock);
 	}
-	t->cache[queue->id % RQ_THREAD_CACHE].queue = queue->id;
-	t->cache[queue->id % RQ_THREAD_CACHE].bond = b;
+	t->cache[id % RQ_THREAD_CACHE] = (struct rq_cached){ id, b };
 	*out = b;
 	return 0;
 }
@@ -128,7 +129,7 @@ static int adopt(struct rq_bond *bond, struct rq_producer *p, uint32_t i, bool d
 	struct ringq_queue *queue = bond->queue;
 	int r = rq_producer_adopt(p, &queue->set, bond->seat, i, died);
 	if (r == 0 && died)
-		rq_places_drop(&queue->places, i, p->end);
+		rq_places_drop(&queue->places, i, rq_producer_end(p));
 	if (r)
 		rq_store_release(&rq_lane_at(&queue->set, i)->owner, 0);
 	return r;

@@ -24,8 +24,8 @@ struct rq_bond {
 	uint32_t spin_get; /* how often to look before sleeping: more where that has paid */
 	uint32_t spin_put;
 	uint32_t until_dismissal; /* gets in total order */
-	uint32_t awake_get; /* gets since the last sleep */
-	uint32_t awake_put;
+	uint32_t calm_get; /* claims since the last sleep */
+	uint32_t calm_put; /* how often calm was due since the last sleep */
 	void *reserved; /* open reservation, or NULL */
 	size_t reserved_len;
 	rq_u64 *reserved_place;
@@ -35,20 +35,32 @@ struct rq_bond {
 	uint32_t idle[]; /* lanes that the last look for dismissal found empty, as in the roster's words; total order */
 };
 
-/* The calling thread's bond with a queue, made if there is none. */
+/* The calling thread's bond with a queue, made if there is none. -EBADF, -ENOMEM, -EUSERS. */
 int rq_bond_make(struct rq_bond **out, struct ringq_queue *queue);
 
-static inline int rq_bond_of(struct rq_bond **out, struct ringq_queue *queue)
+/* The same if this thread has lately used it; NULL otherwise, and once the handle is released. */
+static rq_always_inline struct rq_bond *rq_bond_known(const struct ringq_queue *queue)
 {
-	struct rq_thread *t = rq_thread_current;
-	if (rq_likely(t && *rq_process_is_parent)) {
-		unsigned i = queue->id % RQ_THREAD_CACHE;
-		if (rq_likely(t->cache[i].queue == queue->id)) {
-			*out = t->cache[i].bond;
-			return 0;
-		}
-	}
-	return rq_bond_make(out, queue);
+	const struct rq_thread *t = rq_thread_current;
+	uint64_t id = rq_load_acquire(&queue->id);
+	if (rq_unlikely(!t))
+		return NULL;
+	const struct rq_cached *cached = &t->cache[id % RQ_THREAD_CACHE];
+	return rq_likely(cached->queue == id) ? cached->bond : NULL;
+}
+
+/* Enters a call if this thread has a bond with the queue, as below; NULL: use rq_enter(). */
+static rq_always_inline struct rq_bond *rq_enter_again(const struct ringq_queue *queue)
+{
+#ifdef _LGPL_SOURCE
+	if (rq_unlikely(!URCU_TLS(urcu_bp_reader))) /* the compiler sees that the next line registers nobody */
+		return NULL;
+#endif
+	urcu_bp_read_lock();
+	struct rq_bond *b = rq_bond_known(queue);
+	if (rq_unlikely(!b))
+		urcu_bp_read_unlock();
+	return b;
 }
 
 /*
@@ -59,7 +71,10 @@ static inline int rq_bond_of(struct rq_bond **out, struct ringq_queue *queue)
 static inline int rq_enter(struct ringq_queue *queue, struct rq_bond **bond)
 {
 	urcu_bp_read_lock();
-	int r = rq_unlikely(rq_load_acquire(&queue->gone)) ? -EBADF : rq_bond_of(bond, queue);
+	*bond = rq_bond_known(queue);
+	if (rq_likely(*bond))
+		return 0;
+	int r = rq_bond_make(bond, queue);
 	if (rq_unlikely(r))
 		urcu_bp_read_unlock();
 	return r;

@@ -3,7 +3,6 @@
 
 #include "roster.h"
 
-#define STAY 64u
 #define DISMISS_EVERY 1024u /* a dismissal interrupts every processor: see rq_sys.barrier() */
 
 /* Whether every one of the first n lanes is empty; *heads: the sum of their heads, which only grow. */
@@ -48,18 +47,16 @@ static int choose_any(struct rq_bond *b, struct rq_view *view)
 	uint32_t n = rq_lanes_used(b->queue);
 	if (b->stay == 0) {
 		b->lane_at++;
-		b->stay = STAY;
+		b->stay = RQ_STAY;
 	}
 	for (uint32_t i = 0; i < n; i++) {
 		if (rq_unlikely(b->lane_at >= n))
 			b->lane_at %= n;
 		int r = rq_lane_look(&b->reader, b->lane_at, view);
-		if (rq_likely(r)) {
-			b->stay--;
+		if (rq_likely(r))
 			return r;
-		}
 		b->lane_at++;
-		b->stay = STAY;
+		b->stay = RQ_STAY;
 	}
 	return 0;
 }
@@ -146,7 +143,7 @@ static bool find_unlisted(struct rq_bond *b)
 static int choose_oldest(struct rq_bond *b, struct rq_view *view)
 {
 	struct look look;
-	look.best.head = 0; /* set whenever a record is found: so the compiler need not see it */
+	look.best = (struct rq_view){ 0 }; /* set whenever a record is found: so the compiler need not see it */
 	for (;;) {
 		int r = oldest(b, &look);
 		if (r < 0)
@@ -168,9 +165,12 @@ static int choose_oldest(struct rq_bond *b, struct rq_view *view)
 	}
 }
 
-int rq_choose_slowly(struct rq_bond *bond, struct rq_view *view)
+int rq_choose(struct rq_bond *bond, struct rq_view *view)
 {
-	return bond->queue->total ? choose_oldest(bond, view) : choose_any(bond, view);
+	if (!bond->queue->total)
+		return choose_any(bond, view);
+	bond->stay = RQ_STAY;
+	return choose_oldest(bond, view);
 }
 
 bool rq_must_merge(const struct rq_bond *bond)

@@ -24,23 +24,22 @@
  * Empty means that at one instant all lanes were: two looks at all, between which no head moved.
  */
 
-int rq_choose_slowly(struct rq_bond *bond, struct rq_view *view);
-
 /* 1: *view is the next record; claim it, and choose again if that fails. 0: the queue was empty. -EBADMSG. */
-static rq_always_inline int rq_choose(struct rq_bond *bond, struct rq_view *view)
+int rq_choose(struct rq_bond *bond, struct rq_view *view);
+
+/*
+ * The look that most often succeeds, for gets of one record of no more than `most` bytes: whether *view, as said by
+ * rq_lane_look_again(), may be next. A consumer may take RQ_STAY of these before it chooses again.
+ */
+static rq_always_inline bool rq_choose_again(const struct rq_bond *bond, uint64_t most, struct rq_view *view)
 {
-	const struct ringq_queue *q = bond->queue;
-	uint32_t used = rq_load_acquire(&q->shared->lanes_used);
-	if (rq_unlikely(q->total)) {
-		/* With one lane there is nothing to merge, if there still is one after its record was seen. */
-		if (used == 1 && rq_lane_look_again(&bond->reader, 0, view) && rq_load_acquire(&q->shared->lanes_used) == 1)
-			return 1;
-	} else if (rq_likely(bond->stay && bond->lane_at < used && rq_lane_look_again(&bond->reader, bond->lane_at, view))) {
-		bond->stay--;
-		return 1;
-	}
-	return rq_choose_slowly(bond, view);
+	if (rq_unlikely(bond->stay == 0 || !rq_lane_look_again(&bond->reader, most, view)))
+		return false;
+	/* With one lane there is nothing to merge, if there still is one after its record was seen. */
+	return !bond->reader.stamped || rq_load_acquire(&bond->queue->shared->lanes_used) == 1;
 }
+
+#define RQ_STAY 64u
 
 /* Whether the record behind the chosen one need not be the next. */
 bool rq_must_merge(const struct rq_bond *bond);

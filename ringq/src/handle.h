@@ -19,12 +19,11 @@ struct rq_bond;
 struct rq_watch;
 
 struct ringq_queue {
+	rq_u64 id; /* of the handle: never used twice in a process; RQ_HANDLE_GONE once it is released */
 	struct rq_queue_shared *shared;
 	struct rq_lane_set set;
 	struct rq_places places;
 	bool total; /* gets must merge the lanes by stamp */
-	rq_u32 gone;
-	uint64_t id; /* of the handle: never used twice in a process */
 	struct ringq_region *region;
 	uint32_t order;
 	uint32_t flags;
@@ -37,6 +36,13 @@ struct ringq_queue {
 };
 
 extern struct ringq_queue *rq_process_queues; /* under rq_process_lock */
+
+#define RQ_HANDLE_GONE UINT64_MAX
+
+static inline bool rq_handle_is_gone(const struct ringq_queue *queue)
+{
+	return rq_load_acquire(&queue->id) == RQ_HANDLE_GONE;
+}
 
 /* Lanes that may have been owned: what consumers look at. */
 static inline uint32_t rq_lanes_used(const struct ringq_queue *queue)

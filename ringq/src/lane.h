@@ -57,6 +57,7 @@ struct rq_lane_set {
 	uint32_t max;
 	uint32_t spares;      /* chunks that head has left and a lane may keep */
 	bool stamped;         /* records carry a time stamp */
+	bool counted;         /* a record needs more than room: the fast path of put is closed */
 	bool single_consumer; /* G3 may be a store */
 };
 
@@ -76,36 +77,39 @@ struct rq_sent {
 };
 
 struct rq_producer {
-	/* Where the next record goes; all in the tail's chunk. */
+	/* Where the next record goes; all in the tail's chunk. What a put needs most often comes first. */
 	struct rq_ring ring; /* size 0: the chunk has no memory yet */
 	uint64_t tail;       /* bytes since the chunk's start, through all rounds */
-	uint64_t room;       /* the tail may go up to here without another look at head */
+	uint64_t limit;      /* a record that ends here or before is put without further thought: see set_limit() */
 	uint64_t puts;       /* records, published and not */
-	rq_u64 *first;       /* the header that P will store, or NULL if nothing is unpublished */
-	uint64_t first_header;
-	uint32_t chunk;
-
 	struct rq_lane *lane;
-	const struct rq_lane_set *set;
-	struct rq_seat *seat;
 	uint32_t index;
 	bool stamped;
-	uint32_t calm; /* looks at head in a row that found the ring nearly empty */
+
 	bool once;     /* the chunk is of no size to go round in: it is used up to `line`, and then left */
+	uint64_t room; /* the tail may go up to here without another look at head */
+	rq_u64 *first; /* the header that P will store, or NULL if nothing is unpublished */
+	uint64_t first_header;
+	const struct rq_lane_set *set;
+	struct rq_seat *seat;
+	uint32_t chunk;
+	uint32_t calm; /* looks at head in a row that found the ring nearly empty */
 	uint64_t line;
-	uint64_t end;  /* head when the last record has been taken */
+	uint64_t skipped; /* the tail behind the last PAD or LINK: while it is there, the last record ends at `end` */
+	uint64_t end;
 	struct rq_sent sent[]; /* entry i: of chunk c, where c mod table = i */
 };
 
 /* What a consumer remembers of the chunk that it read last. */
 struct rq_reader {
-	uint64_t entry; /* of the table, that ring is decoded from; 0 at first */
-	uint64_t key;   /* the hazard that names the chunk */
 	struct rq_ring ring;
-	struct rq_lane *lane;
+	uint64_t quick; /* the chunk's number, if records may be taken from it without further thought */
+	uint64_t key;   /* the hazard that names the chunk */
+	rq_u64 *reading; /* the hazard word of this thread */
+	struct rq_lane *lane; /* never NULL: see rq_no_lane */
+	uint64_t entry; /* of the table, that ring is decoded from; 0 at first */
 	uint32_t index;
 	bool stamped;
-	rq_u64 *reading; /* the hazard word of this thread */
 	const struct rq_lane_set *set;
 	struct rq_seat *seat;
 };
@@ -180,6 +184,10 @@ static inline uint64_t rq_footprint(uint64_t len, bool stamped)
 }
 
 #define RQ_SEQUENCE_MASK UINT64_C(0xfffffff)
+
+/* Records up to RQ_SHORT have fast paths of their own, those up to RQ_LONG share one. */
+#define RQ_SHORT UINT64_C(64)
+#define RQ_LONG (UINT64_C(1) << 30)
 
 /* Table entries: how many units a size code means, and the smallest code for at least n of them. */
 uint64_t rq_size_units(unsigned code);
@@ -283,6 +291,23 @@ static inline void rq_producer_header(struct rq_producer *p, uint64_t header)
 	}
 }
 
+/* Head when the last record has been taken. */
+static inline uint64_t rq_producer_end(const struct rq_producer *p)
+{
+	return p->tail == p->skipped ? p->end : rq_head(p->chunk, p->tail);
+}
+
+/*
+ * How far the fast path may go: not over the ring's end, not over what room there is, and nowhere while there is more to
+ * do than to write a record and its header.
+ */
+static inline void rq_producer_set_limit(struct rq_producer *p)
+{
+	uint64_t round_ends = (p->tail & ~p->ring.mask) + p->ring.size;
+	uint64_t room = p->room < RQ_GRANULE ? 0 : p->room - RQ_GRANULE;
+	p->limit = p->once || p->first || p->set->counted ? 0 : room < round_ends ? room : round_ends;
+}
+
 /* The record whose payload is written is next in line; not yet published. */
 static inline void rq_producer_append(struct rq_producer *p, uint64_t len, uint64_t stamp)
 {
@@ -290,7 +315,6 @@ static inline void rq_producer_append(struct rq_producer *p, uint64_t len, uint6
 		rq_store((rq_u64 *)rq_producer_record(p) + 1, stamp);
 	rq_producer_header(p, rq_record_header(p->puts, len, RQ_RECORD_DATA));
 	p->tail += rq_footprint(len, p->stamped);
-	p->end = rq_head(p->chunk, p->tail);
 	p->puts++;
 	rq_store((rq_u64 *)rq_producer_record(p), 0);
 }
@@ -303,26 +327,31 @@ static inline void rq_producer_publish(struct rq_producer *p)
 	rq_store_release(p->first, p->first_header);
 	p->first = NULL;
 	rq_store(&p->lane->puts, p->puts);
+	rq_producer_set_limit(p);
 }
 
-/* Append and publish of one record, with nothing before it that is not published: the same with less to remember. */
-static rq_always_inline void rq_producer_put(struct rq_producer *p, const void *data, uint64_t len, uint64_t stamp)
+/* Whether a record of no more than `most` may be put at once; *next: where it will end. */
+static rq_always_inline bool rq_producer_may_put(const struct rq_producer *p, uint64_t len, uint64_t most, uint64_t *next)
 {
-	uint64_t mask = p->ring.mask, tail = p->tail + rq_footprint(len, p->stamped);
+	*next = p->tail + rq_footprint(len, p->stamped);
+	return len <= most && *next <= p->limit;
+}
+
+/* Append and publish of one record, of no more than `most`, with nothing before it that is not published. */
+static rq_always_inline void rq_producer_put(struct rq_producer *p, const void *data, uint64_t len, uint64_t most,
+					     uint64_t stamp, uint64_t next)
+{
+	uint64_t mask = p->ring.mask, puts = p->puts;
 	char *base = p->ring.base, *record = base + (p->tail & mask);
-	rq_copy_in(record + rq_payload_offset(p->stamped), data, len);
-	if (rq_unlikely(p->first || p->once)) {
-		rq_producer_append(p, len, stamp);
-		rq_producer_publish(p);
-		return;
-	}
+	if (most == RQ_SHORT)
+		rq_copy_in_short(record + rq_payload_offset(p->stamped), data, len);
+	else
+		rq_copy_in(record + rq_payload_offset(p->stamped), data, len);
 	if (p->stamped)
 		rq_store((rq_u64 *)record + 1, stamp);
-	rq_store((rq_u64 *)(base + (tail & mask)), 0);
-	uint64_t puts = p->puts;
+	rq_store((rq_u64 *)(base + (next & mask)), 0);
 	p->puts = puts + 1;
-	p->tail = tail;
-	p->end = rq_head(p->chunk, tail);
+	p->tail = next;
 	rq_store_release((rq_u64 *)record, rq_record_header(puts, len, RQ_RECORD_DATA)); /* P */
 	rq_store(&p->lane->puts, puts + 1);
 }
@@ -352,19 +381,33 @@ static rq_always_inline bool rq_record_at(const struct rq_reader *reader, uint64
 	return true;
 }
 
-/* The look that most often succeeds: a record at the head of the lane, in the chunk that the reader read last. */
-static rq_always_inline bool rq_lane_look_again(const struct rq_reader *reader, uint32_t index, struct rq_view *view)
+#define RQ_NOT_QUICK UINT64_MAX
+
+/* The lane of a reader that has read none: its head is in no chunk that is quick. */
+extern struct rq_lane rq_no_lane;
+
+/*
+ * The look that most often succeeds: a record of no more than `most` bytes at the head of the lane that the reader read
+ * last, still in the same chunk. So the chunk's memory is where it was: an entry is only taken after head has left. Says
+ * all of *view but its stamp, sequence and index.
+ */
+static rq_always_inline bool rq_lane_look_again(const struct rq_reader *reader, uint64_t most, struct rq_view *view)
 {
-	struct rq_lane *lane = reader->lane;
-	if (rq_unlikely(reader->index != index || reader->entry == 0))
+	uint64_t head = rq_load_acquire(&reader->lane->head); /* G1 */
+	if (rq_unlikely(head >> 32 != reader->quick || rq_load(reader->reading) != reader->key))
 		return false;
-	/* The chunk is still head's, so its memory is where it was: an entry is only taken after head has left. */
-	uint64_t head = rq_load_acquire(&lane->head); /* G1 */
-	if (rq_unlikely(rq_entry_chunk(reader->entry) != rq_head_chunk(head) || rq_load(reader->reading) != reader->key))
+	uint64_t offset = rq_head_bytes(head) & reader->ring.mask;
+	char *record = reader->ring.base + offset;
+	uint64_t header = rq_load_acquire((rq_u64 *)record), len = rq_record_len(header); /* G2 */
+	uint64_t footprint = rq_footprint(len, reader->stamped);
+	if (rq_unlikely((header & 3) != RQ_RECORD_DATA || len > most || footprint > reader->ring.size - offset))
 		return false;
-	view->lane = lane;
-	view->index = index;
-	return rq_record_at(reader, head, view);
+	view->lane = reader->lane;
+	view->head = head;
+	view->next = head + (footprint >> 2);
+	view->len = len;
+	view->payload = record + rq_payload_offset(reader->stamped);
+	return true;
 }
 
 /* 1: there is a record, *view is it. 0: the lane was empty at some instant, with its head at view->head. -EBADMSG. */
@@ -383,7 +426,7 @@ static inline bool rq_view_is_current(const struct rq_view *view)
 }
 
 /* G3: takes everything from view->head up to `next`. False if somebody else was faster. */
-static inline bool rq_lane_claim(const struct rq_reader *reader, const struct rq_view *view, uint64_t next)
+static rq_always_inline bool rq_lane_claim(const struct rq_reader *reader, const struct rq_view *view, uint64_t next)
 {
 	if (reader->set->single_consumer) {
 		rq_store_release(&view->lane->head, next);

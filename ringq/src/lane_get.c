@@ -12,6 +12,8 @@
 
 /* ---- giving back the memory of chunks that all consumers have left ---- */
 
+struct rq_lane rq_no_lane;
+
 struct spare {
 	uint64_t entries[GIVE_BACK_AT_ONCE];
 	uint32_t n;
@@ -116,12 +118,15 @@ static inline int enter(struct rq_reader *reader, struct rq_lane *lane, uint32_t
 	uint64_t key = rq_owner_lane(reader->set, index, chunk);
 	if (rq_unlikely(!announce(reader, lane, head, key)))
 		return -EAGAIN;
-	if (rq_unlikely(entry != reader->entry)) {
+	if (rq_unlikely(entry != reader->entry || lane != reader->lane)) {
 		reader->entry = 0;
+		reader->quick = RQ_NOT_QUICK;
 		if (!rq_ring_of(reader->set, entry, &reader->ring))
 			return rq_load_acquire(&lane->head) == head ? -EBADMSG : -EAGAIN;
 		reader->entry = entry;
 		reader->key = key;
+		if (reader->ring.size == reader->ring.mask + 1 && !reader->set->counted)
+			reader->quick = chunk;
 		reader->lane = lane;
 		reader->index = index;
 	}

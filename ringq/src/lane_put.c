@@ -51,7 +51,7 @@ static void note_pad(struct rq_producer *p, uint32_t chunk, uint64_t end, uint64
 /* Bytes of records that wait. */
 static uint64_t waiting(struct rq_producer *p, uint64_t head)
 {
-	if (rq_head_reached(head, p->end))
+	if (rq_head_reached(head, rq_producer_end(p)))
 		return 0;
 	return records_before(p, p->chunk, p->tail) - records_before(p, rq_head_chunk(head), rq_head_bytes(head));
 }
@@ -74,8 +74,10 @@ static bool fit(struct rq_producer *p, uint64_t need, uint64_t limit)
 		return p->tail + need + RQ_GRANULE <= limit;
 	if (p->tail + rest + need + RQ_GRANULE > limit)
 		return false;
+	p->end = rq_producer_end(p);
 	rq_producer_header(p, rq_record_header(p->puts, rest, RQ_RECORD_PAD));
 	p->tail += rest;
+	p->skipped = p->tail;
 	note_pad(p, p->chunk, p->tail, rest);
 	return true;
 }
@@ -132,6 +134,7 @@ static int take_chunk(struct rq_producer *p, uint64_t size, bool once, uint64_t 
 		return -EBADMSG;
 	rq_store((rq_u64 *)ring.base, 0);
 	rq_store_release(rq_entry_at(p->set, p->lane, chunk), entry);
+	p->end = rq_producer_end(p);
 	if (chunk != p->chunk) {
 		*sent_at(p, chunk) = (struct rq_sent){ .before = records_before(p, p->chunk, p->tail) };
 		rq_producer_header(p, rq_record_header(p->puts, 0, RQ_RECORD_LINK));
@@ -140,7 +143,7 @@ static int take_chunk(struct rq_producer *p, uint64_t size, bool once, uint64_t 
 	p->ring = ring;
 	p->once = once;
 	p->line = once ? size : 0;
-	p->tail = p->room = 0;
+	p->tail = p->room = p->limit = p->skipped = 0;
 	p->calm = 0;
 	rq_store_release(&p->lane->newest, chunk);
 	return 0;
@@ -254,10 +257,11 @@ uint64_t rq_producer_wake_at(struct rq_producer *p, uint64_t len)
 	uint64_t head, need = rq_footprint(len, p->set->stamped), eighth = p->ring.size / 8;
 	if (!read_head(p, &head))
 		return 0;
-	if (rq_head_chunk(head) != rq_head_chunk(p->end))
+	uint64_t end = rq_producer_end(p);
+	if (rq_head_chunk(head) != rq_head_chunk(end))
 		return rq_head(rq_head_chunk(head) + 1, 0);
 	uint64_t at = head + ((need > eighth ? need : eighth) >> 2);
-	return rq_head_reached(at, p->end) ? p->end : at;
+	return rq_head_reached(at, end) ? end : at;
 }
 
 void rq_producer_flush(struct rq_producer *p)
@@ -268,6 +272,7 @@ void rq_producer_flush(struct rq_producer *p)
 		rq_store((rq_u64 *)rq_producer_record(p), 0);
 	rq_store_release(p->first, p->first_header);
 	p->first = NULL;
+	rq_producer_set_limit(p);
 }
 
 void rq_producer_leave(struct rq_producer *p)
@@ -276,10 +281,11 @@ void rq_producer_leave(struct rq_producer *p)
 	if (!read_head(p, &head) || p->chunk + 1 - rq_head_chunk(head) >= p->set->table)
 		return; /* no entry for a next chunk now: it is left when there is */
 	*sent_at(p, p->chunk + 1) = (struct rq_sent){ .before = records_before(p, p->chunk, p->tail) };
+	p->end = rq_producer_end(p);
 	rq_producer_header(p, rq_record_header(p->puts, 0, RQ_RECORD_LINK));
 	p->chunk++;
 	p->ring = (struct rq_ring){ 0 };
-	p->tail = p->room = 0;
+	p->tail = p->room = p->limit = p->skipped = 0;
 	p->once = false;
 	rq_store_release(&p->lane->newest, p->chunk);
 }
@@ -418,7 +424,8 @@ int rq_producer_adopt(struct rq_producer *p, const struct rq_lane_set *set, stru
 	p->ring = w.ring;
 	p->chunk = w.chunk;
 	p->tail = p->room = w.bytes;
-	p->end = rq_head(p->chunk, p->tail);
+	p->skipped = UINT64_MAX;
+	p->limit = 0;
 	p->puts = count_on(rq_load(&p->lane->puts), &w);
 	p->first = NULL;
 	p->once = w.ring.size && w.ring.size != w.ring.mask + 1;

@@ -20,6 +20,24 @@ static pthread_key_t thread_end;
 static bool key_made;
 static uint32_t *wiped; /* a page that the kernel gives to a child empty, however the child was made */
 
+/* Zeroed memory that the kernel clears again in any child. */
+static void *new_wiped(size_t size)
+{
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (memory == MAP_FAILED)
+		return NULL;
+	if (madvise(memory, size, MADV_WIPEONFORK) == 0)
+		return memory;
+	munmap(memory, size);
+	return NULL;
+}
+
+static void free_wiped(void *memory, size_t size)
+{
+	if (memory)
+		munmap(memory, size);
+}
+
 static void end_seat(struct rq_seat *s)
 {
 	struct rq_seat **link = &rq_process_seats;
@@ -42,7 +60,7 @@ static void thread_ends(void *arg)
 	}
 	pthread_mutex_unlock(&rq_process_lock);
 	rq_thread_current = NULL;
-	free(t);
+	free_wiped(t, sizeof *t);
 }
 
 void rq_seats_tidy(void)
@@ -73,7 +91,7 @@ static void forget_parent(void)
 	}
 	rq_watch_forget_parent();
 	rq_bonds_forget_parent();
-	free(rq_thread_current);
+	free_wiped(rq_thread_current, sizeof *rq_thread_current);
 	rq_thread_current = NULL;
 	pthread_setspecific(thread_end, NULL);
 	*wiped = 1;
@@ -104,18 +122,16 @@ static int start(void)
 	int r = rq_sys_register_barrier();
 	if (r || wiped)
 		return r;
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	uint32_t *word = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (word == MAP_FAILED)
+	uint32_t *word = new_wiped(sizeof *word);
+	if (!word)
 		return -ENOMEM;
-	r = madvise(word, page, MADV_WIPEONFORK) ? -errno : 0;
-	if (r == 0 && !key_made)
+	if (!key_made)
 		r = -pthread_key_create(&thread_end, thread_ends);
 	key_made = key_made || r == 0;
 	if (r == 0)
 		r = -pthread_atfork(before_fork, after_fork_parent, after_fork_child);
 	if (r) {
-		munmap(word, page);
+		free_wiped(word, sizeof *word);
 		return r;
 	}
 	*word = 1;
@@ -135,9 +151,9 @@ struct rq_thread *rq_thread_create(void)
 {
 	if (!*wiped) /* a child that was made without the fork handlers */
 		forget_parent();
-	struct rq_thread *t = calloc(1, sizeof *t);
+	struct rq_thread *t = new_wiped(sizeof *t);
 	if (t && pthread_setspecific(thread_end, t)) {
-		free(t);
+		free_wiped(t, sizeof *t);
 		t = NULL;
 	}
 	return rq_thread_current = t;

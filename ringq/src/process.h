@@ -15,15 +15,18 @@
 
 struct rq_bond;
 
-/* A thread of this process, as the library knows it. */
+/*
+ * A thread of this process, as the library knows it. Lies in memory that the kernel clears in a child, however that was
+ * made: what a child finds in its parent's cache matches nothing.
+ */
 struct rq_thread {
-	struct rq_seat *seats;
-	struct rq_bond *bonds; /* under rq_process_lock: a release takes bonds out of other threads' lists */
 #define RQ_THREAD_CACHE 16u
-	struct {
+	struct rq_cached {
 		uint64_t queue; /* ringq_queue.id: never used twice, so that a stale entry cannot match */
 		struct rq_bond *bond;
 	} cache[RQ_THREAD_CACHE];
+	struct rq_seat *seats;
+	struct rq_bond *bonds; /* under rq_process_lock: a release takes bonds out of other threads' lists */
 };
 
 extern pthread_mutex_t rq_process_lock;

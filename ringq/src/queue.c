@@ -58,7 +58,7 @@ void ringq_queue_release(ringq_queue *queue)
 	pthread_mutex_lock(&rq_process_lock);
 	unlist(queue);
 	pthread_mutex_unlock(&rq_process_lock);
-	rq_store_release(&queue->gone, 1);
+	rq_store_release(&queue->id, RQ_HANDLE_GONE);
 	rq_watch_end(queue);
 	rq_event_wake_all(&queue->shared->items);
 	rq_event_wake_all(&queue->shared->room);
@@ -107,10 +107,11 @@ static int new_handle(struct ringq_queue **out, struct ringq_region *region, uin
 	}
 	q->total = q->order == RINGQ_ORDER_TOTAL && !(q->flags & RINGQ_SINGLE_PRODUCER);
 	q->set.stamped = q->total;
+	q->set.counted = q->max_records != 0;
 	q->set.single_consumer = q->flags & RINGQ_SINGLE_CONSUMER;
 	q->refs = 1;
 	pthread_mutex_lock(&rq_process_lock);
-	q->id = ++handles;
+	rq_store(&q->id, ++handles);
 	q->next = rq_process_queues;
 	rq_process_queues = q;
 	region->refs++;

@@ -77,32 +77,47 @@ static inline int may_put(struct rq_bond *b)
 	return rq_bond_producer(b);
 }
 
-static inline void published(struct rq_bond *b, int n)
+/* Whether n puts, of which the last was just published, have come past a multiple of CALM_EVERY. */
+static inline bool calm_is_due(const struct rq_producer *p, unsigned n)
+{
+	return p->puts % CALM_EVERY < n;
+}
+
+/* If this thread has not slept since the last time, its sleeper's marks can go. */
+static rq_noinline void calm(struct rq_bond *b)
+{
+	if (++b->calm_put == 1)
+		return;
+	rq_event_calm(room_event(b));
+	if (b->queue->places.count)
+		rq_event_calm(&b->queue->shared->room);
+}
+
+static inline void published(struct rq_bond *b, unsigned n)
 {
 	if (b->queue->total)
 		rq_roster_published(b->queue->shared, b->producer->index);
-	rq_event_signal(&b->queue->shared->items, n);
-	if (rq_unlikely(++b->awake_put % CALM_EVERY == 0)) {
-		rq_event_calm(room_event(b));
-		if (b->queue->places.count)
-			rq_event_calm(&b->queue->shared->room);
-	}
+	rq_event_signal(&b->queue->shared->items, (int)n);
+	if (rq_unlikely(calm_is_due(b->producer, n)))
+		calm(b);
 }
 
-static rq_always_inline int put_once(struct rq_bond *b, const void *data, size_t len, rq_u32 **event)
+static int put_once(struct rq_bond *b, const void *data, size_t len, rq_u32 **event)
 {
-	struct rq_producer *p;
 	rq_u64 *place;
 	int r = may_put(b);
 	if (rq_unlikely(r))
 		return r;
-	p = b->producer;
+	struct rq_producer *p = b->producer;
 	r = make_room(b, len, &place, event);
 	if (rq_unlikely(r)) {
 		rq_producer_flush(p);
 		return r;
 	}
-	rq_producer_put(p, data, len, stamp_for(b->queue));
+	uint64_t stamp = stamp_for(b->queue);
+	rq_copy_in(rq_producer_payload(p), data, len);
+	rq_producer_append(p, len, stamp);
+	rq_producer_publish(p);
 	published(b, 1);
 	return 0;
 }
@@ -134,7 +149,7 @@ static struct rq_op put_op(struct rq_bond *b, ssize_t (*attempt)(struct rq_op *)
 			       .attempt = attempt,
 			       .poll = room_is_likely,
 			       .spin = &b->spin_put,
-			       .awake = &b->awake_put,
+			       .calm = &b->calm_put,
 			       .guard = put_guard(b->queue) };
 }
 
@@ -148,33 +163,83 @@ static ssize_t attempt_put(struct rq_op *op)
 	return r;
 }
 
-static rq_noinline int put_waiting(struct rq_bond *b, const void *data, size_t len, int64_t timeout)
+/* The whole of a put. */
+static rq_noinline int put_slowly(ringq_queue *queue, const void *data, size_t len, int64_t timeout)
 {
+	struct rq_bond *b;
+	int r = enter_put(queue, &b);
+	if (r)
+		return r;
 	struct rq_op op = put_op(b, attempt_put);
 	op.data = data;
 	op.len = len;
-	ssize_t r = timeout == RINGQ_NOWAIT ? -EAGAIN : attempt_put(&op);
-	if (r != -EAGAIN) {
-		leave_put(b);
-		return (int)r;
-	}
-	return (int)rq_block(&op, timeout);
+	r = (int)attempt_put(&op);
+	if (r == -EAGAIN)
+		return (int)rq_block(&op, timeout);
+	leave_put(b);
+	return r;
+}
+
+/* The same, by a caller inside a call. */
+static rq_noinline int leave_and_put(ringq_queue *queue, const void *data, size_t len, int64_t timeout)
+{
+	rq_leave();
+	return put_slowly(queue, data, len, timeout);
+}
+
+/* What is left to do after a put at once, if anything is. */
+static rq_noinline int put_end(struct rq_bond *b)
+{
+	published(b, 1);
+	rq_leave();
+	return 0;
+}
+
+/* Whether the put that was just published leaves nothing to do: nobody sleeps, the roster has the lane, no calm is due. */
+static rq_always_inline bool is_quiet(const struct rq_queue_shared *s, const struct rq_producer *p)
+{
+	rq_light_barrier();
+	return !(rq_load(&s->items) & (RQ_EVENT_ASLEEP | RQ_EVENT_READY)) && !calm_is_due(p, 1) &&
+	       (!p->stamped || rq_roster_is_sure(s, p->index));
+}
+
+/*
+ * The put that most often succeeds: by a thread that has put before, with room behind the tail, and nothing else to do.
+ * For all else there is put_slowly(). Nothing is called here that returns, so that no registers need be saved.
+ */
+static rq_always_inline int put_again(ringq_queue *queue, struct rq_bond *b, const void *data, size_t len, uint64_t most,
+				      int64_t timeout)
+{
+	struct rq_queue_shared *s = queue->shared;
+	struct rq_producer *p = b->producer;
+	uint64_t next;
+	if (rq_unlikely(!rq_producer_may_put(p, len, most, &next) || rq_load_acquire(&s->closed) ||
+			rq_load(&p->lane->owner) != b->id || put_guard(queue)))
+		return leave_and_put(queue, data, len, timeout);
+	rq_producer_put(p, data, len, most, p->stamped ? stamp_for(queue) : 0, next);
+	if (rq_unlikely(!is_quiet(s, p)))
+		return put_end(b);
+	rq_leave();
+	return 0;
+}
+
+static rq_noinline int put_long(ringq_queue *queue, struct rq_bond *b, const void *data, size_t len, int64_t timeout)
+{
+	return put_again(queue, b, data, len, RQ_LONG, timeout);
 }
 
 int ringq_put(ringq_queue *queue, const void *data, size_t len, int64_t timeout)
 {
-	struct rq_bond *b;
-	rq_u32 *event;
 	if (rq_unlikely(!queue || (!data && len) || !rq_timeout_is_good(timeout)))
 		return -EINVAL;
-	int r = enter_put(queue, &b);
-	if (rq_unlikely(r))
-		return r;
-	r = put_once(b, data, len, &event);
-	if (rq_unlikely(r == -EAGAIN))
-		return put_waiting(b, data, len, timeout);
-	leave_put(b);
-	return r;
+	struct rq_bond *b = rq_enter_again(queue);
+	if (rq_unlikely(!b))
+		return put_slowly(queue, data, len, timeout);
+	if (rq_unlikely(!b->producer))
+		return leave_and_put(queue, data, len, timeout);
+	if (len > RQ_SHORT)
+		return put_long(queue, b, data, len, timeout);
+	return put_again(queue, b, data, len, RQ_SHORT, timeout);
 }
 
 /* ---- put_many ---- */
@@ -206,7 +271,7 @@ static int put_some(struct rq_op *op)
 		else
 			rq_producer_flush(p);
 		rq_store(&p->lane->puts, p->puts);
-		published(b, (int)(op->done - before));
+		published(b, (unsigned)(op->done - before));
 	} else {
 		rq_producer_flush(p);
 	}
@@ -256,6 +321,7 @@ static ssize_t attempt_reserve(struct rq_op *op)
 			want_room(op, op->len);
 		return r;
 	}
+	b->producer->limit = 0; /* until it is committed or dropped */
 	b->reserved = rq_producer_payload(b->producer);
 	b->reserved_len = op->len;
 	b->reserved_place = place;
@@ -313,6 +379,7 @@ void ringq_abort(ringq_queue *queue, void *reserved)
 		b->reserved = NULL;
 		b->reserved_place = NULL;
 		rq_producer_flush(b->producer);
+		rq_producer_set_limit(b->producer);
 	}
 	rq_leave();
 }

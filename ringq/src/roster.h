@@ -40,12 +40,18 @@ static inline uint32_t rq_roster_in(uint64_t word)
 
 void rq_roster_add(struct rq_queue_shared *shared, uint32_t lane);
 
+/* Whether a lane is IN and SURE. Behind a light barrier that is behind the publish. */
+static inline bool rq_roster_is_sure(const struct rq_queue_shared *shared, uint32_t lane)
+{
+	uint64_t word = rq_load(&shared->roster[lane / RQ_ROSTER_LANES]);
+	return (word >> rq_roster_shift(lane) & RQ_ROSTER_BITS) == RQ_ROSTER_BITS;
+}
+
 /* R1, of a producer that has just published. */
 static inline void rq_roster_published(struct rq_queue_shared *shared, uint32_t lane)
 {
 	rq_light_barrier();
-	uint64_t word = rq_load(&shared->roster[lane / RQ_ROSTER_LANES]);
-	if (rq_unlikely((word >> rq_roster_shift(lane) & RQ_ROSTER_BITS) != RQ_ROSTER_BITS))
+	if (rq_unlikely(!rq_roster_is_sure(shared, lane)))
 		rq_roster_add(shared, lane);
 }
 
