@@ -121,16 +121,15 @@ ssize_t rq_block(struct rq_op *op, int64_t timeout)
 }
 
 #ifdef RQ_CHECKS
-int rq_guard_enter(rq_u32 *guard, const struct rq_bond *bond)
+int rq_guard_enter(rq_u64 *guard, const struct rq_bond *bond)
 {
-	uint32_t me = (uint32_t)bond->seat->id, who = 0;
-	while (guard && !rq_cas(guard, &who, me)) {
-		rq_u64 *lease = rq_lease_at(bond->queue->region, who - 1);
-		if (lease && rq_lease_held(rq_load(lease))) {
+	uint64_t who = 0;
+	while (guard && !rq_cas(guard, &who, bond->seat->id)) {
+		if (rq_member_alive(bond->queue->region, who)) {
 			rq_leave();
 			return -EBUSY;
 		}
-		if (rq_cas(guard, &who, me)) /* its holder died inside */
+		if (rq_cas(guard, &who, bond->seat->id)) /* its holder died inside */
 			break;
 		who = 0;
 	}

@@ -16,7 +16,7 @@ struct rq_op {
 	rq_u32 *event;
 	uint32_t *spin;  /* in the bond */
 	uint32_t *calm; /* in the bond */
-	rq_u32 *guard;   /* left with the call */
+	rq_u64 *guard;   /* left with the call */
 	/* operands */
 	const void *data;
 	void *buf;
@@ -47,17 +47,17 @@ int64_t rq_deadline(int64_t timeout);
  */
 #ifdef RQ_CHECKS
 #define RQ_GUARDS 1
-int rq_guard_enter(rq_u32 *guard, const struct rq_bond *bond);
+int rq_guard_enter(rq_u64 *guard, const struct rq_bond *bond);
 #else
 #define RQ_GUARDS 0
-static inline int rq_guard_enter(rq_u32 *guard, const struct rq_bond *bond)
+static inline int rq_guard_enter(rq_u64 *guard, const struct rq_bond *bond)
 {
 	(void)guard, (void)bond;
 	return 0;
 }
 #endif
 
-static inline void rq_guard_leave(rq_u32 *guard)
+static inline void rq_guard_leave(rq_u64 *guard)
 {
 	if (RQ_GUARDS && guard)
 		rq_store_release(guard, 0);

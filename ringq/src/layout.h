@@ -152,10 +152,10 @@ struct rq_queue_shared {
 	rq_u32 lanes_backed;
 
 	_Alignas(RQ_LINE) rq_u32 room; /* event: producers sleep here for one of max_records */
-	rq_u32 guard_put;              /* who puts, with RINGQ_SINGLE_PRODUCER, in builds with checks */
-	rq_u32 guard_get;
 	rq_u32 pad;
 	rq_u64 place_hint;
+	rq_u64 guard_put; /* the id of the member that puts, with RINGQ_SINGLE_PRODUCER, in builds with checks */
+	rq_u64 guard_get;
 
 	_Alignas(RQ_LINE) rq_u64 roster[RQ_LANES_MAX / RQ_ROSTER_LANES]; /* lanes that total order looks at: roster.h */
 };
@@ -170,7 +170,7 @@ _Static_assert(offsetof(struct rq_queue_shared, name) == 56, "layout");
 _Static_assert(offsetof(struct rq_queue_shared, creator) == 120, "layout");
 _Static_assert(offsetof(struct rq_queue_shared, items) == 128, "layout");
 _Static_assert(offsetof(struct rq_queue_shared, room) == 256, "layout");
-_Static_assert(offsetof(struct rq_queue_shared, place_hint) == 272, "layout");
+_Static_assert(offsetof(struct rq_queue_shared, place_hint) == 264, "layout");
 _Static_assert(offsetof(struct rq_queue_shared, roster) == 384, "layout");
 _Static_assert(sizeof(struct rq_queue_shared) == 2432, "layout");
 

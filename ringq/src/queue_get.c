@@ -179,7 +179,7 @@ static ssize_t attempt_get_many(struct rq_op *op)
 }
 
 /* RINGQ_SINGLE_CONSUMER is a promise about whole calls, asleep or not. */
-static inline rq_u32 *get_guard(const struct ringq_queue *q)
+static inline rq_u64 *get_guard(const struct ringq_queue *q)
 {
 	return RQ_GUARDS && q->set.single_consumer ? &q->shared->guard_get : NULL;
 }

@@ -50,7 +50,7 @@ static rq_always_inline int make_room(struct rq_bond *b, size_t len, rq_u64 **pl
 }
 
 /* RINGQ_SINGLE_PRODUCER is a promise about whole calls, asleep or not. */
-static inline rq_u32 *put_guard(const struct ringq_queue *q)
+static inline rq_u64 *put_guard(const struct ringq_queue *q)
 {
 	return RQ_GUARDS && q->flags & RINGQ_SINGLE_PRODUCER ? &q->shared->guard_put : NULL;
 }
