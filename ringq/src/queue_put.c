@@ -256,6 +256,13 @@ static int put_some(struct rq_op *op)
 	uint64_t stamp = stamp_for(b->queue);
 	while (op->done < op->len) {
 		const struct iovec *record = &op->records[op->done];
+		uint64_t next;
+		if (rq_likely(record->iov_base && rq_producer_may_put(p, record->iov_len, RQ_SHORT, &next))) {
+			rq_copy_in_short(rq_producer_payload(p), record->iov_base, record->iov_len);
+			rq_producer_append(p, record->iov_len, stamp);
+			op->done++;
+			continue;
+		}
 		r = !record->iov_base && record->iov_len ? -EINVAL : make_room(b, record->iov_len, &place, &op->event);
 		if (r)
 			break;
