@@ -12,6 +12,22 @@
 #include "handle.h"
 #include "process.h"
 
+/*
+ * What a consumer in total order knows of the lanes, and will for good: choose.h says how. The lanes of `live` have had a
+ * record, and have none older than `bound`; all others have none that must come before a record of `rest`.
+ */
+#define RQ_LIVE 16u
+struct rq_merge {
+	uint64_t rest;
+	uint64_t horizon;      /* the same of all lanes but `lane`, which it chose from last */
+	struct rq_lane *lane;
+	uint32_t n;
+	struct rq_live {
+		uint64_t bound;
+		uint32_t lane;
+	} live[RQ_LIVE];
+};
+
 struct rq_bond {
 	struct ringq_queue *queue;
 	struct rq_producer *producer; /* NULL before the first put */
@@ -24,6 +40,7 @@ struct rq_bond {
 	uint32_t spin_get; /* how often to look before sleeping: more where that has paid */
 	uint32_t spin_put;
 	uint32_t until_dismissal; /* gets in total order */
+	struct rq_merge merge;
 	uint32_t calm_get; /* claims since the last sleep */
 	uint32_t calm_put; /* how often calm was due since the last sleep */
 	void *reserved; /* open reservation, or NULL */

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "choose.h"
 
+#include <errno.h>
+
+#include "clock.h"
 #include "roster.h"
 
 #define DISMISS_EVERY 1024u /* a dismissal interrupts every processor: see rq_sys.barrier() */
@@ -61,6 +64,8 @@ static int choose_any(struct rq_bond *b, struct rq_view *view)
 	return 0;
 }
 
+/* ---- total order ---- */
+
 /* One look at the lanes of the roster. */
 struct look {
 	uint32_t words;
@@ -75,11 +80,45 @@ static uint32_t lane_of(uint32_t word, uint32_t bits)
 	return word * RQ_ROSTER_LANES + (uint32_t)__builtin_ctz(bits) / 2;
 }
 
-/* Looks at all lanes that are IN. 1: look->best is the oldest head. 0: all empty. -EBADMSG. */
-static int oldest(struct rq_bond *b, struct look *look)
+/* A look that says the stamp, too. */
+static int look_at_stamp(struct rq_bond *b, uint32_t lane, struct rq_view *view)
 {
+	for (uint32_t steps = 0; steps < RQ_LOOK_STEPS; steps++) {
+		int r = rq_lane_look(&b->reader, lane, view);
+		rq_acquire_fence();
+		if (r <= 0 || rq_likely(rq_view_is_current(view)))
+			return r;
+	}
+	return -EBADMSG;
+}
+
+/* Remembers a lane's head; of more than fit, those with the oldest. */
+static void remember(struct rq_merge *m, uint32_t lane, uint64_t bound)
+{
+	struct rq_live *at = &m->live[m->n];
+	if (m->n < RQ_LIVE) {
+		m->n++;
+	} else {
+		at = m->live;
+		for (uint32_t i = 1; i < m->n; i++)
+			if (m->live[i].bound > at->bound)
+				at = &m->live[i];
+		uint64_t left_out = bound > at->bound ? bound : at->bound;
+		if (left_out < m->rest)
+			m->rest = left_out;
+		if (bound >= at->bound)
+			return;
+	}
+	*at = (struct rq_live){ bound, lane };
+}
+
+/* Looks at all lanes that are IN. 1: look->best is the oldest head. 0: all empty. -EBADMSG. */
+static int look_at_all(struct rq_bond *b, struct look *look)
+{
+	struct rq_merge *m = &b->merge;
 	struct rq_view view;
-	int found = 0;
+	m->n = 0;
+	m->rest = rq_clock_now(b->queue->region);
 	look->lanes = rq_lanes_used(b->queue);
 	look->words = (look->lanes + RQ_ROSTER_LANES - 1) / RQ_ROSTER_LANES;
 	for (uint32_t w = 0; w < look->words; w++) {
@@ -87,18 +126,19 @@ static int oldest(struct rq_bond *b, struct look *look)
 		look->empty[w] = 0;
 		for (uint32_t in = rq_roster_in(look->roster[w]); in; in &= in - 1) {
 			uint32_t lane = lane_of(w, in);
-			int r = lane < look->lanes ? rq_lane_look(&b->reader, lane, &view) : 0;
+			int r = lane < look->lanes ? look_at_stamp(b, lane, &view) : 0;
 			if (r < 0)
 				return r;
 			if (r == 0) {
 				look->empty[w] |= in & -in;
-			} else if (!found || view.stamp < look->best.stamp) {
-				look->best = view;
-				found = 1;
+				continue;
 			}
+			if (m->n == 0 || view.stamp < look->best.stamp)
+				look->best = view;
+			remember(m, lane, view.stamp);
 		}
 	}
-	return found;
+	return m->n != 0;
 }
 
 /* Whether nothing has come, since, into lanes that were empty or not IN. */
@@ -140,12 +180,55 @@ static bool find_unlisted(struct rq_bond *b)
 	return false;
 }
 
+static void stay_until(struct rq_merge *m, const struct rq_view *view, uint64_t horizon)
+{
+	m->lane = view->lane;
+	m->horizon = horizon;
+}
+
+/* The oldest of what is remembered, if it may be next: 1. 0: a full look must tell. -EBADMSG. */
+static int merge(struct rq_bond *b, struct rq_view *view)
+{
+	struct rq_merge *m = &b->merge;
+	while (m->n) {
+		struct rq_live *oldest = m->live;
+		uint64_t others = m->rest;
+		for (uint32_t i = 1; i < m->n; i++) {
+			struct rq_live *at = &m->live[i], *later = at;
+			if (at->bound < oldest->bound) {
+				later = oldest;
+				oldest = at;
+			}
+			if (later->bound < others)
+				others = later->bound;
+		}
+		if (oldest->bound > m->rest)
+			break;
+		int r = look_at_stamp(b, oldest->lane, view);
+		if (r < 0)
+			return r;
+		if (r == 1 && view->stamp <= others) {
+			oldest->bound = view->stamp;
+			stay_until(m, view, others);
+			return 1;
+		}
+		if (r == 1 && view->stamp <= m->rest)
+			oldest->bound = view->stamp;
+		else
+			*oldest = m->live[--m->n]; /* nothing there that `rest` does not know */
+	}
+	return 0;
+}
+
 static int choose_oldest(struct rq_bond *b, struct rq_view *view)
 {
 	struct look look;
 	look.best = (struct rq_view){ 0 }; /* set whenever a record is found: so the compiler need not see it */
 	for (;;) {
-		int r = oldest(b, &look);
+		int r = merge(b, view);
+		if (r)
+			return r;
+		r = look_at_all(b, &look);
 		if (r < 0)
 			return r;
 		if (r == 0) {
@@ -154,14 +237,21 @@ static int choose_oldest(struct rq_bond *b, struct rq_view *view)
 				return r == 1 ? 0 : r;
 			continue;
 		}
-		if (!nothing_came(b, &look))
-			continue;
 		if (b->until_dismissal-- == 0)
 			dismiss_idle(b, &look);
+		if (look.best.stamp <= b->merge.rest && b->merge.n == 1 && b->reader.lane == look.best.lane) {
+			*view = look.best; /* nothing else was there, and nothing else was read since */
+			stay_until(&b->merge, view, b->merge.rest);
+			return 1;
+		}
+		if (look.best.stamp <= b->merge.rest || !nothing_came(b, &look))
+			continue;
 		/* Other lanes were looked at since: name this one's chunk again before its payload is read. */
 		r = rq_lane_look(&b->reader, look.best.index, view);
-		if (r < 0 || (r == 1 && view->head == look.best.head))
+		if (r < 0 || (r == 1 && view->head == look.best.head)) {
+			stay_until(&b->merge, view, b->merge.rest);
 			return r;
+		}
 	}
 }
 
@@ -171,9 +261,4 @@ int rq_choose(struct rq_bond *bond, struct rq_view *view)
 		return choose_any(bond, view);
 	bond->stay = RQ_STAY;
 	return choose_oldest(bond, view);
-}
-
-bool rq_must_merge(const struct rq_bond *bond)
-{
-	return bond->queue->total && rq_lanes_used(bond->queue) > 1;
 }

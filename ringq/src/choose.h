@@ -10,16 +10,28 @@
  * RINGQ_ORDER_PRODUCER: any. A consumer stays with a lane for a while and then goes round, so that no lane starves.
  *
  * RINGQ_ORDER_TOTAL: the oldest stamp among the heads. Each record carries a stamp taken after its put began and before
- * it was published. The consumer looks at every lane that the roster has (roster.h) and picks the record b with the
- * oldest stamp; then it looks again at the lanes that were empty, and at whether the roster or the number of lanes has
- * changed; if anything has come, it begins again.
+ * it was published, and stamps only grow along a lane. What must hold for a record b that is taken: no record a, whose
+ * put was over before the put of b began, is still in the queue. Then a's stamp is older, a was published before b, and
+ * until a is taken its lane is in the roster (roster.h).
  *
- *   Why that is first in, first out: let the put of a be over before the put of b begins. Then a's stamp is older, a was
- *   published before b, and until a is taken its lane is in the roster. If a is still in its lane when b is picked: either
- *   its lane was looked at and had a head, then that was at most as old as a, so older than b, and b was not the oldest.
- *   Or it was empty, or not in the roster, at the first look and, unchanged, at the second; the second was after b was
- *   seen published, so after a's put was over. So b is not picked before a is taken.
- *   (Dodds, Haas, Kirsch, "A Scalable, Correct Time-Stamped Stack", POPL 2015, has the idea and the queue.)
+ *   Full look. Note the time t. Look at every lane of the roster.
+ *     A lane with a head of stamp s holds nothing older than s, from now on.
+ *     A lane that was empty, or not in the roster, then: whatever comes there was published after t. If b's stamp is not
+ *     after t, b's put began before that, so it is no a.
+ *   So the head with the oldest stamp may be taken, if it is not after t. What was learned stays true: heads only move on.
+ *   Merge. A consumer remembers s for each lane that had a head (`live`), and t for all others (`rest`). Of these it looks
+ *     again at the one with the oldest s alone, and takes its head if that is not after any other's s, or t. The stamp up
+ *     to which that holds (`horizon`) lets it take more of that lane without a look at any other. With a backlog, one
+ *     full look is enough for all that was put before it.
+ *   Look twice. Where the oldest head is after t, as in a queue that is nearly empty, look again at the lanes that were
+ *     empty, and at whether the roster or the number of lanes has changed. If nothing has come since b was seen, then no
+ *     a was there when b was published.
+ *   While the queue has one lane, records have stamp 0, and are older than all that comes in other lanes.
+ *
+ * A stamp counts only if the lane's head is still the same after it was read: else it may be of a record that has been
+ * overwritten, and say too much.
+ *
+ * (Dodds, Haas, Kirsch, "A Scalable, Correct Time-Stamped Stack", POPL 2015, has the idea and the queue.)
  *
  * Empty means that at one instant all lanes were: two looks at all, between which no head moved.
  */
@@ -27,22 +39,33 @@
 /* 1: *view is the next record; claim it, and choose again if that fails. 0: the queue was empty. -EBADMSG. */
 int rq_choose(struct rq_bond *bond, struct rq_view *view);
 
+/* Whether a record of the lane that was chosen from last may be taken before any other lane's, once it is that lane's head. */
+static rq_always_inline bool rq_choose_may_stay(const struct rq_bond *bond, const struct rq_view *view)
+{
+	const struct rq_merge *m = &bond->merge;
+	return !bond->reader.stamped || (view->lane == m->lane && view->stamp <= m->horizon);
+}
+
 /*
  * The look that most often succeeds, for gets of one record of no more than `most` bytes: whether *view, as said by
  * rq_lane_look_again(), may be next. A consumer may take RQ_STAY of these before it chooses again.
  */
 static rq_always_inline bool rq_choose_again(const struct rq_bond *bond, uint64_t most, struct rq_view *view)
 {
-	if (rq_unlikely(bond->stay == 0 || !rq_lane_look_again(&bond->reader, most, view)))
-		return false;
-	/* With one lane there is nothing to merge, if there still is one after its record was seen. */
-	return !bond->reader.stamped || rq_load_acquire(&bond->queue->shared->lanes_used) == 1;
+	return rq_likely(bond->stay && rq_lane_look_again(&bond->reader, most, view) && rq_choose_may_stay(bond, view));
 }
 
 #define RQ_STAY 64u
 
-/* Whether the record behind the chosen one need not be the next. */
-bool rq_must_merge(const struct rq_bond *bond);
+/*
+ * Whether the queue, which is open, has one lane, and that was empty at some instant: cheap, so that waiting for a record
+ * does little else than to read its header. False: who knows.
+ */
+static inline bool rq_choose_nothing_yet(const struct rq_bond *bond)
+{
+	const struct rq_queue_shared *s = bond->queue->shared;
+	return rq_lane_nothing_yet(&bond->reader) && rq_load_acquire(&s->lanes_used) == 1 && !rq_load_acquire(&s->closed);
+}
 
 bool rq_was_empty(struct rq_bond *bond);
 

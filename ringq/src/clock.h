@@ -15,6 +15,22 @@
 
 enum rq_clock rq_clock_choose(void);
 
+/*
+ * A time no later than now, and no earlier than any stamp that was taken before: what is loaded after this is as new as
+ * the time says.
+ */
+static inline uint64_t rq_clock_now(const struct ringq_region *region)
+{
+#if defined(__x86_64__)
+	if (region->clock == RQ_CLOCK_TSC) {
+		uint64_t now = __builtin_ia32_rdtsc();
+		__builtin_ia32_lfence();
+		return now;
+	}
+#endif
+	return rq_load_acquire(&region->header->ticket);
+}
+
 static inline uint64_t rq_clock_stamp(struct ringq_region *region)
 {
 #if defined(__x86_64__)

@@ -389,7 +389,7 @@ extern struct rq_lane rq_no_lane;
 /*
  * The look that most often succeeds: a record of no more than `most` bytes at the head of the lane that the reader read
  * last, still in the same chunk. So the chunk's memory is where it was: an entry is only taken after head has left. Says
- * all of *view but its stamp, sequence and index.
+ * all of *view but its sequence and index.
  */
 static rq_always_inline bool rq_lane_look_again(const struct rq_reader *reader, uint64_t most, struct rq_view *view)
 {
@@ -407,7 +407,18 @@ static rq_always_inline bool rq_lane_look_again(const struct rq_reader *reader, 
 	view->next = head + (footprint >> 2);
 	view->len = len;
 	view->payload = record + rq_payload_offset(reader->stamped);
+	view->stamp = reader->stamped ? rq_load((rq_u64 *)record + 1) : 0;
 	return true;
+}
+
+/* Whether the lane that the reader read last, still in the same chunk, was empty at some instant. */
+static inline bool rq_lane_nothing_yet(const struct rq_reader *reader)
+{
+	uint64_t head = rq_load_acquire(&reader->lane->head);
+	if (head >> 32 != reader->quick || rq_load(reader->reading) != reader->key)
+		return false;
+	const char *record = reader->ring.base + (rq_head_bytes(head) & reader->ring.mask);
+	return rq_load_acquire((const rq_u64 *)record) == 0 && rq_load_acquire(&reader->lane->head) == head;
 }
 
 /* 1: there is a record, *view is it. 0: the lane was empty at some instant, with its head at view->head. -EBADMSG. */
@@ -417,7 +428,7 @@ int rq_lane_look(struct rq_reader *reader, uint32_t index, struct rq_view *view)
 void rq_lane_trim(struct rq_reader *reader, uint32_t index);
 
 /* The record behind a view that has not been claimed. 1, 0: none, or not in this chunk. -EBADMSG; -EAGAIN: view is stale. */
-int rq_lane_look_behind(struct rq_reader *reader, const struct rq_view *view, struct rq_view *behind);
+int rq_lane_look_behind(const struct rq_reader *reader, const struct rq_view *view, struct rq_view *behind);
 
 /* Whether the view is still at the lane's head. */
 static inline bool rq_view_is_current(const struct rq_view *view)

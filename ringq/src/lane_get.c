@@ -191,7 +191,7 @@ int rq_lane_look(struct rq_reader *reader, uint32_t index, struct rq_view *view)
 	return -EBADMSG;
 }
 
-int rq_lane_look_behind(struct rq_reader *reader, const struct rq_view *view, struct rq_view *behind)
+int rq_lane_look_behind(const struct rq_reader *reader, const struct rq_view *view, struct rq_view *behind)
 {
 	uint64_t at = view->next;
 	behind->lane = view->lane;

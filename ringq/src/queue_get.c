@@ -105,30 +105,55 @@ static inline ssize_t take_lens(struct rq_op *op, const struct rq_view *first, u
 	return (ssize_t)n;
 }
 
+/* Copies a record into one of the caller's. False if it does not fit. */
+static rq_always_inline bool copy_record(const struct iovec *to, const struct rq_view *view)
+{
+	if (rq_unlikely(view->len > to->iov_len || (!to->iov_base && to->iov_len)))
+		return false;
+	if (rq_likely(view->len <= RQ_SHORT))
+		rq_copy_out_short(to->iov_base, view->payload, view->len);
+	else
+		rq_copy_out(to->iov_base, view->payload, view->len);
+	return true;
+}
+
+/* The record behind one that is not claimed yet, if it may go with that in one claim. */
+static rq_always_inline bool next_of_batch(const struct rq_bond *b, struct rq_view *view)
+{
+	struct rq_view behind;
+	behind.lane = view->lane;
+	behind.index = view->index;
+	if (rq_unlikely(!rq_head_bytes(view->next) || !rq_record_at(&b->reader, view->next, &behind))) {
+		struct rq_view last = *view; /* a copy, so that *view can stay in registers */
+		if (rq_lane_look_behind(&b->reader, &last, &behind) <= 0)
+			return false;
+	}
+	*view = behind;
+	return rq_choose_may_stay(b, view);
+}
+
 /* Up to BATCH records of one lane by one claim. How many; 0: a claim failed; or as find(). */
 static ssize_t get_batch(struct rq_op *op)
 {
+	struct rq_bond *b = op->bond;
 	struct rq_view first, view;
 	uint64_t next;
 	size_t lens[BATCH], n = 0, most = op->len - op->done;
-	int r = find(op->bond, &first);
+	const struct iovec *records = op->records + op->done;
+	int r = find(b, &first);
 	if (r < 0)
 		return r;
-	if (most > op->bond->batch)
-		most = op->bond->batch;
-	if (rq_must_merge(op->bond))
-		most = 1;
+	if (most > b->batch)
+		most = b->batch;
 	next = first.head;
 	view = first;
-	do {
-		struct iovec *record = &op->records[op->done + n];
-		if (view.len > record->iov_len || (!record->iov_base && record->iov_len))
-			break;
-		rq_copy_out(record->iov_base, view.payload, view.len);
-		lens[n++] = view.len;
+	while (copy_record(&records[n], &view)) {
 		next = view.next;
-	} while (n < most && rq_lane_look_behind(&op->bond->reader, &view, &view) > 0);
-	if (n == 0 && !op->records[op->done].iov_base && op->records[op->done].iov_len)
+		lens[n++] = view.len;
+		if (n == most || !next_of_batch(b, &view))
+			break;
+	}
+	if (n == 0 && !records->iov_base && records->iov_len)
 		return -EINVAL;
 	if (n == 0)
 		return rq_view_is_current(&first) ? -EMSGSIZE : 0;
@@ -146,9 +171,26 @@ static ssize_t arming(struct rq_op *op, ssize_t (*get)(struct rq_op *))
 	return r;
 }
 
+/* One more short record of the same lane, if that is what is next: its length. -EAGAIN: it is not, or somebody took it. */
+static rq_always_inline ssize_t get_again(struct rq_bond *b, void *buf, size_t size, struct rq_view *view)
+{
+	if (rq_unlikely(!rq_choose_again(b, size < RQ_SHORT ? size : RQ_SHORT, view)))
+		return -EAGAIN;
+	rq_copy_out_short(buf, view->payload, view->len);
+	if (rq_unlikely(!rq_lane_claim(&b->reader, view, view->next)))
+		return -EAGAIN;
+	b->stay--;
+	return (ssize_t)view->len;
+}
+
 static ssize_t get_into(struct rq_op *op)
 {
-	return get_one(op->bond, op->buf, op->len);
+	struct rq_view view;
+	ssize_t n = get_again(op->bond, op->buf, op->len, &view);
+	if (n < 0)
+		return get_one(op->bond, op->buf, op->len);
+	wake_producer(view.lane, view.next);
+	return n;
 }
 
 static ssize_t attempt_get(struct rq_op *op)
@@ -190,12 +232,18 @@ static inline int enter_get(struct ringq_queue *q, struct rq_bond **b)
 	return rq_likely(r == 0) ? rq_guard_enter(get_guard(q), *b) : r;
 }
 
+static bool something_came(struct rq_op *op)
+{
+	return !rq_choose_nothing_yet(op->bond);
+}
+
 static struct rq_op get_op(struct rq_bond *b, ssize_t (*attempt)(struct rq_op *))
 {
 	return (struct rq_op){
 		.queue = b->queue,
 		.bond = b,
 		.attempt = attempt,
+		.poll = something_came,
 		.event = &b->queue->shared->items,
 		.spin = &b->spin_get,
 		.calm = &b->calm_get,
@@ -228,49 +276,39 @@ static rq_noinline ssize_t get_slowly(ringq_queue *queue, void *buf, size_t size
 	return run(&op, timeout);
 }
 
-/* The same, by a caller inside a call. */
-static rq_noinline ssize_t leave_and_get(ringq_queue *queue, void *buf, size_t size, int64_t timeout)
+/* The same, by a caller inside a call, who has just found nothing. */
+static rq_noinline ssize_t leave_and_get(ringq_queue *queue, const struct rq_bond *b, void *buf, size_t size, int64_t timeout)
 {
+	bool empty = timeout == RINGQ_NOWAIT && !queue->watch && rq_choose_nothing_yet(b);
 	rq_leave();
-	return get_slowly(queue, buf, size, timeout);
+	return empty ? -EAGAIN : get_slowly(queue, buf, size, timeout);
 }
 
 /* What is left to do after a get at once, if anything is. */
-static rq_noinline ssize_t get_end(struct rq_lane *lane, uint64_t next, uint64_t len)
+static rq_noinline ssize_t get_end(struct rq_lane *lane, uint64_t next, ssize_t len)
 {
 	wake_producer(lane, next);
 	rq_leave();
-	return (ssize_t)len;
+	return len;
 }
 
-/*
- * The get that most often succeeds: one more record of the same lane. For all else there is get_slowly(). Nothing is
- * called here that returns, so that no registers need be saved.
- */
-static rq_always_inline ssize_t get_again(ringq_queue *queue, struct rq_bond *b, void *buf, size_t size, int64_t timeout)
-{
-	struct rq_view view;
-	if (rq_unlikely(get_guard(queue) || !rq_choose_again(b, size < RQ_SHORT ? size : RQ_SHORT, &view)))
-		return leave_and_get(queue, buf, size, timeout);
-	rq_copy_out_short(buf, view.payload, view.len);
-	if (rq_unlikely(!rq_lane_claim(&b->reader, &view, view.next)))
-		return leave_and_get(queue, buf, size, timeout);
-	b->stay--;
-	rq_light_barrier();
-	if (rq_unlikely(rq_load(&view.lane->room) & (RQ_EVENT_ASLEEP | RQ_EVENT_READY)))
-		return get_end(view.lane, view.next, view.len);
-	rq_leave();
-	return (ssize_t)view.len;
-}
-
+/* Nothing is called here that returns, unless it is all that is left to do, so that no registers need be saved. */
 ssize_t ringq_get(ringq_queue *queue, void *buf, size_t size, int64_t timeout)
 {
+	struct rq_view view;
 	if (rq_unlikely(!queue || (!buf && size) || !rq_timeout_is_good(timeout)))
 		return -EINVAL;
 	struct rq_bond *b = rq_enter_again(queue);
 	if (rq_unlikely(!b))
 		return get_slowly(queue, buf, size, timeout);
-	return get_again(queue, b, buf, size, timeout);
+	ssize_t n = get_guard(queue) ? -EAGAIN : get_again(b, buf, size, &view);
+	if (rq_unlikely(n < 0))
+		return leave_and_get(queue, b, buf, size, timeout);
+	rq_light_barrier();
+	if (rq_unlikely(rq_load(&view.lane->room) & (RQ_EVENT_ASLEEP | RQ_EVENT_READY)))
+		return get_end(view.lane, view.next, n);
+	rq_leave();
+	return n;
 }
 
 ssize_t ringq_get_alloc(ringq_queue *queue, void **out, int64_t timeout)
