@@ -36,6 +36,7 @@ struct rq_bond {
 	uint64_t id;       /* what the owner word of its lane says: the seat's id, and which of the thread's bonds it is */
 	uint32_t lane_at;  /* where the next get looks first */
 	uint32_t stay;     /* gets left before it goes round */
+	uint32_t missed;   /* stay at the last get that found nothing at once */
 	uint32_t batch;    /* records to claim at once in get_many */
 	uint32_t spin_get; /* how often to look before sleeping: more where that has paid */
 	uint32_t spin_put;

@@ -45,12 +45,18 @@ bool rq_was_empty(struct rq_bond *bond)
 	}
 }
 
+static void begin_stay(struct rq_bond *b)
+{
+	b->missed += RQ_STAY - b->stay;
+	b->stay = RQ_STAY;
+}
+
 static int choose_any(struct rq_bond *b, struct rq_view *view)
 {
 	uint32_t n = rq_lanes_used(b->queue);
 	if (b->stay == 0) {
 		b->lane_at++;
-		b->stay = RQ_STAY;
+		begin_stay(b);
 	}
 	for (uint32_t i = 0; i < n; i++) {
 		if (rq_unlikely(b->lane_at >= n))
@@ -59,7 +65,7 @@ static int choose_any(struct rq_bond *b, struct rq_view *view)
 		if (rq_likely(r))
 			return r;
 		b->lane_at++;
-		b->stay = RQ_STAY;
+		begin_stay(b);
 	}
 	return 0;
 }
@@ -259,6 +265,6 @@ int rq_choose(struct rq_bond *bond, struct rq_view *view)
 {
 	if (!bond->queue->total)
 		return choose_any(bond, view);
-	bond->stay = RQ_STAY;
+	begin_stay(bond);
 	return choose_oldest(bond, view);
 }

@@ -11,6 +11,10 @@
 #include "wait.h"
 
 #define CALM_EVERY 256u /* claims, of which the quick path counts one in RQ_STAY */
+#ifndef STREAM_PAUSES
+#define STREAM_PAUSES 8
+#endif
+#define STREAM_RUN 2u /* records taken at once since the last miss: fewer is no stream */
 #define GET_MANY_MOST ((size_t)1 << 20)
 #define BATCH 64u
 
@@ -276,9 +280,24 @@ static rq_noinline ssize_t get_slowly(ringq_queue *queue, void *buf, size_t size
 	return run(&op, timeout);
 }
 
-/* The same, by a caller inside a call, who has just found nothing. */
-static rq_noinline ssize_t leave_and_get(ringq_queue *queue, const struct rq_bond *b, void *buf, size_t size, int64_t timeout)
+/*
+ * A consumer that has caught up with a producer at work: the line where the next record will be is the one that is being
+ * written now, and each look at it there and then takes it from the producer. A moment later there are several.
+ */
+static inline void let_some_come(struct rq_bond *b)
 {
+	uint32_t run = b->missed - b->stay;
+	b->missed = b->stay;
+	if (run >= STREAM_RUN && b->stay)
+		for (int i = 0; i < STREAM_PAUSES; i++)
+			rq_pause();
+}
+
+/* The same, by a caller inside a call, who has just found nothing. */
+static rq_noinline ssize_t leave_and_get(ringq_queue *queue, struct rq_bond *b, void *buf, size_t size, int64_t timeout)
+{
+	if (timeout != RINGQ_NOWAIT)
+		let_some_come(b);
 	bool empty = timeout == RINGQ_NOWAIT && !queue->watch && rq_choose_nothing_yet(b);
 	rq_leave();
 	return empty ? -EAGAIN : get_slowly(queue, buf, size, timeout);
