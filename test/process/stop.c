@@ -1,24 +1,49 @@
 /* SPDX-License-Identifier: MIT */
-/* Participants that are stopped anywhere in the middle of put and get: the others go on, and so do they, later. */
+/*
+ * Participants that are stopped anywhere in the middle of put and get: the others go on, and so do they, later. Some
+ * rounds are short and many; in one, some stay stopped for ten seconds, and the others must be as fast as without them.
+ */
 #include "../common.h"
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/wait.h>
 
-enum { PLAYERS = 4, MAX_LEN = 3000 };
+enum { PLAYERS = 6, OTHERS = 2, MAX_LEN = 3000, WINDOWS_MOST = 200 };
+
+/* Where a player is. */
+enum { BETWEEN, IN_PUT, IN_GET };
+
+/* A stopped player may hold a place of a bounded queue: there are more places than players. */
+static const struct ringq_queue_options options[] = {
+	{.order = RINGQ_ORDER_TOTAL},
+	{.order = RINGQ_ORDER_PRODUCER},
+	{.order = RINGQ_ORDER_TOTAL, .max_records = 2 * PLAYERS},
+	{.order = RINGQ_ORDER_PRODUCER, .max_records = 2 * PLAYERS},
+	{.order = RINGQ_ORDER_PRODUCER, .max_bytes = 10000},
+};
 
 /* What a player has put and taken. Only it writes here. */
 struct account {
 	_Atomic uint64_t put, got;
+	atomic_int inside, parked;
 	uint64_t got_of[PLAYERS], sum_of[PLAYERS];
 };
 
 struct table {
 	ringq_queue *queue;
-	atomic_int stop;
-	atomic_uint named;
+	atomic_int stop, park; /* park: all but the first OTHERS stay outside of calls */
 	struct account accounts[PLAYERS];
+	pid_t children[PLAYERS];
+	uint64_t alone[3];         /* records a window that the others took: before, during and after the long stop */
+};
+
+/* Where a child plays. */
+struct seat {
+	struct table *table;
+	uint32_t player;
 };
 
 static void book(struct account *account, uint32_t *next, const char *record, size_t len)
@@ -33,10 +58,19 @@ static void book(struct account *account, uint32_t *next, const char *record, si
 	account->got++;
 }
 
+static void stay_parked(struct table *table, struct account *account)
+{
+	account->parked = 1;
+	while (table->park && !table->stop)
+		pause_ns(RINGQ_MS(1));
+	account->parked = 0;
+}
+
 static void play(void *arg)
 {
-	struct table *table = arg;
-	uint32_t player = atomic_fetch_add(&table->named, 1), next[PLAYERS] = {0};
+	struct seat *seat = arg;
+	struct table *table = seat->table;
+	uint32_t player = seat->player, next[PLAYERS] = {0};
 	struct account *account = &table->accounts[player];
 	struct rng rng = {player};
 	char record[MAX_LEN];
@@ -45,11 +79,17 @@ static void play(void *arg)
 		size_t len = record_random_len(&rng, MAX_LEN);
 		ssize_t rc;
 
+		if (table->park && player >= OTHERS)
+			stay_parked(table, account);
 		record_fill(record, len, (struct record_id){player, account->put});
+		account->inside = IN_PUT;
 		rc = ringq_put(table->queue, record, len, RINGQ_NOWAIT);
+		account->inside = BETWEEN;
 		check(rc == 0 || rc == -EAGAIN);
 		account->put += rc == 0;
+		account->inside = IN_GET;
 		rc = ringq_get(table->queue, record, MAX_LEN, RINGQ_NOWAIT);
+		account->inside = BETWEEN;
 		check(rc >= 0 || rc == -EAGAIN);
 		if (rc >= 0)
 			book(account, next, record, rc);
@@ -77,19 +117,38 @@ static void check_moves(const struct table *table)
 	}
 }
 
-static void stop_some(const struct table *table, const pid_t *children, size_t first, size_t count)
+static void check_player_moves(const struct table *table, size_t player)
 {
-	for (size_t i = 0; i < count; i++) {
-		pid_t child = children[(first + i) % PLAYERS];
-		int status;
+	int64_t deadline = now_ns() + TEST_SOON;
+	uint64_t begun = table->accounts[player].got;
 
-		check_eq(kill(child, SIGSTOP), 0);
-		check_eq(waitpid(child, &status, WUNTRACED), child);
-		check(WIFSTOPPED(status));
+	while (table->accounts[player].got < begun + 100) {
+		check_compare(now_ns(), <, deadline);
+		pause_ns(RINGQ_US(100));
 	}
+}
+
+static void stop_child(pid_t child)
+{
+	int status;
+
+	check_eq(kill(child, SIGSTOP), 0);
+	check_eq(waitpid(child, &status, WUNTRACED), child);
+	check(WIFSTOPPED(status));
+}
+
+static void let_go_on(pid_t child)
+{
+	check_eq(kill(child, SIGCONT), 0);
+}
+
+static void stop_some(const struct table *table, size_t first, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		stop_child(table->children[(first + i) % PLAYERS]);
 	check_moves(table);
 	for (size_t i = 0; i < count; i++)
-		check_eq(kill(children[(first + i) % PLAYERS], SIGCONT), 0);
+		let_go_on(table->children[(first + i) % PLAYERS]);
 }
 
 static void check_accounts(struct table *table)
@@ -115,41 +174,148 @@ static void check_accounts(struct table *table)
 	}
 }
 
-static void run(const struct ringq_queue_options *options, int rounds)
+static struct table *begin(const struct ringq_queue_options *of)
 {
 	struct table *table = share_memory(sizeof(*table));
-	pid_t children[PLAYERS];
-	struct rng rng = {1};
 
-	table->queue = queue_new(options);
-	for (size_t i = 0; i < PLAYERS; i++)
-		children[i] = fork_child(play, table);
-	for (int round = 0; round < rounds; round++) {
-		pause_ns(RINGQ_US(rng_below(&rng, 2000)));
-		stop_some(table, children, rng_below(&rng, PLAYERS), 1 + rng_below(&rng, PLAYERS - 1));
-	}
-	check_moves(table);
+	table->queue = queue_new(of);
+	for (uint32_t i = 0; i < PLAYERS; i++)
+		table->children[i] = fork_child(play, &(struct seat){table, i});
+	return table;
+}
+
+static void end(struct table *table)
+{
 	table->stop = 1;
 	for (size_t i = 0; i < PLAYERS; i++)
-		reap_child(children[i]);
+		reap_child(table->children[i]);
 	check_accounts(table);
 	ringq_queue_release(table->queue);
 }
 
+static void stop_often(const struct ringq_queue_options *of, int rounds)
+{
+	struct table *table = begin(of);
+	struct rng rng = {1};
+
+	for (int round = 0; round < rounds; round++) {
+		pause_ns(RINGQ_US(rng_below(&rng, 2000)));
+		stop_some(table, rng_below(&rng, PLAYERS), 1 + rng_below(&rng, PLAYERS - 1));
+	}
+	check_moves(table);
+	end(table);
+}
+
+/* ---- the long stop ---- */
+
+static void park(struct table *table)
+{
+	int64_t deadline = now_ns() + TEST_SOON;
+
+	table->park = 1;
+	for (size_t i = OTHERS; i < PLAYERS; i++)
+		while (!table->accounts[i].parked) {
+			check_compare(now_ns(), <, deadline);
+			pause_ns(RINGQ_MS(1));
+		}
+}
+
+/* Stops a player inside of this call. */
+static void stop_inside(const struct table *table, size_t player, int call, struct rng *rng)
+{
+	int64_t deadline = now_ns() + 3 * TEST_SOON;
+
+	for (;;) {
+		pause_ns(RINGQ_US(rng_below(rng, 500)));
+		stop_child(table->children[player]);
+		if (table->accounts[player].inside == call)
+			return;
+		check_compare(now_ns(), <, deadline);
+		let_go_on(table->children[player]);
+	}
+}
+
+static uint64_t moved_by_others(const struct table *table)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < OTHERS; i++)
+		sum += table->accounts[i].got;
+	return sum;
+}
+
+static int compare(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* The median of so many short windows at each table: what else the machine does comes and goes. */
+static void measure(struct table *const *tables, size_t count, int phase, size_t windows)
+{
+	static uint64_t seen[COUNT(options)][WINDOWS_MOST];
+
+	for (size_t w = 0; w < windows; w++) {
+		for (size_t i = 0; i < count; i++)
+			seen[i][w] = moved_by_others(tables[i]);
+		pause_ns(RINGQ_MS(50));
+		for (size_t i = 0; i < count; i++)
+			seen[i][w] = moved_by_others(tables[i]) - seen[i][w];
+	}
+	for (size_t i = 0; i < count; i++) {
+		qsort(seen[i], windows, sizeof(seen[i][0]), compare);
+		tables[i]->alone[phase] = seen[i][windows / 2];
+	}
+}
+
+/*
+ * Two of each table's players are stopped inside of a put and two inside of a get, for ten seconds; before and after,
+ * the four stay outside of calls, so that in all three the others have the machine for themselves.
+ */
+static void stop_long(void)
+{
+	struct table *tables[COUNT(options)];
+	struct rng rng = {now_ns()};
+
+	for (size_t i = 0; i < COUNT(options); i++)
+		park(tables[i] = begin(&options[i]));
+	measure(tables, COUNT(options), 0, 30);
+	for (size_t i = 0; i < COUNT(options); i++) {
+		tables[i]->park = 0;
+		for (size_t player = OTHERS; player < PLAYERS; player++)
+			stop_inside(tables[i], player, player % 2 ? IN_PUT : IN_GET, &rng);
+	}
+	measure(tables, COUNT(options), 1, 200);
+	for (size_t i = 0; i < COUNT(options); i++) {
+		tables[i]->park = 1;
+		for (size_t player = OTHERS; player < PLAYERS; player++)
+			let_go_on(tables[i]->children[player]);
+		park(tables[i]);
+	}
+	measure(tables, COUNT(options), 2, 30);
+	for (size_t i = 0; i < COUNT(options); i++) {
+		const uint64_t *alone = tables[i]->alone;
+
+		test_row(i);
+		printf("row %zu: the others took %llu, then, with 4 stopped, %llu, then %llu\n", i,
+			(unsigned long long)alone[0], (unsigned long long)alone[1], (unsigned long long)alone[2]);
+		check_compare(alone[1] * 4, >=, alone[0]);
+		check_compare(alone[1] * 4, >=, alone[2]);
+		tables[i]->park = 0;
+		for (size_t player = 0; player < PLAYERS; player++)
+			check_player_moves(tables[i], player);
+		end(tables[i]);
+	}
+}
+
 int main(void)
 {
-	/* A stopped player may hold a place of a bounded queue: there are more places than players. */
-	static const struct ringq_queue_options options[] = {
-		{.order = RINGQ_ORDER_TOTAL},
-		{.order = RINGQ_ORDER_PRODUCER},
-		{.order = RINGQ_ORDER_TOTAL, .max_records = 2 * PLAYERS},
-		{.order = RINGQ_ORDER_PRODUCER, .max_records = 2 * PLAYERS},
-		{.order = RINGQ_ORDER_PRODUCER, .max_bytes = 10000},
-	};
-
 	for (size_t i = 0; i < COUNT(options); i++) {
 		test_row(i);
-		run(&options[i], brief_or_long(100, 5000));
+		stop_often(&options[i], brief_or_long(100, 5000));
 	}
+	for (uint64_t times = brief_or_long(1, 6); times--;)
+		stop_long();
 	return 0;
 }
