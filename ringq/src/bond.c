@@ -212,15 +212,20 @@ bool rq_bond_reap(struct rq_bond *bond)
 
 /* ---- the end of bonds ---- */
 
-/* The lane is free for the next producer; a reservation in it never was; its memory goes when it is drained. */
+/*
+ * The lane is free for the next producer; a reservation in it never was; its memory goes when it is drained. If the
+ * thread has ended without a word, all that may be somebody else's by now, or is to be taken over as from any dead.
+ */
 static void end_bond(struct rq_bond *b)
 {
-	if (b->reserved_place)
+	bool alive = rq_member_alive(b->queue->region, b->seat->id);
+	if (b->reserved_place && alive)
 		rq_place_return(b->reserved_place);
-	if (b->producer) {
+	if (b->producer && alive) {
 		uint64_t mine = b->id;
+		/* Another thread may be reading in another queue, by the same hazard word: then nothing is looked at. */
 		if (rq_load(&b->producer->lane->owner) == mine)
-			rq_producer_retire(b->producer, &b->reader);
+			rq_producer_retire(b->producer, b->thread == rq_thread_current ? &b->reader : NULL);
 		rq_cas(&b->producer->lane->owner, &mine, 0);
 	}
 	free(b->producer);

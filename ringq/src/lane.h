@@ -250,7 +250,7 @@ bool rq_producer_full(struct rq_producer *p);
 /* Appends a LINK to a chunk without memory yet, so that this one's can go as soon as what is in it is taken. */
 void rq_producer_leave(struct rq_producer *p);
 
-/* Leaves the lane's chunk for good, and gives it back at once if all is taken. The reader is the caller's. */
+/* Leaves the lane's chunk for good, and gives it back at once if all is taken and there is a reader, the caller's. */
 void rq_producer_retire(struct rq_producer *p, struct rq_reader *reader);
 
 /* Publishes a PAD or LINK that has no record behind it: room was made, and then not used. */

@@ -301,7 +301,8 @@ void rq_producer_retire(struct rq_producer *p, struct rq_reader *reader)
 	if (p->ring.size && (waiting(p, head) == 0 || (p->ring.size > RING_KEEP && few)))
 		rq_producer_leave(p);
 	rq_producer_flush(p);
-	rq_lane_look(reader, p->index, &unused); /* steps over the LINK if that is what is next */
+	if (reader)
+		rq_lane_look(reader, p->index, &unused); /* steps over the LINK if that is what is next */
 }
 
 /* ---- adoption ---- */
