@@ -51,6 +51,11 @@ bool rq_lease_held(uint64_t word)
 	return (word & FUTEX_TID_MASK) && !(word & FUTEX_OWNER_DIED);
 }
 
+bool rq_lease_was_left(uint64_t word)
+{
+	return word & FUTEX_OWNER_DIED;
+}
+
 bool rq_lease_watch(rq_u64 *lease, struct rq_sys_wait *wait)
 {
 	uint64_t word = rq_load(lease);

@@ -17,6 +17,9 @@ rq_u64 *rq_lease_at(const struct ringq_region *region, uint32_t index);
 /* Whether somebody holds the lease now. */
 bool rq_lease_held(uint64_t word);
 
+/* Whether its last holder did not drop it, but ended. */
+bool rq_lease_was_left(uint64_t word);
+
 /* Has the kernel wake a waiter on the lease's futex word when its holder dies; false if nobody holds it. */
 bool rq_lease_watch(rq_u64 *word, struct rq_sys_wait *wait);
 

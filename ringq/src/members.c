@@ -6,6 +6,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "slots.h"
 #include "sys.h"
 
 static struct rq_member *member_at(const struct ringq_region *region, uint32_t index)
@@ -60,6 +61,7 @@ int rq_member_join(struct rq_seat *seat, struct ringq_region *region)
 			return r;
 		rq_u64 *shared = rq_lease_at(region, i);
 		uint64_t word = rq_load_acquire(shared);
+		bool left = rq_lease_was_left(word);
 		if (rq_lease_held(word))
 			continue;
 		r = rq_lease_take(&seat->lease, region, i, &word);
@@ -74,6 +76,9 @@ int rq_member_join(struct rq_seat *seat, struct ringq_region *region)
 		introduce(seat->member);
 		rq_add(&region->header->joins, 1);
 		rq_sys.futex_wake(&region->header->joins, INT_MAX);
+		/* What the last holder had in its hands when it died would else stay backed until memory runs short. */
+		if (left)
+			rq_slots_sweep(region);
 		return 0;
 	}
 	return -EUSERS;
