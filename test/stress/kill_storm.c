@@ -18,11 +18,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "books.h"
+#include "slots.h"
 
 enum {
 	PRODUCERS = 16,
@@ -236,13 +238,20 @@ static void replace(struct storm *s, size_t victim)
 	s->kills++;
 }
 
-/* Several, as a victim comes to die only when it gets a CPU, which the others want too. */
+/* Where that is permitted: a victim comes to die only when it gets a CPU, which the others want too. */
+static void hurry(pid_t pid)
+{
+	setpriority(PRIO_PROCESS, pid, -15);
+}
+
 static void kill_some(struct storm *s)
 {
 	size_t first = rng_below(&s->rng, MEMBERS), n = 1 + rng_below(&s->rng, KILLED_MOST);
 
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		check_eq(kill(pid_of(s, (first + i * 7) % MEMBERS), SIGKILL), 0);
+		hurry(pid_of(s, (first + i * 7) % MEMBERS));
+	}
 	for (size_t i = 0; i < n; i++)
 		replace(s, (first + i * 7) % MEMBERS);
 }
@@ -313,8 +322,8 @@ static void look_at_queue(struct storm *s, bool late)
 	s->lanes = stat.lanes;
 	if (memory > *most)
 		*most = memory;
-	if (getenv("STORM_DEBUG"))
-		fprintf(stderr, "memory %lld KiB held %lld lanes %u\n", (long long)memory >> 10, (long long)stat.bytes_held >> 10, stat.lanes);
+	/* All that the dead had in their hands has come back; the last who joined has seen to it. */
+	check_eq(rq_slots_sweep(s->region), 0);
 }
 
 static void run_phase(struct storm *s, int64_t until, bool late)
@@ -401,12 +410,14 @@ int main(int argc, char **argv)
 	s->books = share_memory(sizeof(*s->books));
 	stay_on_few_cpus();
 	make_queue(s);
+	/* In halves, so that there are two at least: what memory they come to is compared. */
 	while (now_ns() < begun + time) {
 		bool late = now_ns() > begun + time / 2;
-		int64_t until = now_ns() + PHASE;
+		int64_t until = now_ns() + (time / 2 < PHASE ? time / 2 : PHASE);
 
-		run_phase(s, until < begun + time ? until : begun + time, late);
+		run_phase(s, until, late);
 	}
+	check(s->memory_late == 0 || s->memory_late <= 2 * s->memory_early);
 	report(s);
 	if (s->name)
 		check_eq(ringq_region_unlink(s->name), 0);
