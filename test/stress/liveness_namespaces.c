@@ -52,7 +52,7 @@ static uint32_t lanes_used(const ringq_queue *queue)
 	return stat.lanes;
 }
 
-static void await(const atomic_int *value, int least)
+static void await(const _Atomic int32_t *value, int least)
 {
 	int64_t deadline = now_ns() + TEST_SOON;
 
@@ -173,6 +173,7 @@ static void twins(unsigned order, int victim)
 	for (int i = 0; i < 2; i++) {
 		keepers[i] = fork_child(keep_twin, &twin[i]);
 		await(&shared->step, i + 1);
+		await(&shared->seen_outside[i], 1);
 	}
 	check_eq(shared->seen_inside[0], 1);
 	check_eq(shared->seen_inside[1], 1);
