@@ -87,9 +87,10 @@ static bool clear_entry(struct rq_producer *p, uint32_t chunk, uint64_t head)
 {
 	rq_u64 *at = rq_entry_at(p->set, p->lane, chunk);
 	uint64_t entry = rq_load_acquire(at);
+	struct rq_ring ring;
 	if (chunk - rq_head_chunk(head) >= p->set->table)
 		return false;
-	if (entry && rq_cas(at, &entry, 0)) {
+	if (entry && rq_cas(at, &entry, 0) && rq_ring_of(p->set, entry, &ring)) {
 		uint64_t owner = rq_owner_lane(p->set, p->index, rq_entry_chunk(entry));
 		rq_slots_release(p->set->region, rq_entry_unit(entry), rq_size_units(entry & 0xff), owner);
 	}
@@ -99,11 +100,12 @@ static bool clear_entry(struct rq_producer *p, uint32_t chunk, uint64_t head)
 /* Takes the memory of a spare chunk of the same size. */
 static int64_t reuse(struct rq_producer *p, uint32_t chunk, unsigned code, uint64_t head)
 {
+	struct rq_ring ring;
 	for (uint32_t i = 0; i < p->set->table; i++) {
 		uint64_t entry = rq_load_acquire(&p->lane->table[i]);
 		if (entry == 0 || (entry & 0xff) != code || (int32_t)(rq_entry_chunk(entry) - rq_head_chunk(head)) >= 0)
 			continue;
-		if (!rq_cas(&p->lane->table[i], &entry, 0))
+		if (!rq_cas(&p->lane->table[i], &entry, 0) || !rq_ring_of(p->set, entry, &ring))
 			continue;
 		uint64_t from = rq_owner_lane(p->set, p->index, rq_entry_chunk(entry));
 		uint64_t to = rq_owner_lane(p->set, p->index, chunk);
@@ -379,10 +381,12 @@ static int find_tail(struct rq_producer *p, struct walk *w)
 static void drop_unpublished(struct rq_producer *p, bool owner_died)
 {
 	struct ringq_region *region = p->set->region;
+	struct rq_ring ring;
 	for (uint32_t i = 0; i < p->set->table; i++) {
 		uint64_t entry = rq_load_acquire(&p->lane->table[i]);
 		uint64_t owner = rq_owner_lane(p->set, p->index, rq_entry_chunk(entry));
-		if (entry && (int32_t)(rq_entry_chunk(entry) - p->chunk) > 0 && rq_cas(&p->lane->table[i], &entry, 0))
+		if (entry && (int32_t)(rq_entry_chunk(entry) - p->chunk) > 0 && rq_cas(&p->lane->table[i], &entry, 0) &&
+		    rq_ring_of(p->set, entry, &ring))
 			rq_slots_give_back(p->seat, rq_entry_unit(entry), rq_size_units(entry & 0xff), owner);
 	}
 	if (!owner_died)
