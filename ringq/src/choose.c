@@ -132,7 +132,9 @@ static int look_at_all(struct rq_bond *b, struct look *look)
 		look->empty[w] = 0;
 		for (uint32_t in = rq_roster_in(look->roster[w]); in; in &= in - 1) {
 			uint32_t lane = lane_of(w, in);
-			int r = lane < look->lanes ? look_at_stamp(b, lane, &view) : 0;
+			if (lane >= look->lanes) /* a roster that is scribbled over: nobody may look there */
+				break;
+			int r = look_at_stamp(b, lane, &view);
 			if (r < 0)
 				return r;
 			if (r == 0) {
@@ -153,7 +155,7 @@ static bool nothing_came(struct rq_bond *b, const struct look *look)
 	struct rq_view view;
 	for (uint32_t w = 0; w < look->words; w++)
 		for (uint32_t left = look->empty[w]; left; left &= left - 1)
-			if (lane_of(w, left) < look->lanes && rq_lane_look(&b->reader, lane_of(w, left), &view))
+			if (rq_lane_look(&b->reader, lane_of(w, left), &view))
 				return false;
 	for (uint32_t w = 0; w < look->words; w++)
 		if (rq_load_acquire(&b->queue->shared->roster[w]) != look->roster[w])
