@@ -37,10 +37,10 @@ bool rq_was_empty(struct rq_bond *bond)
 {
 	struct rq_view view;
 	for (;;) {
-		if (rq_choose(bond, &view) == 1)
+		int r = rq_choose(bond, &view);
+		if (r == 1)
 			return false;
-		int r = was_empty(bond);
-		if (r)
+		if (r < 0 || was_empty(bond)) /* of what fails validation nothing can be had */
 			return true;
 	}
 }
