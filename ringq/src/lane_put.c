@@ -344,7 +344,7 @@ static int walk_on(struct rq_producer *p, struct walk *w)
 	case RQ_RECORD_DATA:
 		w->last = header;
 		w->bytes += rq_footprint(len, p->set->stamped);
-		return 1;
+		return w->bytes <= RQ_CHUNK_BYTES ? 1 : -EBADMSG;
 	case RQ_RECORD_PAD:
 		w->bytes += len;
 		note_pad(p, w->chunk, w->bytes, len);
@@ -360,18 +360,25 @@ static int walk_on(struct rq_producer *p, struct walk *w)
 /*
  * Follows the headers from head to the first that is not published. What consumers have passed may be gone from under
  * the walk, so each step counts only if head has not passed it: else -EAGAIN, begin again. Nobody adds, so that ends.
+ * In a region that is scribbled over nothing need be so: a head that no consumer has moved is no reason to begin again,
+ * what is walked is not longer than the region, and who walks gives up after so many beginnings.
  */
+#define WALKS_MOST 4096
+
 static int find_tail(struct rq_producer *p, struct walk *w)
 {
 	uint64_t start = rq_load_acquire(&p->lane->head);
+	uint64_t walked = 0;
 	*w = (struct walk){ .chunk = rq_head_chunk(start), .bytes = rq_head_bytes(start) };
 	*sent_at(p, w->chunk) = (struct rq_sent){ 0 };
 	int r = walk_into(p, w) ? 1 : -EBADMSG;
 	while (r == 1) {
 		uint64_t here = rq_head(w->chunk, w->bytes);
-		r = w->chunk - rq_head_chunk(start) < p->set->table ? walk_on(p, w) : -EBADMSG;
+		walked += RQ_GRANULE; /* the least that a header stands for */
+		bool possible = w->chunk - rq_head_chunk(start) < p->set->table && walked <= p->set->region->at.size;
+		r = possible ? walk_on(p, w) : -EBADMSG;
 		uint64_t head = rq_load_acquire(&p->lane->head);
-		if (head != here && rq_head_reached(head, here))
+		if (head != start && head != here && rq_head_reached(head, here))
 			return -EAGAIN;
 	}
 	return r == -EBADMSG && rq_load_acquire(&p->lane->head) != start ? -EAGAIN : r;
@@ -415,17 +422,16 @@ int rq_producer_adopt(struct rq_producer *p, const struct rq_lane_set *set, stru
 		      bool owner_died)
 {
 	struct walk w;
-	int r;
+	int r = -EAGAIN;
 	p->set = set;
 	p->seat = seat;
 	p->index = index;
 	p->lane = rq_lane_at(set, index);
 	p->stamped = set->stamped;
-	do
+	for (unsigned walks = 0; r == -EAGAIN && walks < WALKS_MOST; walks++)
 		r = find_tail(p, &w);
-	while (r == -EAGAIN);
 	if (r)
-		return r;
+		return r == -EAGAIN ? -EBADMSG : r;
 	p->ring = w.ring;
 	p->chunk = w.chunk;
 	p->tail = p->room = w.bytes;
