@@ -99,7 +99,7 @@ ssize_t rq_block(struct rq_op *op, int64_t timeout)
 		rq_u32 *event = op->event;
 		uint32_t word = rq_event_prepare(event);
 		r = op->attempt(op);
-		if (r != -EAGAIN || op->event != event)
+		if (r != -EAGAIN)
 			continue;
 		int64_t now = rq_sys.now();
 		if (until >= 0 && now >= until) {
@@ -107,6 +107,8 @@ ssize_t rq_block(struct rq_op *op, int64_t timeout)
 			r = -ETIMEDOUT;
 			break;
 		}
+		if (op->event != event)
+			continue;
 		*op->calm = 0;
 		if (slept == 1)
 			trim(op->bond);

@@ -28,9 +28,16 @@ void rq_event_wake_all(rq_u32 *event)
 	rq_sys.futex_wake(event, INT_MAX);
 }
 
+/*
+ * READY is set in the first round, or soon after; but who scribbles could keep the word changing for ever. Then the value
+ * that was announced is returned as it is: it is not the word's any more, so that the sleep on it ends at once, and the
+ * caller looks at its time-out.
+ */
+#define ROUNDS_MOST 64
+
 uint32_t rq_event_prepare(rq_u32 *event)
 {
-	for (;;) {
+	for (unsigned round = 0;; round++) {
 		uint32_t word = rq_load(event);
 		while (!(word & RQ_EVENT_ASLEEP)) {
 			if (rq_cas_full(event, &word, word | RQ_EVENT_ASLEEP)) /* S1 */
@@ -41,8 +48,11 @@ uint32_t rq_event_prepare(rq_u32 *event)
 			return word;
 		}
 		rq_sys.barrier(); /* S2 */
+		uint32_t announced = word;
 		if (rq_cas_full(event, &word, word | RQ_EVENT_READY))
 			return word | RQ_EVENT_READY;
+		if (round == ROUNDS_MOST)
+			return announced;
 	}
 }
 
