@@ -49,11 +49,15 @@ static uint64_t look(const struct rq_places *places, const struct rq_lane_set *s
 	return n;
 }
 
-/* A free place as look() finds it; count if there was none at some instant. */
+/* A second or so of looking: who finds no place for that long, with others always faster, answers that it is full. */
+#define LOOKS_MOST (UINT64_C(1) << 28)
+#define LOSSES_MOST 65536u
+
+/* A free place as look() finds it; count if there was none at some instant, or in all looks that it is worth. */
 static uint64_t find(const struct rq_places *places, const struct rq_lane_set *set, uint64_t *word)
 {
 	uint64_t first, second;
-	for (;;) {
+	for (uint64_t looks = 0; looks < LOOKS_MOST; looks += 2 * places->count + 16) {
 		uint64_t i = look(places, set, word, &first);
 		if (i < places->count)
 			return i;
@@ -61,12 +65,13 @@ static uint64_t find(const struct rq_places *places, const struct rq_lane_set *s
 		if (i < places->count || first == second)
 			return i;
 	}
+	return places->count;
 }
 
 int rq_place_take(const struct rq_places *places, const struct rq_producer *producer, rq_u64 **place)
 {
 	uint64_t word, mine = place_word(producer->index, rq_head(producer->chunk, producer->tail));
-	for (;;) {
+	for (unsigned lost = 0; lost < LOSSES_MOST; lost++) {
 		uint64_t i = find(places, producer->set, &word);
 		if (i == places->count)
 			return -EAGAIN;
@@ -76,6 +81,7 @@ int rq_place_take(const struct rq_places *places, const struct rq_producer *prod
 			return 0;
 		}
 	}
+	return -EAGAIN;
 }
 
 void rq_place_return(rq_u64 *place)
