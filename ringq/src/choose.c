@@ -7,6 +7,8 @@
 #include "roster.h"
 
 #define DISMISS_EVERY 1024u /* a dismissal interrupts every processor: see rq_sys.barrier() */
+#define MERGES_MOST (4 * RQ_LIVE)
+#define ROUNDS_MOST 65536u  /* looks at everything in a row that something came between */
 
 /* Whether every one of the first n lanes is empty; *heads: the sum of their heads, which only grow. */
 static int all_empty(struct rq_bond *b, uint32_t n, uint64_t *heads)
@@ -36,13 +38,14 @@ static int was_empty(struct rq_bond *b)
 bool rq_was_empty(struct rq_bond *bond)
 {
 	struct rq_view view;
-	for (;;) {
+	for (unsigned round = 0; round < ROUNDS_MOST; round++) {
 		int r = rq_choose(bond, &view);
-		if (r == 1)
+		if (r == 1 || r == -EAGAIN)
 			return false;
 		if (r < 0 || was_empty(bond)) /* of what fails validation nothing can be had */
 			return true;
 	}
+	return false;
 }
 
 static void begin_stay(struct rq_bond *b)
@@ -198,7 +201,7 @@ static void stay_until(struct rq_merge *m, const struct rq_view *view, uint64_t 
 static int merge(struct rq_bond *b, struct rq_view *view)
 {
 	struct rq_merge *m = &b->merge;
-	while (m->n) {
+	for (unsigned looks = 0; m->n && looks < MERGES_MOST; looks++) {
 		struct rq_live *oldest = m->live;
 		uint64_t others = m->rest;
 		for (uint32_t i = 1; i < m->n; i++) {
@@ -232,7 +235,7 @@ static int choose_oldest(struct rq_bond *b, struct rq_view *view)
 {
 	struct look look;
 	look.best = (struct rq_view){ 0 }; /* set whenever a record is found: so the compiler need not see it */
-	for (;;) {
+	for (unsigned round = 0; round < ROUNDS_MOST; round++) {
 		int r = merge(b, view);
 		if (r)
 			return r;
@@ -261,6 +264,7 @@ static int choose_oldest(struct rq_bond *b, struct rq_view *view)
 			return r;
 		}
 	}
+	return -EAGAIN;
 }
 
 int rq_choose(struct rq_bond *bond, struct rq_view *view)

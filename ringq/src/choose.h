@@ -36,7 +36,10 @@
  * Empty means that at one instant all lanes were: two looks at all, between which no head moved.
  */
 
-/* 1: *view is the next record; claim it, and choose again if that fails. 0: the queue was empty. -EBADMSG. */
+/*
+ * 1: *view is the next record; claim it, and choose again if that fails. 0: the queue was empty. -EBADMSG. -EAGAIN:
+ * others have changed it all the time, so that neither could be told; the caller has a time-out to look at.
+ */
 int rq_choose(struct rq_bond *bond, struct rq_view *view);
 
 /* Whether a record of the lane that was chosen from last may be taken before any other lane's, once it is that lane's head. */
