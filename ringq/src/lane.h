@@ -148,7 +148,10 @@ static inline uint64_t rq_head_bytes(uint64_t head)
 }
 
 /* A look gives up, as at a region that is scribbled over, after so many changes by others or steps over PAD and LINK. */
-#define RQ_LOOK_STEPS (1u << 20)
+#define RQ_LOOK_STEPS (1u << 17) /* a lane's table has at most half as many chunks */
+
+/* A get that has lost so many records to others, or as many KiB of them, looks at its time-out before it goes on. */
+#define RQ_LOSSES_MOST (UINT64_C(1) << 20)
 
 /* Rings above this are not kept as spare, and no more of these than one where max_bytes is above that. */
 #define RQ_SPARE_LARGEST (UINT64_C(1) << 20)

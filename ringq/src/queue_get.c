@@ -17,6 +17,7 @@
 #define STREAM_RUN 2u /* records taken at once since the last miss: fewer is no stream */
 #define GET_MANY_MOST ((size_t)1 << 20)
 #define BATCH 64u
+#define BATCHES_LOST_MOST 16384u /* as RQ_LOSSES_MOST */
 
 /* The lane's producer may wait for the room that a claim up to `next` has made. */
 static rq_always_inline void wake_producer(struct rq_lane *lane, uint64_t next)
@@ -54,10 +55,18 @@ static rq_always_inline int find(struct rq_bond *b, struct rq_view *view)
 	return rq_likely(r) ? r : closed ? -EPIPE : -EAGAIN;
 }
 
+/* Another has taken the record, or scribbles. Whether to go on at once. */
+static inline bool goes_on(uint64_t *lost, const struct rq_view *view)
+{
+	*lost += 1 + (view->len >> 10);
+	return *lost < RQ_LOSSES_MOST;
+}
+
 static rq_always_inline ssize_t get_one(struct rq_bond *b, void *buf, size_t size)
 {
 	struct rq_view view;
-	for (;;) {
+	uint64_t lost = 0;
+	do {
 		int r = find(b, &view);
 		if (rq_unlikely(r < 0))
 			return r;
@@ -71,14 +80,16 @@ static rq_always_inline ssize_t get_one(struct rq_bond *b, void *buf, size_t siz
 			claimed(b, &view, view.next, 1);
 			return (ssize_t)view.len;
 		}
-	}
+	} while (goes_on(&lost, &view));
+	return -EAGAIN;
 }
 
 /* Memory of the record's size, then as get_one(). op->len is the size of what is there already. */
 static ssize_t get_one_alloc(struct rq_op *op)
 {
 	struct rq_view view;
-	for (;;) {
+	uint64_t lost = 0;
+	do {
 		ssize_t r = op->buf ? get_one(op->bond, op->buf, op->len) : -EMSGSIZE;
 		if (r != -EMSGSIZE)
 			return r;
@@ -92,7 +103,8 @@ static ssize_t get_one_alloc(struct rq_op *op)
 			return -ENOMEM;
 		op->buf = buf;
 		op->len = view.len;
-	}
+	} while (goes_on(&lost, &view));
+	return -EAGAIN;
 }
 
 static inline ssize_t take_lens(struct rq_op *op, const struct rq_view *first, uint64_t next, const size_t *lens, size_t n)
@@ -210,13 +222,13 @@ static ssize_t attempt_get_alloc(struct rq_op *op)
 static ssize_t get_some(struct rq_op *op)
 {
 	ssize_t r = 0;
-	while (op->done < op->len) {
+	for (unsigned lost = 0; op->done < op->len && lost < BATCHES_LOST_MOST; lost += r == 0) {
 		r = get_batch(op);
 		if (r < 0)
 			break;
 		op->done += (size_t)r;
 	}
-	return op->done ? (ssize_t)op->done : r;
+	return op->done ? (ssize_t)op->done : r ? r : -EAGAIN;
 }
 
 static ssize_t attempt_get_many(struct rq_op *op)
@@ -364,7 +376,8 @@ ssize_t ringq_get_many(ringq_queue *queue, struct iovec *records, size_t n, int6
 static ssize_t peek(struct rq_op *op)
 {
 	struct rq_view view;
-	for (;;) {
+	uint64_t lost = 0;
+	do {
 		int r = find(op->bond, &view);
 		if (r < 0)
 			return r;
@@ -375,7 +388,8 @@ static ssize_t peek(struct rq_op *op)
 		rq_acquire_fence();
 		if (rq_view_is_current(&view))
 			return fits ? (ssize_t)view.len : -EMSGSIZE;
-	}
+	} while (goes_on(&lost, &view));
+	return -EAGAIN;
 }
 
 ssize_t ringq_peek(ringq_queue *queue, void *buf, size_t size)
