@@ -28,9 +28,9 @@ static int check_file(int fd, struct stat *st)
  * A file without a name whose size can change is nothing that ringq_region_create() makes, and its sender could kill
  * us with it. A named one is a matter of trust, as its documentation says.
  */
-static int check_seals(int fd, const struct stat *st)
+static int check_seals(int seals, const struct stat *st)
 {
-	int seals = fcntl(fd, F_GET_SEALS), want = F_SEAL_SHRINK | F_SEAL_GROW;
+	int want = F_SEAL_SHRINK | F_SEAL_GROW;
 	return st->st_nlink == 0 && (seals < 0 || (seals & want) != want) ? -EPROTO : 0;
 }
 
@@ -74,13 +74,19 @@ static int attach(ringq_region **out, int fd, bool by_name)
 	struct rq_header h;
 	struct rq_geometry at;
 	struct stat st;
-	int r = check_file(fd, &st);
+	/*
+	 * Seals before the size: what is sealed now keeps the size that is seen next, while one that is seen before could
+	 * be truncated and then sealed. And before all that reads: other file systems than those that seal may answer
+	 * never, if their owner likes.
+	 */
+	int seals = fcntl(fd, F_GET_SEALS);
+	int r = seals < 0 && !by_name ? -EPROTO : check_file(fd, &st);
 	if (r == 0) {
 		ssize_t n = pread(fd, &h, sizeof h, 0);
 		r = n < 0 ? (errno == EBADF ? -EACCES : -errno) : check_kind(&h, n);
 	}
 	if (r == 0 && !by_name)
-		r = check_seals(fd, &st);
+		r = check_seals(seals, &st);
 	if (r == 0)
 		r = check_content(&h, &st, &at);
 	if (r == 0 && (fcntl(fd, F_GETFL) & O_ACCMODE) != O_RDWR)
