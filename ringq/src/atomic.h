@@ -22,6 +22,8 @@ _Static_assert(sizeof(rq_u64) == 8 && sizeof(rq_u32) == 4, "shared words must ha
 
 #define rq_load(p) atomic_load_explicit((p), memory_order_relaxed)
 #define rq_load_acquire(p) atomic_load_explicit((p), memory_order_acquire)
+/* A plain word of shared memory: read just once, whatever the compiler would like. */
+#define rq_load_once(p) __atomic_load_n((p), __ATOMIC_RELAXED)
 #define rq_store(p, v) atomic_store_explicit((p), (v), memory_order_relaxed)
 #define rq_store_release(p, v) atomic_store_explicit((p), (v), memory_order_release)
 #define rq_add(p, v) atomic_fetch_add_explicit((p), (v), memory_order_acq_rel)

@@ -104,7 +104,7 @@ static bool is_placed(struct ringq_region *region, uint64_t first)
 
 bool rq_object_is_garbage(struct ringq_region *region, uint64_t first)
 {
-	return !rq_member_alive(region, object_at(region, first)->creator) && !is_placed(region, first);
+	return !rq_member_alive(region, rq_load_once(&object_at(region, first)->creator)) && !is_placed(region, first);
 }
 
 /* Takes an object that did not get its name back into its creator's hands, and drops it. */

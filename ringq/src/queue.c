@@ -76,7 +76,7 @@ void ringq_queue_release(ringq_queue *queue)
 static bool places_load(struct ringq_queue *q, uint64_t units)
 {
 	uint64_t page = q->region->at.page, from = q->region->at.units + q->set.first * page, end = from + units * page;
-	uint64_t at = q->shared->places, n = q->max_records;
+	uint64_t at = rq_load_once(&q->shared->places), n = q->max_records;
 	q->places = (struct rq_places){ .hint = &q->shared->place_hint, .count = n };
 	if (n == 0)
 		return true;
@@ -97,9 +97,9 @@ static int new_handle(struct ringq_queue **out, struct ringq_region *region, uin
 	struct rq_queue_shared *s = (struct rq_queue_shared *)rq_unit_at(region, good ? first : 0);
 	q->shared = s;
 	q->region = region;
-	q->order = s->order;
-	q->flags = s->flags;
-	q->max_records = s->max_records;
+	q->order = rq_load_once(&s->order);
+	q->flags = rq_load_once(&s->flags);
+	q->max_records = rq_load_once(&s->max_records);
 	if (!good || q->order > RINGQ_ORDER_PRODUCER || q->flags > (RINGQ_SINGLE_PRODUCER | RINGQ_SINGLE_CONSUMER) ||
 	    !places_load(q, units)) {
 		free(q);
