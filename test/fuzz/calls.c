@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: MIT */
+#include "calls.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { RECORD_MOST = 6000, BATCH_MOST = 6 };
+
+static const char payload[40000];
+
+/* An error that calls may answer with, whatever the region says. */
+static void check_error(ssize_t result)
+{
+	static const int errors[] = {EAGAIN, ETIMEDOUT, EPIPE, EMSGSIZE, ENOMEM, EUSERS, EPROTO, EBADMSG, EBUSY, EEXIST,
+		ENOENT, ENOSPC, EINVAL};
+
+	for (size_t i = 0; result < 0 && i < COUNT(errors); i++)
+		if (result == -errors[i])
+			return;
+	check_compare(result, >=, 0);
+}
+
+static void check_len(ssize_t result, size_t size)
+{
+	check_error(result);
+	check_compare(result, <=, (ssize_t)size);
+}
+
+static int64_t choose_timeout(struct chooser *c)
+{
+	static const int64_t timeouts[] = {RINGQ_NOWAIT, RINGQ_NOWAIT, RINGQ_NOWAIT, RINGQ_NOWAIT, RINGQ_NOWAIT, RINGQ_US(20),
+		RINGQ_MS(1), RINGQ_MS(3)};
+
+	return timeouts[choose(c, COUNT(timeouts))];
+}
+
+static size_t choose_len(struct chooser *c)
+{
+	static const size_t most[] = {1, 64, 256, 3000, 20000, sizeof(payload)};
+
+	return choose(c, most[choose(c, COUNT(most))]);
+}
+
+/* Memory of just that size, so that the sanitizer sees one byte too many. */
+static void *buffer(size_t size)
+{
+	void *memory = malloc(size ? size : 1);
+
+	check(memory);
+	return memory;
+}
+
+/* ---- in ---- */
+
+static void put(struct stage *s, struct chooser *c)
+{
+	size_t len = choose_len(c);
+
+	check_error(ringq_put(s->queue, payload, len, choose_timeout(c)));
+}
+
+static void put_many(struct stage *s, struct chooser *c)
+{
+	struct iovec records[BATCH_MOST];
+	size_t n = 1 + choose(c, BATCH_MOST);
+
+	for (size_t i = 0; i < n; i++)
+		records[i] = (struct iovec){(char *)(uintptr_t)payload, choose_len(c)};
+	check_len(ringq_put_many(s->queue, records, n, choose_timeout(c)), n);
+}
+
+static void reserve(struct stage *s, struct chooser *c)
+{
+	size_t len = choose_len(c);
+	void *out;
+	int r;
+
+	if (s->reserved)
+		return;
+	r = ringq_reserve(s->queue, &out, len, choose_timeout(c));
+	check_error(r);
+	if (r)
+		return;
+	memset(out, 1, len);
+	s->reserved = out;
+	s->reserved_len = len;
+}
+
+static void commit(struct stage *s, struct chooser *c)
+{
+	if (!s->reserved)
+		return;
+	memset(s->reserved, 2, s->reserved_len); /* it is still there to be written */
+	if (choose(c, 3))
+		check_eq(ringq_commit(s->queue, s->reserved, choose(c, s->reserved_len + 1)), 0);
+	else
+		ringq_abort(s->queue, s->reserved);
+	s->reserved = NULL;
+}
+
+static void *put_and_end(void *arg)
+{
+	struct stage *s = arg;
+
+	for (int i = 0; i < 3; i++)
+		check_error(ringq_put(s->queue, payload, 700, RINGQ_NOWAIT));
+	return NULL;
+}
+
+/* A new producer finds a lane, which may be that of one who has ended, or is said to. */
+static void put_by_another(struct stage *s, struct chooser *c)
+{
+	(void)c;
+	join_thread(start_thread(put_and_end, s));
+}
+
+/* ---- out ---- */
+
+static void get(struct stage *s, struct chooser *c)
+{
+	size_t size = choose(c, 2) ? RECORD_MOST : choose(c, 300);
+	void *memory = buffer(size);
+
+	check_len(ringq_get(s->queue, memory, size, choose_timeout(c)), size);
+	free(memory);
+}
+
+static void get_alloc(struct stage *s, struct chooser *c)
+{
+	void *out = NULL;
+	ssize_t len = ringq_get_alloc(s->queue, &out, choose_timeout(c));
+
+	check_len(len, s->at.size);
+	if (len < 0)
+		return;
+	check(out);
+	memset(out, 1, (size_t)len);
+	free(out);
+}
+
+static void get_many(struct stage *s, struct chooser *c)
+{
+	struct iovec records[BATCH_MOST];
+	size_t n = 1 + choose(c, BATCH_MOST), size = choose(c, 4) ? RECORD_MOST : 100;
+
+	for (size_t i = 0; i < n; i++)
+		records[i] = (struct iovec){buffer(size), size};
+	check_len(ringq_get_many(s->queue, records, n, choose_timeout(c)), n);
+	for (size_t i = 0; i < n; i++) {
+		check_compare(records[i].iov_len, <=, size);
+		free(records[i].iov_base);
+	}
+}
+
+static void peek(struct stage *s, struct chooser *c)
+{
+	size_t size = choose(c, 2) ? RECORD_MOST : choose(c, 300);
+	void *memory = buffer(size);
+
+	check_len(ringq_peek(s->queue, memory, size), size);
+	free(memory);
+}
+
+/* Total order dismisses idle lanes after so many gets. */
+static void get_often(struct stage *s, struct chooser *c)
+{
+	char record[200];
+
+	(void)c;
+	for (int i = 0; i < 2200; i++) {
+		check_error(ringq_put(s->queue, payload, 8, RINGQ_NOWAIT));
+		check_len(ringq_get(s->queue, record, sizeof(record), RINGQ_NOWAIT), sizeof(record));
+	}
+}
+
+/* ---- looks ---- */
+
+static void look(struct stage *s, struct chooser *c)
+{
+	struct ringq_member members[4];
+	struct ringq_queue_stat stat;
+
+	(void)c;
+	ringq_empty(s->queue);
+	ringq_full(s->queue);
+	ringq_size(s->queue);
+	check_eq(ringq_queue_stat(s->queue, &stat), 0);
+	check_compare(strnlen(stat.name, sizeof(stat.name)), <, sizeof(stat.name));
+	memset(members, 0, sizeof(members));
+	check_compare(ringq_region_members(s->region, members, COUNT(members)), >=, 0);
+	for (size_t i = 0; i < COUNT(members); i++)
+		check_compare(strnlen(members[i].name, sizeof(members[i].name)), <, sizeof(members[i].name));
+	check_compare(ringq_region_memory(s->region), >=, 0);
+}
+
+static void wait_any(struct stage *s, struct chooser *c)
+{
+	ringq_queue *queues[] = {s->queue, s->second};
+
+	check_len(ringq_wait_any(queues, 2, choose_timeout(c)), 1);
+}
+
+static void wait_for_event(struct stage *s, struct chooser *c)
+{
+	struct pollfd at = {.fd = ringq_event_fd(s->queue), .events = POLLIN};
+	char record[64];
+
+	(void)c;
+	check_error(at.fd);
+	ringq_get(s->queue, record, sizeof(record), RINGQ_NOWAIT);
+	check_compare(poll(&at, 1, 1), >=, 0);
+}
+
+/* ---- handles ---- */
+
+static void use_and_release(ringq_queue *queue, const struct stage *s)
+{
+	char record[300];
+
+	check_error(ringq_put(queue, payload, 100, RINGQ_NOWAIT));
+	check_len(ringq_get(queue, record, sizeof(record), RINGQ_NOWAIT), sizeof(record));
+	check_len((ssize_t)(ringq_size(queue) & 0), s->at.size);
+	ringq_queue_release(queue);
+}
+
+/* The region again, as one who comes new would check it. */
+static void attach(struct stage *s, struct chooser *c)
+{
+	ringq_region *region;
+	int sockets[2], r;
+
+	if (choose(c, 2)) {
+		r = ringq_region_attach(&region, ringq_region_fd(s->region));
+	} else {
+		check_eq(socketpair(AF_UNIX, SOCK_DGRAM, 0, sockets), 0);
+		check_eq(ringq_region_send(s->region, sockets[0]), 0);
+		r = ringq_region_receive(&region, sockets[1]);
+		close(sockets[0]);
+		close(sockets[1]);
+	}
+	check_error(r);
+	if (r == 0)
+		ringq_region_detach(region);
+}
+
+static void open_queue(struct stage *s, struct chooser *c)
+{
+	ringq_queue *queue;
+	int r = ringq_queue_open(&queue, s->region, choose(c, 3) ? "q" : NULL);
+
+	check_error(r);
+	if (r == 0)
+		use_and_release(queue, s);
+}
+
+static void create_queue(struct stage *s, struct chooser *c)
+{
+	struct ringq_queue_options o = {.max_producers = 1 + (unsigned)choose(c, 4), .max_records = choose(c, 3) * 100,
+		.name = choose(c, 2) ? "q" : choose(c, 2) ? "other" : NULL};
+	ringq_queue *queue;
+	int r = ringq_queue_create(&queue, s->region, &o);
+
+	check_error(r);
+	if (r == 0)
+		use_and_release(queue, s);
+}
+
+/* The victim's own handle, if it finds it again. */
+static void open_anew(struct stage *s, struct chooser *c)
+{
+	ringq_queue *queue;
+
+	(void)c;
+	if (ringq_queue_open(&queue, s->region, "q"))
+		return;
+	ringq_queue_release(s->queue);
+	s->queue = queue;
+	s->reserved = NULL;
+}
+
+static void close_queue(struct stage *s, struct chooser *c)
+{
+	if (choose(c, 4) == 0)
+		check_eq(ringq_close(s->queue), 0);
+}
+
+const struct call calls[] = {
+	{"put", put},
+	{"put", put},
+	{"put_many", put_many},
+	{"reserve", reserve},
+	{"commit or abort", commit},
+	{"put by another thread", put_by_another},
+	{"get", get},
+	{"get", get},
+	{"get_alloc", get_alloc},
+	{"get_many", get_many},
+	{"get_many", get_many},
+	{"peek", peek},
+	{"get often", get_often},
+	{"empty, full, size, stat, members", look},
+	{"wait_any", wait_any},
+	{"event_fd", wait_for_event},
+	{"attach", attach},
+	{"open", open_queue},
+	{"create", create_queue},
+	{"open anew", open_anew},
+	{"close", close_queue},
+};
+const size_t calls_count = COUNT(calls);
