@@ -71,12 +71,12 @@ static bool has_name(struct ringq_region *region, uint64_t first, const char *na
 
 /*
  * Goes along a name's places to the object that has it: 0 and its first unit. If none has, and `mine` is not 0, puts
- * that word in the first empty place: 0, and *first is its unit. -ENOENT, -ENOSPC, -ENOMEM.
+ * that word in the first empty place: 0, and *first is its unit. -ENOENT, -ENOSPC, -ENOMEM. *probes counts down.
  */
-static int find_or_take(struct ringq_region *region, const char *name, uint64_t mine, uint64_t *first)
+static int find_or_take(struct ringq_region *region, const char *name, uint64_t mine, uint64_t *first, uint64_t *probes)
 {
 	uint64_t hash = hash_of(name);
-	for (uint64_t i = 0; i < region->at.name_count; i++) {
+	for (uint64_t i = 0; i < region->at.name_count && *probes; i++, --*probes) {
 		rq_u64 *place = place_at(region, hash + i);
 		if (!place)
 			return -ENOMEM;
@@ -93,18 +93,19 @@ static int find_or_take(struct ringq_region *region, const char *name, uint64_t 
 }
 
 /* Whether the table has the object, whose name is read from a region that others write. */
-static bool is_placed(struct ringq_region *region, uint64_t first)
+static bool is_placed(struct ringq_region *region, uint64_t first, uint64_t *probes)
 {
 	char name[RQ_NAME_MAX];
 	uint64_t holder;
 	memcpy(name, object_at(region, first)->name, sizeof name);
 	name[sizeof name - 1] = 0;
-	return find_or_take(region, name, 0, &holder) == 0 && holder == first;
+	return find_or_take(region, name, 0, &holder, probes) == 0 && holder == first;
 }
 
-bool rq_object_is_garbage(struct ringq_region *region, uint64_t first)
+bool rq_object_is_garbage(struct ringq_region *region, uint64_t first, uint64_t *probes)
 {
-	return !rq_member_alive(region, rq_load_once(&object_at(region, first)->creator)) && !is_placed(region, first);
+	return !rq_member_alive(region, rq_load_once(&object_at(region, first)->creator)) &&
+	       !is_placed(region, first, probes) && *probes;
 }
 
 /* Takes an object that did not get its name back into its creator's hands, and drops it. */
@@ -121,12 +122,13 @@ int rq_object_publish(struct rq_seat *seat, uint64_t first, uint64_t units, cons
 {
 	struct ringq_region *region = seat->region;
 	uint64_t created = (rq_add(&region->header->creations, 1) + 1) & ((UINT64_C(1) << 36) - 1), holder;
+	uint64_t probes = RQ_PROBES_MOST;
 	for (uint64_t u = 1; u < units; u++)
 		rq_store(rq_owner_at(region, first + u), rq_owner_body(created, first));
 	rq_store_release(rq_owner_at(region, first), rq_owner_object(created, units, *name));
 	if (!*name)
 		return 0;
-	int r = find_or_take(region, name, hash_of(name) << UNIT_BITS | first, &holder);
+	int r = find_or_take(region, name, hash_of(name) << UNIT_BITS | first, &holder, &probes);
 	if (r == 0 && holder == first)
 		return 0;
 	withdraw(seat, first, units, created);
@@ -135,11 +137,11 @@ int rq_object_publish(struct rq_seat *seat, uint64_t first, uint64_t units, cons
 
 static int find_first(struct ringq_region *region, uint64_t *first)
 {
-	uint64_t frontier = rq_slots_frontier(region), oldest = UINT64_MAX;
+	uint64_t frontier = rq_slots_frontier(region), oldest = UINT64_MAX, probes = RQ_PROBES_MOST;
 	for (uint64_t u = 0; u < frontier; u++) {
 		uint64_t owner = rq_load_acquire(rq_owner_at(region, u));
 		if (rq_owner_kind(owner) != RQ_OWNER_OBJECT || rq_owner_created(owner) >= oldest ||
-		    (rq_owner_object_is_named(owner) && !is_placed(region, u)))
+		    (rq_owner_object_is_named(owner) && !is_placed(region, u, &probes)))
 			continue;
 		oldest = rq_owner_created(owner);
 		*first = u;
@@ -149,7 +151,8 @@ static int find_first(struct ringq_region *region, uint64_t *first)
 
 int rq_object_find(struct ringq_region *region, const char *name, uint64_t *first, uint64_t *units)
 {
-	int r = name ? find_or_take(region, name, 0, first) : find_first(region, first);
+	uint64_t probes = RQ_PROBES_MOST;
+	int r = name ? find_or_take(region, name, 0, first, &probes) : find_first(region, first);
 	if (r)
 		return r;
 	uint64_t owner = rq_load_acquire(rq_owner_at(region, *first));

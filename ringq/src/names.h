@@ -18,8 +18,8 @@
 int64_t rq_object_claim(struct rq_seat *seat, uint64_t units, uint64_t bytes);
 void rq_object_drop(struct rq_seat *seat, uint64_t first, uint64_t units);
 
-/* Whether a named object never got its name, and its creator cannot take it back. */
-bool rq_object_is_garbage(struct ringq_region *region, uint64_t first);
+/* Whether a named object never got its name, and its creator cannot take it back. False when the probes run out. */
+bool rq_object_is_garbage(struct ringq_region *region, uint64_t first, uint64_t *probes);
 
 /* Makes the object visible under its name; "" is none. 0; -EEXIST, -ENOSPC or -ENOMEM, and the object is gone. */
 int rq_object_publish(struct rq_seat *seat, uint64_t first, uint64_t units, const char *name);

@@ -36,8 +36,8 @@ struct ringq_region {
 	rq_u64 free_hint; /* a unit below which little is free, as far as this process knows */
 	/* Whether a unit of a lane has nobody left; the allocator asks, the module that knows lanes answers. */
 	bool (*lane_unit_is_garbage)(struct ringq_region *region, uint64_t unit, uint64_t owner);
-	/* The same of a named object. */
-	bool (*object_is_garbage)(struct ringq_region *region, uint64_t unit);
+	/* The same of a named object. *probes: places of the name table that may yet be looked at. */
+	bool (*object_is_garbage)(struct ringq_region *region, uint64_t unit, uint64_t *probes);
 	struct ringq_region *next; /* under rq_process_lock */
 };
 

@@ -134,20 +134,20 @@ bool rq_slots_move(struct ringq_region *region, uint64_t first, uint64_t n, uint
  * Whether nobody has this unit. Once true of a word, it stays true until the word changes, and a word never comes back:
  * members' have an incarnation, objects' a creation number, lanes' a chunk number. So a slow sweeper's CAS harms nobody.
  */
-static bool is_garbage(struct ringq_region *region, uint64_t unit, uint64_t owner)
+static bool is_garbage(struct ringq_region *region, uint64_t unit, uint64_t owner, uint64_t *probes)
 {
 	switch (rq_owner_kind(owner)) {
 	case RQ_OWNER_MEMBER:
 		return !rq_member_alive(region, rq_owner_member_id(owner));
 	case RQ_OWNER_OBJECT:
-		return rq_owner_object_is_named(owner) && region->object_is_garbage(region, unit);
+		return rq_owner_object_is_named(owner) && region->object_is_garbage(region, unit, probes);
 	case RQ_OWNER_BODY: {
 		uint64_t first = owner >> 3 & 0xffffff;
 		if (first >= rq_slots_frontier(region))
 			return true;
 		uint64_t of = rq_load_acquire(rq_owner_at(region, first));
 		if (rq_owner_kind(of) == RQ_OWNER_MEMBER)
-			return is_garbage(region, first, of);
+			return is_garbage(region, first, of, probes);
 		return rq_owner_kind(of) != RQ_OWNER_OBJECT || rq_owner_created(of) != rq_owner_created(owner);
 	}
 	case RQ_OWNER_LANE:
@@ -159,10 +159,10 @@ static bool is_garbage(struct ringq_region *region, uint64_t unit, uint64_t owne
 
 uint64_t rq_slots_sweep(struct ringq_region *region)
 {
-	uint64_t frontier = rq_slots_frontier(region), freed = 0;
+	uint64_t frontier = rq_slots_frontier(region), freed = 0, probes = RQ_PROBES_MOST;
 	for (uint64_t u = 0; u < frontier; u++) {
 		uint64_t owner = rq_load_acquire(rq_owner_at(region, u));
-		if (owner && is_garbage(region, u, owner) && rq_cas(rq_owner_at(region, u), &owner, 0))
+		if (owner && is_garbage(region, u, owner, &probes) && rq_cas(rq_owner_at(region, u), &owner, 0))
 			freed++;
 	}
 	if (freed)

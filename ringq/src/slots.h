@@ -29,6 +29,12 @@ void rq_slots_give_back(struct rq_seat *seat, uint64_t first, uint64_t n, uint64
 /* Hands n units from one owner to another. False, with none of them held, if some were taken back meanwhile. */
 bool rq_slots_move(struct ringq_region *region, uint64_t first, uint64_t n, uint64_t from, uint64_t to);
 
+/*
+ * For a look at all objects: places of the name table that it goes through at most. Full of names, the table of the
+ * largest region takes two thirds of that; scribbled over, it would take the table's size for each unit of the region.
+ */
+#define RQ_PROBES_MOST (UINT64_C(1) << 21)
+
 /* Frees all units that belong to nobody. How many there were. */
 uint64_t rq_slots_sweep(struct ringq_region *region);
 
