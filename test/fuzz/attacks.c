@@ -180,6 +180,26 @@ static void names_lead_out(struct stage *s)
 
 /* ---- words that lead round and round ---- */
 
+/* In a region of some size: a name table without an empty place, and a named object in every unit. */
+static void names_to_be_looked_for(struct stage *small)
+{
+	ringq_region *region = region_new((size_t)256 << 20);
+	ringq_queue *queue = queue_in(region, NULL), *another;
+	uint64_t n = region->at.unit_count;
+	struct stage s = {.region = region, .base = region->base, .at = region->at, .log = small->log};
+
+	check_eq(rq_region_back(region, s.at.names, s.at.members - s.at.names), 0);
+	scribble_word(&s, "header.frontier", offsetof(struct rq_header, frontier), 8, n);
+	for (uint64_t i = 0; i < s.at.name_count; i++)
+		scribble_word(&s, "name", s.at.names + 8 * i, 8, UINT64_C(1) << 63);
+	for (uint64_t u = 0; u < n; u++)
+		scribble_word(&s, "owner", s.at.owners + 8 * u, 8, rq_owner_object(n - u, 1, true));
+	check_compare(ringq_queue_open(&another, region, NULL), <, 0);
+	ringq_put(queue, payload, 100, RINGQ_NOWAIT); /* looks for units that belong to nobody */
+	ringq_queue_release(queue);
+	ringq_region_detach(region);
+}
+
 static void empty_with_a_corrupt_lane(struct stage *s)
 {
 	uint64_t head = word_at(s, LANE(s, 1, head)), at = entry_offset(s, 1, rq_head_chunk(head));
@@ -416,6 +436,7 @@ static const struct attack {
 	{"constants_lead_out", TOTAL, constants_lead_out},
 	{"constants_lead_out_of_a_bounded_queue", TOTAL_BOUNDED, constants_lead_out},
 	{"names_lead_out", TOTAL, names_lead_out},
+	{"names_to_be_looked_for", TOTAL, names_to_be_looked_for},
 	{"empty_with_a_corrupt_lane", TOTAL, empty_with_a_corrupt_lane},
 	{"adopting_a_head_between_places", TOTAL, adopting_a_head_between_places},
 	{"adopting_a_record_at_the_end_of_positions", TOTAL, adopting_a_record_at_the_end_of_positions},
