@@ -25,6 +25,7 @@ enum { PATIENCE_SECONDS = 60 };
 enum { TOTAL = 0, TOTAL_BOUNDED = 1, PRODUCER = 4 }; /* kinds of stage.c */
 
 static struct scribble_log *the_log;
+static atomic_int *words_move; /* shared: set by who moves words, when he is at it */
 static const char payload[5000];
 
 static uint64_t in_queue(const struct stage *s, size_t member)
@@ -271,6 +272,8 @@ static void move(void *arg)
 	for (unsigned k = 0; k < m->count; k++)
 		from[k] = word_at(m->s, m->at[k] & ~UINT64_C(7)) >> 8 * (m->at[k] & 4);
 	for (uint64_t i = 1;; i++) {
+		if (i == 1000)
+			*words_move = 1;
 		for (unsigned k = 0; k < m->count; k++) {
 			uint64_t value = m->step ? from[k] + i * m->step : m->values[i & 1];
 
@@ -282,13 +285,16 @@ static void move(void *arg)
 	}
 }
 
-/* Every call, some times, while the words move. */
+/* Every call, again and again, while the words move. */
 static void call_beside(struct motion *m)
 {
-	pid_t mover = fork_child(move, m);
 	struct chooser chooser = {.rng = {1}};
+	pid_t mover;
 
-	for (int i = 0; i < 20; i++) {
+	*words_move = 0;
+	mover = fork_child(move, m);
+	wait_set(words_move);
+	for (int64_t end = now_ns() + RINGQ_MS(200); now_ns() < end;) {
 		char record[100], *out;
 		struct iovec records[2] = {{record, 50}, {record + 50, 50}};
 
@@ -468,6 +474,7 @@ int main(int argc, char **argv)
 	int failed = 0, status;
 
 	the_log = share_memory(sizeof(*the_log));
+	words_move = share_memory(sizeof(*words_move));
 	for (size_t i = 0; i < COUNT(attacks); i++) {
 		int64_t start = now_ns();
 
