@@ -40,33 +40,47 @@ static ssize_t spin(struct rq_op *op, int64_t until)
 	return -EAGAIN;
 }
 
+struct rq_sleep {
+	struct rq_sys_wait waits[RQ_SYS_WAITV_MAX]; /* the event, then what rq_members_watch() says */
+	int leases;                                 /* how many of those, or -1 for none at all */
+};
+
+/*
+ * Announces a sleep. The leases first, the last look after this: whoever dies owing a wake-up for what that look does
+ * not see is watched.
+ */
+static void prepare(struct rq_op *op, struct rq_sleep *s, unsigned slept)
+{
+	rq_u32 *event = op->event;
+	s->leases = slept ? rq_members_watch(op->queue->region, op->bond->seat, s->waits + 1, RQ_SYS_WAITV_MAX - 1) : -1;
+	s->waits[0] = (struct rq_sys_wait){ event, rq_event_prepare(event) };
+}
+
 /*
  * Sleeps once. A death can lose a wake-up in two ways (wait.h), and who dies is a member. So a sleep that has gone on for
  * a while is one on the leases of all members, too: a death wakes one of them at once, who wakes the others. The first
  * sleep does without, as most are short, and ends early instead; so do sleeps beside more members than fit.
  */
-static void sleep_once(struct rq_op *op, rq_u32 *event, uint32_t word, int64_t until, unsigned slept)
+static void sleep_once(struct rq_sleep *s, int64_t until)
 {
-	struct rq_sys_wait waits[RQ_SYS_WAITV_MAX] = { { event, word } };
-	int n = slept ? rq_members_watch(op->queue->region, op->bond->seat, waits + 1, RQ_SYS_WAITV_MAX - 1) : -1;
 	int64_t now = rq_sys.now();
 	rq_leave();
-	if (n >= 0) {
-		int r = rq_sys.futex_waitv(waits, (unsigned)n + 1, rq_sleep_until(now, until, RQ_SLEEP_LONG));
+	if (s->leases >= 0) {
+		int r = rq_sys.futex_waitv(s->waits, (unsigned)s->leases + 1, rq_sleep_until(now, until, RQ_SLEEP_LONG));
 		if (r > 1)
-			rq_sys.futex_wake(waits[r].word, INT_MAX); /* the kernel wakes only one of those who watch */
+			rq_sys.futex_wake(s->waits[r].word, INT_MAX); /* the kernel wakes only one of those who watch */
 		if (r != -ENOSYS)
 			return;
 	}
-	rq_sys.futex_wait(event, word, rq_sleep_until(now, until, RQ_SLEEP_SHORT));
+	rq_sys.futex_wait(s->waits[0].word, s->waits[0].value, rq_sleep_until(now, until, RQ_SLEEP_SHORT));
 }
 
 /* Sleeps outside the call, with the handle held. 0, or -EBADF and then the call has been left for good. */
-static int sleep_outside(struct rq_op *op, rq_u32 *event, uint32_t word, int64_t until, unsigned slept)
+static int sleep_outside(struct rq_op *op, rq_u32 *event, struct rq_sleep *s, int64_t until)
 {
 	struct ringq_queue *queue = op->queue;
 	rq_handle_hold(queue);
-	sleep_once(op, event, word, until, slept);
+	sleep_once(s, until);
 	urcu_bp_read_lock();
 	bool gone = rq_handle_is_gone(queue);
 	if (gone) {
@@ -95,9 +109,13 @@ ssize_t rq_block(struct rq_op *op, int64_t timeout)
 	}
 	int64_t until = rq_deadline(timeout);
 	ssize_t r = spin(op, until);
+	struct rq_sleep s;
+	rq_u32 *event = NULL;
 	for (unsigned slept = 0; r == -EAGAIN; slept++) {
-		rq_u32 *event = op->event;
-		uint32_t word = rq_event_prepare(event);
+		event = op->event;
+		if (slept == 1)
+			trim(op->bond);
+		prepare(op, &s, slept);
 		r = op->attempt(op);
 		if (r != -EAGAIN)
 			continue;
@@ -110,13 +128,13 @@ ssize_t rq_block(struct rq_op *op, int64_t timeout)
 		if (op->event != event)
 			continue;
 		*op->calm = 0;
-		if (slept == 1)
-			trim(op->bond);
-		int e = sleep_outside(op, event, word, until, slept);
+		int e = sleep_outside(op, event, &s, until);
 		if (e)
 			return e;
 		r = op->attempt(op);
 	}
+	if (r < 0 && r != -ETIMEDOUT && event)
+		rq_event_wake(event, 1); /* a record too large for this buffer may be what another waits for */
 	rq_guard_leave(op->guard);
 	rq_leave();
 	return r;

@@ -9,7 +9,7 @@ void rq_event_wake(rq_u32 *event, int n)
 {
 	rq_fence(); /* W2 */
 	uint32_t word = rq_load_acquire(event);
-	if (!(word & RQ_EVENT_ASLEEP) || rq_sys.futex_wake(event, n) > 0)
+	if (!(word & RQ_EVENT_ASLEEP) || rq_sys.futex_wake(event, n) >= n)
 		return;
 	while (word & RQ_EVENT_ASLEEP) {
 		if (rq_cas_full(event, &word, (word + RQ_EVENT_SEQUENCE) & ~RQ_EVENT_ASLEEP)) {

@@ -19,11 +19,11 @@
  * READY cannot set it for a later round.
  *
  * ASLEEP is a flag, not a count: a count would be wrong after the first death. A waker leaves it, and wakes as many as
- * it has changed things for; only when the kernel says that nobody was there does it clear the flag, with the sequence,
- * and then wakes all: who came to sleep in between is not lost.
+ * it has changed things for; only when the kernel says that fewer were there does it clear the flag, with the sequence,
+ * and then wakes all: who is about to sleep is not lost.
  *
- * A wake-up taken by somebody who cannot use it (a time-out, a release, a wait on several) is passed on by calling
- * rq_event_wake() again. Two deaths remain: a sleeper killed after it was woken, a waker killed between its change and its
+ * A wake-up taken by somebody who cannot use it (a time-out, a release, an error, a wait on several) is passed on by
+ * calling rq_event_wake() again. Two deaths remain: a sleeper killed after it was woken, a waker killed between its change and its
  * wake. A first sleep ends after 100 ms at most, with another look; those after it end after a second, or at once when
  * any member of the region dies (block.c). So such a death costs the others 100 ms at worst, and an idle sleeper costs a
  * wake-up a second. A wait on several queues, and beside more than 126 members, has the 100 ms but not the leases.
