@@ -159,10 +159,14 @@ static inline int parse(const struct rq_reader *reader, uint64_t at, struct rq_v
 	}
 }
 
-/* Moves head over a PAD or a LINK, on behalf of all. */
+/*
+ * Moves head over a PAD or a LINK, on behalf of all. By CAS even where a single consumer claims with a store: whoever
+ * looks, and the producer that ends, steps over too, and may come late.
+ */
 static void step_over(struct rq_reader *reader, const struct rq_view *view, int kind)
 {
-	if (rq_lane_claim(reader, view, view->next) && kind == RQ_RECORD_LINK)
+	uint64_t head = view->head;
+	if (rq_cas(&view->lane->head, &head, view->next) && kind == RQ_RECORD_LINK)
 		crossed(reader, view->lane, view->index, rq_head_chunk(view->head));
 }
 
