@@ -89,7 +89,10 @@ static uint32_t lane_of(uint32_t word, uint32_t bits)
 	return word * RQ_ROSTER_LANES + (uint32_t)__builtin_ctz(bits) / 2;
 }
 
-/* A look that says the stamp, too. */
+/*
+ * As rq_lane_look(), with a stamp that is the record's: while head has not moved, nothing overwrote it. A lane whose head
+ * only seemed to be young would let a younger record of another lane pass an older one of its own.
+ */
 static int look_at_stamp(struct rq_bond *b, uint32_t lane, struct rq_view *view)
 {
 	for (uint32_t steps = 0; steps < RQ_LOOK_STEPS; steps++) {
