@@ -253,7 +253,8 @@ static int put_some(struct rq_op *op)
 	if (r)
 		return r;
 	struct rq_producer *p = b->producer;
-	uint64_t stamp = stamp_for(b->queue);
+	uint64_t stamp = stamp_for(b->queue), room = p->room;
+	uint32_t chunk = p->chunk;
 	while (op->done < op->len) {
 		const struct iovec *record = &op->records[op->done];
 		uint64_t next;
@@ -266,6 +267,12 @@ static int put_some(struct rq_op *op)
 		r = !record->iov_base && record->iov_len ? -EINVAL : make_room(b, record->iov_len, &place, &op->event);
 		if (r)
 			break;
+		/* A turn taken before there was room, or a place, would be before those that came while there was none. */
+		if (b->queue->places.count || p->room != room || p->chunk != chunk) {
+			stamp = stamp_for(b->queue);
+			room = p->room;
+			chunk = p->chunk;
+		}
 		rq_copy_in(rq_producer_payload(p), record->iov_base, record->iov_len);
 		rq_producer_append(p, record->iov_len, stamp);
 		op->done++;
