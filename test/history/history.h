@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef HISTORY_HISTORY_H
+#define HISTORY_HISTORY_H
+
+/*
+ * Recorded histories: which calls were made, when each began and ended, and what it said; and whether a queue that keeps
+ * its promises could have answered so.
+ *
+ * THE CLOCK. All that is asked of it: if the end of one call is smaller than the begin of another, then the first was
+ * over when the second began, so that whatever the first has stored is seen by the second. Equal stamps say nothing.
+ *
+ *   TICKET     an atomic counter in memory that all processes share. Its additions have one order, each orders what
+ *              stands before it in its thread before what stands behind the next ones. So it is right on any machine.
+ *              But it is a line that all fight for, and a full fence on either side of each call: it hides what the
+ *              processor would do without.
+ *   MONOTONIC  CLOCK_MONOTONIC, the same for all processors and processes, which the kernel promises not to go back.
+ *              Reading it does not wait for earlier stores to leave the processor, and a call is only over, for others
+ *              on the wall's clock, when its stores are there: so a fence stands before the end is read. Behind the
+ *              begin's read none is needed: later loads may be early by no more than what the clock's own fence lets by,
+ *              which is nothing (the kernel reads the counter with an ordered instruction).
+ *
+ * WHAT EACH CALL MAY SAY. A value is a record, and no two are the same. RINGQ_ORDER_TOTAL:
+ *
+ *   put        one step: the record is behind all that are in.
+ *   put_many   a step for each record, in order: others may come between (a batch waits for room in the middle, and
+ *              takes its place in the order anew then).
+ *   get        one step: takes the first. -EAGAIN: at one instant nothing was in. -EPIPE: nor was the queue open.
+ *   get_many   a step for each record; when fewer came than were asked for, a last one that found nothing.
+ *   empty      one step, which sees whether anything is in.
+ *   full       one step, which sees whether max_records are in or on the way in: a put takes one of the places before its
+ *              record is in, and has it from then on. -EAGAIN of put and put_many: the same.
+ *   close      one step. A put that had begun then may still go in. A put after it says -EPIPE.
+ *   peek       is not a step of the same order. A put has two instants, one where it takes its turn and one where its
+ *              record appears; a get takes, and a peek sees, the first by turn of those that have appeared. Without
+ *              peek nobody can tell that from a put of one step. With it: a put of A takes its turn and is delayed, B is
+ *              put, a peek says B, A appears, a get takes A.
+ *   size       is not a step at all: what was in for all of the call is counted, what was not in at any time of it is not.
+ *
+ * RINGQ_ORDER_PRODUCER is one queue for each producer, each of them as above and by itself; peek is a step there, as
+ * with one producer turns and appearances have the same order. An -EAGAIN of get says that each of these queues was empty
+ * at an instant of the call, not all at the same one. empty, and max_records, are about all of them together.
+ */
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../common.h"
+
+#define HISTORY_NEVER UINT64_MAX
+#define HISTORY_BATCH 8
+
+enum history_call { CALL_PUT, CALL_GET, CALL_PEEK, CALL_EMPTY, CALL_FULL, CALL_SIZE, CALL_CLOSE };
+
+/* One call. PUT and GET are those of many records, too: `asked` says how many. */
+struct history_op {
+	uint64_t begin;
+	uint64_t end; /* HISTORY_NEVER: it did not return */
+	enum history_call call;
+	uint32_t asked;
+	int64_t result;                  /* how many records, or the answer, or a negative errno */
+	uint32_t values[HISTORY_BATCH]; /* of a PUT: those asked for; else those that came */
+};
+
+/* A value names its producer and counts on for each. */
+#define HISTORY_NUMBER_BITS 20
+#define HISTORY_VALUE(producer, number) ((uint32_t)(producer) << HISTORY_NUMBER_BITS | (uint32_t)(number))
+#define HISTORY_PRODUCER(value) ((value) >> HISTORY_NUMBER_BITS)
+
+/* What one actor has done, one call after the other. */
+struct history_log {
+	uint32_t most;
+	_Atomic uint32_t count;
+	struct history_op *ops;
+};
+
+struct history {
+	uint32_t actors;
+	unsigned order;
+	uint64_t max_records; /* 0: not bounded */
+	bool drained;         /* in the end, everything has been taken */
+	struct history_log *logs;
+};
+
+/* ---- judging ---- */
+
+/* NULL: good. Else why not. Good enough for millions of calls; what it finds is wrong, and it finds what is wrong with
+ * put, get and get's -EAGAIN. */
+const char *history_patterns(const struct history *history);
+
+/* The same by search, for all calls and few of them: finds whether there is an order in which all answers are right.
+ * HISTORY_UNDECIDED when that would take too much memory. */
+extern const char HISTORY_UNDECIDED[];
+#define SEARCH_ACTORS 9
+#define SEARCH_VALUES 100
+const char *history_search(const struct history *history);
+
+/* Only the search for one queue, with puts of one step or of two. */
+const char *history_search_one(const struct history *history, bool two_instants);
+
+/* Both, and prints the history when it is refused. False: undecided. */
+bool history_check(const struct history *history, const char *what);
+void history_print(const struct history *history);
+
+/* The part of a history that concerns one producer's records, in memory of its own. */
+struct history history_of_producer(const struct history *history, uint32_t producer);
+struct history history_without(const struct history *history, enum history_call call);
+void history_free(struct history *history);
+
+/* Logs in memory that children share, for so many actors and calls of each. */
+struct history history_new(uint32_t actors, uint32_t most, const struct ringq_queue_options *options);
+
+/* ---- recording: record.c ---- */
+
+enum history_clock { CLOCK_IS_TICKET, CLOCK_IS_MONOTONIC };
+
+#define ACTOR_LEN_MOST 200
+
+struct actor {
+	ringq_queue *queue;
+	struct history_log *log;
+	_Atomic uint64_t *ticket; /* NULL: the monotonic clock */
+	uint32_t producer;        /* what its values are called */
+	uint32_t number;          /* how many it has put, or tried to */
+	bool reserves;            /* puts of one are ringq_reserve() and ringq_commit() */
+	struct rng rng;
+
+	/* The call that it is in. */
+	struct history_op *op;
+	int64_t timeout, result;
+	char bufs[HISTORY_BATCH][ACTOR_LEN_MOST];
+	size_t lens[HISTORY_BATCH];
+};
+
+_Atomic uint64_t *history_clock_new(enum history_clock clock);
+
+/* Writes down that the call begins; makes it, and does nothing else; writes down what it said. */
+void act_begin(struct actor *actor, enum history_call call, uint32_t n, int64_t timeout);
+void act_make(struct actor *actor);
+int64_t act_end(struct actor *actor);
+
+/* All three. */
+int64_t act(struct actor *actor, enum history_call call, uint32_t n, int64_t timeout);
+
+#endif

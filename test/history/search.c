@@ -1,0 +1,481 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Whether there is an order of a history's steps in which a queue answers as it did: all orders are tried that keep what
+ * was before what, and no state twice (Wing and Gong, "Testing and Verifying Concurrent Objects", 1993; Lowe, "Testing
+ * for Linearizability", 2017). A step may come next if its call began before any of those that are left has ended.
+ *
+ * A call of several steps is somewhere between them: so is the state. What a call that has not returned would have done
+ * may be done or not.
+ */
+#include "history.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define STATES_MOST (1u << 18)
+#define APPEARED 0x80u
+
+const char HISTORY_UNDECIDED[] = "undecided";
+
+struct state {
+	uint64_t closed_at; /* 0: open; else puts and gets that begin before may go on as if it were */
+	uint8_t at[SEARCH_ACTORS];
+	struct {
+		uint8_t placed, turned, appeared, taken, failed; /* of the call that the actor is in */
+	} step[SEARCH_ACTORS];
+	uint8_t held;  /* places taken, by records that have not had their turn */
+	uint8_t count; /* in the queue, appeared or not */
+	uint8_t queue[SEARCH_VALUES];
+};
+
+struct search {
+	const struct history *history;
+	bool two_instants;
+	uint32_t values_count;
+	uint32_t values[SEARCH_VALUES];
+	struct got {
+		const struct history_op *op; /* NULL: nobody */
+		int64_t at;                  /* in its batch */
+	} got[SEARCH_VALUES];
+	bool some_died; /* in a get */
+	uint32_t known_count, known_size;
+	uint64_t (*known)[2]; /* states that lead nowhere */
+	bool gave_up;
+};
+
+/* ---- states that have been seen ---- */
+
+static uint64_t digest(const struct state *s, uint64_t seed)
+{
+	const unsigned char *bytes = (const unsigned char *)s;
+	size_t size = offsetof(struct state, queue) + s->count;
+
+	for (size_t i = 0; i < size; i += 8) {
+		uint64_t word = 0;
+
+		memcpy(&word, bytes + i, size - i < 8 ? size - i : 8);
+		seed = (seed ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+		seed ^= seed >> 29;
+	}
+	return (seed ^ seed >> 32) * UINT64_C(0xbf58476d1ce4e5b9) | 1;
+}
+
+static void enlarge(struct search *search)
+{
+	uint32_t size = search->known_size ? 4 * search->known_size : 1024;
+	uint64_t (*known)[2] = calloc(size, sizeof(*known));
+
+	check(known);
+	for (uint32_t i = 0; i < search->known_size; i++) {
+		uint32_t at = search->known[i][0] % size;
+
+		if (!search->known[i][0])
+			continue;
+		while (known[at][0])
+			at = (at + 1) % size;
+		memcpy(known[at], search->known[i], sizeof(known[at]));
+	}
+	free(search->known);
+	search->known = known;
+	search->known_size = size;
+}
+
+/* By two digests of 64 bits, which stand for the state. True if it is new. */
+static bool remember(struct search *search, const struct state *s)
+{
+	uint64_t a = digest(s, 1), b = digest(s, 2);
+
+	if (2 * search->known_count >= search->known_size)
+		enlarge(search);
+	uint32_t at = a % search->known_size;
+	for (; search->known[at][0]; at = (at + 1) % search->known_size)
+		if (search->known[at][0] == a && search->known[at][1] == b)
+			return false;
+	search->known[at][0] = a;
+	search->known[at][1] = b;
+	search->gave_up = ++search->known_count >= STATES_MOST;
+	return true;
+}
+
+/* ---- what may come next ---- */
+
+static const struct history_op *op_of(const struct search *search, const struct state *s, uint32_t actor)
+{
+	const struct history_log *log = &search->history->logs[actor];
+
+	return s->at[actor] < log->count ? &log->ops[s->at[actor]] : NULL;
+}
+
+/* What is left has not ended before this. */
+static uint64_t first_end(const struct search *search, const struct state *s)
+{
+	uint64_t first = HISTORY_NEVER;
+
+	for (uint32_t i = 0; i < search->history->actors; i++) {
+		const struct history_op *op = op_of(search, s, i);
+
+		if (op && op->end < first)
+			first = op->end;
+	}
+	return first;
+}
+
+static uint8_t index_of(const struct search *search, uint32_t value)
+{
+	for (uint32_t i = 0; i < search->values_count; i++)
+		if (search->values[i] == value)
+			return (uint8_t)i;
+	return SEARCH_VALUES;
+}
+
+/* Where the first record is that has appeared; count if none has. */
+static unsigned front(const struct state *s)
+{
+	unsigned i = 0;
+
+	while (i < s->count && !(s->queue[i] & APPEARED))
+		i++;
+	return i;
+}
+
+static bool front_is(const struct search *search, const struct state *s, uint32_t value)
+{
+	unsigned i = front(s);
+
+	return i < s->count && (s->queue[i] & ~APPEARED) == index_of(search, value);
+}
+
+static bool is_full(const struct search *search, const struct state *s)
+{
+	uint64_t most = search->history->max_records;
+
+	return most && (uint64_t)s->count + s->held >= most;
+}
+
+/* How many records a call put or got. */
+static unsigned done_by(const struct history_op *op)
+{
+	if (op->end == HISTORY_NEVER)
+		return op->asked;
+	return op->result > 0 ? (unsigned)op->result : 0;
+}
+
+static bool fell_short(const struct history_op *op)
+{
+	return op->end != HISTORY_NEVER && op->result < (int64_t)op->asked;
+}
+
+/* Whether close lets the call go on; and whether the answer of one that went no further is right. */
+static bool is_open_to(const struct state *s, const struct history_op *op)
+{
+	return !s->closed_at || op->begin <= s->closed_at;
+}
+
+static bool may_fail(const struct state *s, const struct history_op *op, bool would)
+{
+	bool no_more = op->call == CALL_PUT ? s->closed_at != 0 : s->closed_at && would;
+
+	if (op->result == -EPIPE)
+		return no_more;
+	if (op->result < 0 && op->result != -EAGAIN && op->result != -ETIMEDOUT)
+		return false;
+	return (would && is_open_to(s, op)) || (op->result >= 0 && no_more);
+}
+
+static void next_op(struct state *s, uint32_t actor)
+{
+	s->at[actor]++;
+	memset(&s->step[actor], 0, sizeof(s->step[actor]));
+}
+
+/* An answer that changes nothing: it is best taken as soon as it is right. */
+static bool observe(const struct search *search, struct state *s, uint32_t actor)
+{
+	const struct history_op *op = op_of(search, s, actor);
+	bool good = false, none = front(s) == s->count;
+
+	if (op->end == HISTORY_NEVER && op->call != CALL_PUT && op->call != CALL_GET && op->call != CALL_CLOSE)
+		return false;
+	switch (op->call) {
+	case CALL_PUT:
+		if (s->step[actor].failed || !fell_short(op) || !may_fail(s, op, is_full(search, s)) ||
+			s->step[actor].placed < (search->history->max_records ? done_by(op) : 0))
+			return false;
+		s->step[actor].failed = 1;
+		if (s->step[actor].appeared == done_by(op))
+			next_op(s, actor);
+		return true;
+	case CALL_GET:
+		good = fell_short(op) && s->step[actor].taken == done_by(op) && may_fail(s, op, none);
+		break;
+	case CALL_PEEK:
+		good = op->result < 0 ? may_fail(s, op, none) : front_is(search, s, op->values[0]);
+		break;
+	case CALL_EMPTY:
+		good = op->result == none;
+		break;
+	case CALL_FULL:
+		good = op->result == is_full(search, s);
+		break;
+	case CALL_SIZE: /* not a step */
+		good = true;
+		break;
+	case CALL_CLOSE:
+		return false;
+	}
+	if (good)
+		next_op(s, actor);
+	return good;
+}
+
+static bool search_from(struct search *search, struct state *s);
+
+static bool try_place(struct search *search, const struct state *s, uint32_t actor)
+{
+	struct state next = *s;
+
+	next.held++;
+	next.step[actor].placed++;
+	return search_from(search, &next);
+}
+
+/* Whether a comes out before b whatever the order of what overlaps. */
+static bool comes_before(const struct search *search, uint8_t a, uint8_t b)
+{
+	const struct got *first = &search->got[a], *then = &search->got[b];
+
+	if (!first->op || !then->op)
+		return first->op && !search->some_died;
+	return first->op == then->op ? first->at < then->at : first->op->end < then->op->begin;
+}
+
+/* A record that will come out before one that is in would be put in vain now. */
+static bool may_be_last(const struct search *search, const struct state *s, uint8_t value)
+{
+	for (unsigned i = 0; i < s->count; i++)
+		if (comes_before(search, value, s->queue[i] & ~APPEARED))
+			return false;
+	return true;
+}
+
+static void end_put(struct state *s, uint32_t actor, const struct history_op *op)
+{
+	if (op->end != HISTORY_NEVER && s->step[actor].appeared == done_by(op) &&
+		(s->step[actor].failed || !fell_short(op)))
+		next_op(s, actor);
+}
+
+static bool try_turn(struct search *search, const struct state *s, uint32_t actor, const struct history_op *op)
+{
+	struct state next = *s;
+	uint8_t value = index_of(search, op->values[next.step[actor].turned]);
+
+	if (!may_be_last(search, s, value))
+		return false;
+	next.step[actor].turned++;
+	next.held -= search->history->max_records != 0;
+	next.queue[next.count++] = search->two_instants ? value : value | APPEARED;
+	if (!search->two_instants) {
+		next.step[actor].appeared++;
+		end_put(&next, actor, op);
+	}
+	return search_from(search, &next);
+}
+
+static bool try_appear(struct search *search, const struct state *s, uint32_t actor, const struct history_op *op)
+{
+	struct state next = *s;
+	uint8_t value = index_of(search, op->values[next.step[actor].appeared]);
+
+	for (unsigned i = 0; i < next.count; i++)
+		if (next.queue[i] == value)
+			next.queue[i] |= APPEARED;
+	next.step[actor].appeared++;
+	end_put(&next, actor, op);
+	return search_from(search, &next);
+}
+
+static bool try_put(struct search *search, const struct state *s, uint32_t actor, const struct history_op *op)
+{
+	bool bounded = search->history->max_records, open = is_open_to(s, op);
+	unsigned n = done_by(op), placed = bounded ? s->step[actor].placed : n;
+
+	if (s->step[actor].appeared < s->step[actor].turned && try_appear(search, s, actor, op))
+		return true;
+	if (open && s->step[actor].turned < placed && try_turn(search, s, actor, op))
+		return true;
+	return open && bounded && placed < n && !is_full(search, s) && try_place(search, s, actor);
+}
+
+static bool try_get(struct search *search, const struct state *s, uint32_t actor, const struct history_op *op)
+{
+	struct state next = *s;
+	unsigned at = front(s), taken = s->step[actor].taken;
+
+	if (taken == done_by(op) || at == s->count)
+		return false;
+	if (op->end != HISTORY_NEVER && !front_is(search, s, op->values[taken]))
+		return false;
+	memmove(&next.queue[at], &next.queue[at + 1], next.count - at - 1u);
+	next.count--;
+	next.step[actor].taken++;
+	if (op->end != HISTORY_NEVER && next.step[actor].taken == op->asked)
+		next_op(&next, actor);
+	return search_from(search, &next);
+}
+
+static bool try_close(struct search *search, const struct state *s, uint32_t actor)
+{
+	struct state next = *s;
+
+	if (!next.closed_at)
+		next.closed_at = first_end(search, s);
+	next_op(&next, actor);
+	return search_from(search, &next);
+}
+
+static bool try_any(struct search *search, const struct state *s)
+{
+	uint64_t limit = first_end(search, s);
+
+	for (uint32_t i = 0; i < search->history->actors && !search->gave_up; i++) {
+		const struct history_op *op = op_of(search, s, i);
+
+		if (!op || op->begin > limit)
+			continue;
+		if ((op->call == CALL_GET && try_get(search, s, i, op)) || (op->call == CALL_PUT && try_put(search, s, i, op)) ||
+			(op->call == CALL_CLOSE && !(op->end == HISTORY_NEVER && s->closed_at) && try_close(search, s, i)))
+			return true;
+	}
+	return false;
+}
+
+static bool all_done(const struct search *search, const struct state *s)
+{
+	return first_end(search, s) == HISTORY_NEVER;
+}
+
+/* Takes all answers that are right now, then tries each change. *s is scratch. */
+static bool search_from(struct search *search, struct state *s)
+{
+	for (bool again = true; again;) {
+		uint64_t limit = first_end(search, s);
+
+		again = false;
+		if (all_done(search, s))
+			return true;
+		for (uint32_t i = 0; i < search->history->actors; i++) {
+			const struct history_op *op = op_of(search, s, i);
+
+			again |= op && op->begin <= limit && observe(search, s, i);
+		}
+	}
+	return remember(search, s) && !search->gave_up && try_any(search, s);
+}
+
+static bool collect_values(struct search *search)
+{
+	const struct history *history = search->history;
+
+	if (history->actors > SEARCH_ACTORS)
+		return false;
+	for (uint32_t i = 0; i < history->actors; i++) {
+		if (history->logs[i].count > UINT8_MAX)
+			return false;
+		for (uint32_t j = 0; j < history->logs[i].count; j++) {
+			const struct history_op *op = &history->logs[i].ops[j];
+
+			for (uint32_t n = 0; op->call == CALL_PUT && n < op->asked; n++) {
+				if (search->values_count == SEARCH_VALUES)
+					return false;
+				search->values[search->values_count++] = op->values[n];
+			}
+		}
+	}
+	return true;
+}
+
+static void collect_gets(struct search *search)
+{
+	const struct history *history = search->history;
+
+	for (uint32_t i = 0; i < history->actors; i++)
+		for (uint32_t j = 0; j < history->logs[i].count; j++) {
+			const struct history_op *op = &history->logs[i].ops[j];
+
+			search->some_died |= op->call == CALL_GET && op->end == HISTORY_NEVER;
+			for (int64_t n = 0; op->call == CALL_GET && op->end != HISTORY_NEVER && n < op->result; n++) {
+				uint8_t value = index_of(search, op->values[n]);
+
+				if (value < search->values_count)
+					search->got[value] = (struct got){op, n};
+			}
+		}
+}
+
+const char *history_search_one(const struct history *history, bool two_instants)
+{
+	struct search search = {.history = history, .two_instants = two_instants};
+	struct state start;
+	bool good;
+
+	if (!collect_values(&search))
+		return HISTORY_UNDECIDED;
+	collect_gets(&search);
+	memset(&start, 0, sizeof(start)); /* its padding, too */
+	good = search_from(&search, &start);
+	free(search.known);
+	return good ? NULL : search.gave_up ? HISTORY_UNDECIDED : "there is no order in which all answers are right";
+}
+
+/* ---- which queues, and which kind of put ---- */
+
+static bool has_peeks(const struct history *history)
+{
+	for (uint32_t i = 0; i < history->actors; i++)
+		for (uint32_t j = 0; j < history->logs[i].count; j++)
+			if (history->logs[i].ops[j].call == CALL_PEEK)
+				return true;
+	return false;
+}
+
+static const char *search_total(const struct history *history)
+{
+	struct history without;
+	const char *why;
+
+	if (!has_peeks(history))
+		return history_search_one(history, false);
+	without = history_without(history, CALL_PEEK);
+	why = history_search_one(&without, false);
+	history_free(&without);
+	return why ? why : history_search_one(history, true);
+}
+
+/* Of each producer that the history names. */
+static const char *search_each(const struct history *history)
+{
+	uint64_t done = 0; /* producers below 64 */
+	const char *why = NULL;
+
+	for (uint32_t i = 0; i < history->actors; i++)
+		for (uint32_t j = 0; !why && j < history->logs[i].count; j++) {
+			const struct history_op *op = &history->logs[i].ops[j];
+			uint32_t producer = HISTORY_PRODUCER(op->values[0]);
+			struct history part;
+
+			if (op->call != CALL_PUT || producer >= 64 || done >> producer & 1)
+				continue;
+			done |= UINT64_C(1) << producer;
+			part = history_of_producer(history, producer);
+			why = history_search_one(&part, false);
+			history_free(&part);
+		}
+	return why;
+}
+
+const char *history_search(const struct history *history)
+{
+	return history->order == RINGQ_ORDER_TOTAL ? search_total(history) : search_each(history);
+}
