@@ -8,35 +8,41 @@
 #include "../crash/trace.h"
 #include "history.h"
 
-#include <sched.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
 #include <time.h>
+#include <unistd.h>
 
-enum { HELPERS = 5, ACTORS = HELPERS + 1, MOST = 80, LAST = HELPERS, TRIES = 40 };
+enum { HELPERS = 5, ACTORS = HELPERS + 1, MOST = 80, LAST = HELPERS, TRIES = 60, TO_DISMISS = 1100 };
 
 /*
  * Scripts are pairs: what, and who. p, P: puts one, three; r: reserves and commits; g, G: gets one, up to four; k peeks;
- * e, f, s: empty, full, size; c closes. 0 is the one that is held, its helpers are 1 to 5, each with a handle and so a
+ * e, f, s: empty, full, size; c closes; w puts a record that nobody writes down, and x lets many such pass from 1 to who
+ * is named, so that all other lanes are dismissed from the roster. 0 is the one that is held, its helpers are 1 to 5, each with a handle and so a
  * lane of its own, all in one thread.
  */
 struct scene {
 	const char *name;
 	struct ringq_queue_options options;
+	const char *first;  /* by the helpers, before records pass */
 	const char *before; /* by the helpers */
 	const char *own;    /* by 0, before it is held */
+	const char *then;   /* by the helpers again */
 	const char *held;   /* its call */
 	const char *script; /* by the helpers, while it is held */
 	unsigned warm;      /* so many records pass first, that nobody writes down */
 	bool killed;
+	bool all; /* at all its instructions, always */
 };
 
 static const struct scene scenes[] = {
 	{.name = "put beside one lane", .before = "p1", .own = "p0", .held = "p0", .script = "p1 g2 p1 e2 g2"},
 	{.name = "put beside two lanes", .before = "p1 p2 G5", .own = "p0", .held = "p0", .script = "p1 p2 g5 p1 g5 g5 p1"},
+	{.name = "put behind others", .before = "p1", .own = "p0", .then = "G5 p1 p2", .held = "p0", .script = "g5 p1 g5", .all = true},
 	{.name = "put seen by peeks", .before = "p1 G5", .own = "p0", .held = "p0", .script = "k5 p1 k5 p1 k5 g5"},
 	{.name = "put seen by size", .before = "p1 G5", .own = "p0", .held = "p0", .script = "s5 p1 s5 g5 s5 p2 s5"},
 	{.name = "first put of a third lane", .before = "p1 p2", .held = "p0", .script = "p1 g5 p2 g5 g5 e5 p1"},
@@ -52,7 +58,11 @@ static const struct scene scenes[] = {
 	{.name = "get of a lone lane, and another comes", .before = "p1 g5", .own = "e0", .held = "g0", .script = "p2 p1"},
 	{.name = "get of none, and others come", .own = "e0", .held = "g0", .script = "p1 p2 p1"},
 	{.name = "get beside gets", .before = "p1 p2 p1 p2", .own = "e0", .held = "g0", .script = "g5 p1 g5 p2 g5"},
-	{.name = "get that dismisses", .before = "p1 p2 p3", .warm = 1100, .own = "e0", .held = "g0", .script = "G5 p1 p3 g5 p2"},
+	{.name = "get beside dismissed lanes", .before = "p2 p3 G5 x5", .own = "e0", .held = "g0", .script = "p2 p1 g5 p3 p1"},
+	{.name = "get of dismissed lanes only", .before = "p2 p3 G5 x5 p2", .own = "e0", .held = "g0", .script = "p3 p1 g5 p2"},
+	{.name = "get that dismisses", .first = "p2 p3 G5", .warm = 1024, .before = "p1 p1", .own = "g0", .held = "g0",
+		.script = "p2 p1 g5 p3 p1"},
+	{.name = "put of a dismissed lane", .before = "p1", .own = "p0", .then = "G5 x5", .held = "p0", .script = "p1 g5 p1 g5"},
 	{.name = "get_many of a lone lane, and another comes", .warm = 40, .before = "p1", .own = "G0 G0", .held = "G0",
 		.script = "p2 p1"},
 	{.name = "get_many of a lone lane's batch, and another comes", .warm = 40, .before = "P1 P1 p1", .own = "G0",
@@ -69,6 +79,8 @@ static const struct scene scenes[] = {
 		.script = "f5 p2 g5 f5 p2 e5"},
 	{.name = "put, no place left", .options = {.max_records = 2}, .before = "p1 p1", .own = "e0", .held = "p0",
 		.script = "f5 g5 p2 g5 f5 p2"},
+	{.name = "put, a place that comes", .options = {.max_records = 2}, .before = "p1 p2", .own = "e0", .held = "p0",
+		.script = "g5 p2 p2 g5"},
 	{.name = "put_many, no place left", .options = {.max_records = 2}, .before = "p1 p2 g5", .own = "p0", .held = "P0",
 		.script = "g5 p2 p2 g5 f5 g5"},
 	{.name = "put_many, places that come", .options = {.max_records = 3}, .before = "p1 p2 p1", .own = "e0", .held = "P0",
@@ -93,8 +105,7 @@ struct stage {
 	const struct scene *scene;
 	struct history history;
 	struct actor actors[ACTORS];
-	const char *_Atomic script; /* NULL: none to play */
-	atomic_bool over;
+	int orders[2], done[2]; /* pipes, to the helpers and from them */
 };
 
 static void begin_call(struct actor *actor, char what)
@@ -109,13 +120,23 @@ static void begin_call(struct actor *actor, char what)
 	act_begin(actor, calls[letter - letters], what == 'P' ? 3 : what == 'G' ? 4 : 1, RINGQ_NOWAIT);
 }
 
+/* A record of 1 is put; to NULL, or many times to a queue's handle. */
+static void pass_unseen(struct stage *stage, ringq_queue *to)
+{
+	for (unsigned i = 0; i < (to ? 2 * TO_DISMISS : 1); i++) {
+		check_eq(put_number(stage->actors[1].queue, i, RINGQ_NOWAIT), 0);
+		if (to)
+			check_eq(get_number(to, RINGQ_NOWAIT), i);
+	}
+}
+
 static void play(struct stage *stage, const char *script)
 {
 	for (const char *at = script; at && *at; at += at[2] ? 3 : 2) {
 		struct actor *actor = &stage->actors[at[1] - '0'];
 
-		if (at[0] == 'w') {
-			check_eq(put_number(actor->queue, 0, RINGQ_NOWAIT), 0);
+		if (at[0] == 'w' || at[0] == 'x') {
+			pass_unseen(stage, at[0] == 'x' ? actor->queue : NULL);
 			continue;
 		}
 		begin_call(actor, at[0]);
@@ -127,27 +148,25 @@ static void play(struct stage *stage, const char *script)
 static void help(void *arg)
 {
 	struct stage *stage = arg;
+	const char *script;
 
-	while (!atomic_load(&stage->over)) {
-		const char *script = atomic_load(&stage->script);
-
-		if (script) {
-			play(stage, script);
-			atomic_store(&stage->script, NULL);
-		}
-		sched_yield();
+	while (read(stage->orders[0], &script, sizeof(script)) == sizeof(script) && script) {
+		play(stage, script);
+		check_eq(write(stage->done[1], "", 1), 1);
 	}
 }
 
+/* NULL: there is nothing to play. */
 static void have_played(struct stage *stage, const char *script)
 {
-	int64_t deadline = now_ns() + TEST_SOON;
+	struct pollfd done = {.fd = stage->done[0], .events = POLLIN};
+	char byte;
 
-	atomic_store(&stage->script, script);
-	while (atomic_load(&stage->script)) {
-		check_compare(now_ns(), <, deadline);
-		sched_yield();
-	}
+	if (!script)
+		return;
+	check_eq(write(stage->orders[1], &script, sizeof(script)), sizeof(script));
+	check_eq(poll(&done, 1, TEST_SOON / RINGQ_MS(1)), 1);
+	check_eq(read(stage->done[0], &byte, 1), 1);
 }
 
 /* Records that pass unseen by the history: habits come with them, such as batches. */
@@ -168,9 +187,11 @@ static void prepare(void *arg)
 {
 	struct stage *stage = arg;
 
+	have_played(stage, stage->scene->first);
 	warm_up(stage);
 	have_played(stage, stage->scene->before);
 	play(stage, stage->scene->own);
+	have_played(stage, stage->scene->then);
 	begin_call(&stage->actors[0], stage->scene->held[0]);
 }
 
@@ -191,6 +212,8 @@ static struct stage *stage_new(const struct scene *scene, enum history_clock clo
 	struct ringq_queue_options options = scene->options;
 
 	options.max_producers = ACTORS + 2;
+	check_eq(pipe(stage->orders), 0);
+	check_eq(pipe(stage->done), 0);
 	stage->scene = scene;
 	stage->history = history_new(ACTORS, MOST, &scene->options);
 	for (uint32_t i = 0; i < ACTORS; i++) {
@@ -207,6 +230,10 @@ static struct stage *stage_new(const struct scene *scene, enum history_clock clo
 
 static void stage_end(struct stage *stage)
 {
+	for (unsigned i = 0; i < 2; i++) {
+		close(stage->orders[i]);
+		close(stage->done[i]);
+	}
 	if (stage->actors[0].ticket)
 		munmap(stage->actors[0].ticket, sizeof(uint64_t));
 	for (uint32_t i = 0; i < ACTORS; i++)
@@ -249,7 +276,7 @@ static bool try_at(const struct scene *scene, struct trace_path *path, uint64_t 
 	}
 	trace_finish(&held);
 	drain(stage);
-	atomic_store(&stage->over, true);
+	check_eq(write(stage->orders[1], &(const char *){NULL}, sizeof(char *)), sizeof(char *));
 	reap_child(helper);
 	snprintf(what, sizeof(what), "%s, held at instruction %llu", scene->name, (unsigned long long)n);
 	if (!history_check(&stage->history, what))
@@ -267,7 +294,7 @@ static void play_scene(const struct scene *scene, uint64_t seed)
 
 	path.count = 0;
 	try_at(scene, &path, 0, CLOCK_IS_TICKET);
-	stride = brief_or_long(1 + path.count / (scene->warm > 100 ? 10 : TRIES), 1);
+	stride = scene->all ? 1 : brief_or_long(1 + path.count / TRIES, 1);
 	for (uint64_t n = 1 + rng_below(&rng, stride); try_at(scene, &path, n, tries % 2 ? CLOCK_IS_TICKET : CLOCK_IS_MONOTONIC);
 		n += stride)
 		tries++;
