@@ -61,9 +61,9 @@ static uint32_t values_of(const struct history_op *op)
 {
 	if (op->end == HISTORY_NEVER)
 		return op->call == CALL_PUT ? op->asked : 0;
-	return (op->call == CALL_PUT || op->call == CALL_GET || op->call == CALL_PEEK) && op->result > 0 ?
-		       (uint32_t)op->result :
-		       0;
+	return (op->call == CALL_PUT || op->call == CALL_GET || op->call == CALL_PEEK) && op->result > 0
+	               ? (uint32_t)op->result
+	               : 0;
 }
 
 /* What a call means to the queue of one producer's records. False: nothing. */
@@ -145,8 +145,8 @@ void history_print(const struct history *history)
 
 		for (uint32_t i = 0; i < history->actors; i++)
 			if (next[i] < history->logs[i].count &&
-			    (first == history->actors ||
-			     history->logs[i].ops[next[i]].begin < history->logs[first].ops[next[first]].begin))
+				(first == history->actors || history->logs[i].ops[next[i]].begin <
+								     history->logs[first].ops[next[first]].begin))
 				first = i;
 		if (first == history->actors)
 			break;

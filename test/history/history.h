@@ -3,8 +3,8 @@
 #define HISTORY_HISTORY_H
 
 /*
- * Recorded histories: which calls were made, when each began and ended, and what it said; and whether a queue that keeps
- * its promises could have answered so.
+ * Recorded histories: which calls were made, when each began and ended, and what it said; and whether a queue that
+ * keeps its promises could have answered so.
  *
  * THE CLOCK. All that is asked of it: if the end of one call is smaller than the begin of another, then the first was
  * over when the second began, so that whatever the first has stored is seen by the second. Equal stamps say nothing.
@@ -16,8 +16,8 @@
  *   MONOTONIC  CLOCK_MONOTONIC, the same for all processors and processes, which the kernel promises not to go back.
  *              Reading it does not wait for earlier stores to leave the processor, and a call is only over, for others
  *              on the wall's clock, when its stores are there: so a fence stands before the end is read. Behind the
- *              begin's read none is needed: later loads may be early by no more than what the clock's own fence lets by,
- *              which is nothing (the kernel reads the counter with an ordered instruction).
+ *              begin's read none is needed: later loads may be early by no more than what the clock's own fence lets
+ *              by, which is nothing (the kernel reads the counter with an ordered instruction).
  *
  * WHAT EACH CALL MAY SAY. A value is a record, and no two are the same. RINGQ_ORDER_TOTAL:
  *
@@ -27,18 +27,18 @@
  *   get        one step: takes the first. -EAGAIN: at one instant nothing was in. -EPIPE: nor was the queue open.
  *   get_many   a step for each record; when fewer came than were asked for, a last one that found nothing.
  *   empty      one step, which sees whether anything is in.
- *   full       one step, which sees whether max_records are in or on the way in: a put takes one of the places before its
- *              record is in, and has it from then on. -EAGAIN of put and put_many: the same.
+ *   full       one step, which sees whether max_records are in or on the way in: a put takes one of the places before
+ *              its record is in, and has it from then on. -EAGAIN of put and put_many: the same.
  *   close      one step. A put that had begun then may still go in. A put after it says -EPIPE.
  *   peek       is not a step of the same order. A put has two instants, one where it takes its turn and one where its
  *              record appears; a get takes, and a peek sees, the first by turn of those that have appeared. Without
- *              peek nobody can tell that from a put of one step. With it: a put of A takes its turn and is delayed, B is
- *              put, a peek says B, A appears, a get takes A.
- *   size       is not a step at all: what was in for all of the call is counted, what was not in at any time of it is not.
+ *              peek nobody can tell that from a put of one step. With it: a put of A takes its turn and is delayed, B
+ *              is put, a peek says B, A appears, a get takes A.
+ *   size       is not a step at all: what was in all the time is counted, what was in at no time is not.
  *
  * RINGQ_ORDER_PRODUCER is one queue for each producer, each of them as above and by itself; peek is a step there, as
- * with one producer turns and appearances have the same order. An -EAGAIN of get says that each of these queues was empty
- * at an instant of the call, not all at the same one. empty, and max_records, are about all of them together.
+ * with one producer turns and appearances have the same order. An -EAGAIN of get says that each of these queues was
+ * empty at an instant of the call, not all at the same one. empty, and max_records, are about all of them together.
  */
 
 #include <stdatomic.h>
@@ -58,7 +58,7 @@ struct history_op {
 	uint64_t end; /* HISTORY_NEVER: it did not return */
 	enum history_call call;
 	uint32_t asked;
-	int64_t result;                  /* how many records, or the answer, or a negative errno */
+	int64_t result;                 /* how many records, or the answer, or a negative errno */
 	uint32_t values[HISTORY_BATCH]; /* of a PUT: those asked for; else those that came */
 };
 

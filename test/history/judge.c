@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Judges the judge: histories that must be accepted and that must be refused, of each kind; random ones that a queue has
- * made; and random ones that are nearly right, on which the patterns and the search must agree, neither knowing of the
- * other.
+ * Judges the judge: histories that must be accepted and that must be refused, of each kind; random ones that a queue
+ * has made; and random ones that are nearly right, on which the patterns and the search must agree, neither knowing of
+ * the other.
  */
 #include "history.h"
 
@@ -14,8 +14,8 @@
 /* ---- by hand ---- */
 
 /*
- * A call a line: actor, begin, end or -, what, its answer. A record is its producer's letter and its number. "get a0 of 2"
- * asked for two.
+ * A call a line: actor, begin, end or -, what, its answer. A record is its producer's letter and its number. "get a0 of
+ * 2" asked for two.
  */
 struct example {
 	bool good;
@@ -27,7 +27,8 @@ struct example {
 
 static const struct example examples[] = {
 	{true, .name = "nothing", .text = ""},
-	{true, .name = "one after the other", .text = "0 1 2 put a0\n0 3 4 put a1\n1 5 6 get a0\n1 7 8 get a1\n1 9 10 get EAGAIN", .drained = true},
+	{true, .name = "one after the other",
+		.text = "0 1 2 put a0\n0 3 4 put a1\n1 5 6 get a0\n1 7 8 get a1\n1 9 10 get EAGAIN", .drained = true},
 	{true, .name = "puts beside each other come out in any order",
 		.text = "0 1 4 put a0\n1 2 3 put b0\n2 5 6 get b0\n2 7 8 get a0"},
 	{true, .name = "gets beside each other, too", .text = "0 1 2 put a0\n1 3 4 put b0\n2 5 8 get b0\n3 6 7 get a0"},
@@ -42,35 +43,46 @@ static const struct example examples[] = {
 	{false, .name = "overtaken by gets of two", .text = "0 1 2 put a0\n1 3 4 put b0\n2 5 6 get b0\n3 7 8 get a0"},
 	{false, .name = "overtaken for ever", .text = "0 1 2 put a0\n1 3 4 put b0\n2 5 6 get b0"},
 	{false, .name = "overtaken in a batch", .text = "0 1 2 put a0\n1 3 4 put b0\n2 5 6 get b0 a0"},
-	{false, .name = "a producer's records in the wrong order", .text = "0 1 2 put a0\n0 3 4 put a1\n2 5 6 get a1\n2 7 8 get a0"},
+	{false, .name = "a producer's records in the wrong order",
+		.text = "0 1 2 put a0\n0 3 4 put a1\n2 5 6 get a1\n2 7 8 get a0"},
 	{false, .name = "a batch put in order, got in another", .text = "0 1 4 put a0 a1\n2 5 6 get a1\n2 7 8 get a0"},
 	{false, .name = "the same while it is put", .text = "0 1 9 put a0 a1\n2 2 3 get a1\n2 4 5 get a0"},
-	{true, .name = "a batch of which others come between", .text = "0 1 4 put a0 a1\n1 2 3 put b0\n2 5 6 get a0\n2 7 8 get b0 a1"},
+	{true, .name = "a batch of which others come between",
+		.text = "0 1 4 put a0 a1\n1 2 3 put b0\n2 5 6 get a0\n2 7 8 get b0 a1"},
 	{true, .name = "empty beside a put", .text = "0 1 4 put a0\n1 2 3 get EAGAIN\n1 5 6 get a0"},
 	{true, .name = "empty between two", .text = "0 1 2 put a0\n1 3 6 get EAGAIN\n2 4 5 get a0"},
 	{false, .name = "empty beside a record", .text = "0 1 2 put a0\n1 3 4 get EAGAIN\n1 5 6 get a0"},
 	{false, .name = "empty beside one of two records",
 		.text = "0 1 2 put a0\n1 3 10 get EAGAIN\n0 4 5 put a1\n2 6 7 get a0\n2 11 12 get a1"},
 	{false, .name = "empty beside one of three",
-		.text = "0 1 2 put a0\n1 3 20 get EAGAIN\n0 4 5 put a1\n2 6 7 get a0\n0 8 9 put a2\n2 10 11 get a1\n2 21 22 get a2"},
+		.text = "0 1 2 put a0\n1 3 20 get EAGAIN\n0 4 5 put a1\n2 6 7 get a0\n0 8 9 put a2\n2 10 11 get a1\n2 "
+			"21 22 get a2"},
 	{true, .name = "empty between one of three",
-		.text = "0 1 2 put a0\n1 3 20 get EAGAIN\n0 4 5 put a1\n2 6 7 get a0\n2 8 9 get a1\n0 10 11 put a2\n2 21 22 get a2"},
+		.text = "0 1 2 put a0\n1 3 20 get EAGAIN\n0 4 5 put a1\n2 6 7 get a0\n2 8 9 get a1\n0 10 11 put a2\n2 "
+			"21 22 get a2"},
 	{false, .name = "fewer than there were", .text = "0 1 2 put a0 a1\n1 3 4 get a0 of 2"},
-	{true, .name = "fewer than there were beside another get", .text = "0 1 2 put a0 a1\n1 3 6 get a0 of 2\n2 4 5 get a1"},
+	{true, .name = "fewer than there were beside another get",
+		.text = "0 1 2 put a0 a1\n1 3 6 get a0 of 2\n2 4 5 get a1"},
 	{false, .name = "empty() beside a record", .text = "0 1 2 put a0\n1 3 4 empty 1"},
 	{false, .name = "not empty() beside none", .text = "0 1 2 put a0\n1 3 4 get a0\n1 5 6 empty 0"},
 	{true, .name = "empty() beside a get", .text = "0 1 2 put a0\n1 3 6 get a0\n2 4 5 empty 1"},
-	{false, .name = "empty() to who knows better", .text = "0 1 2 put a0\n1 3 9 get a0\n2 4 5 empty 1\n2 6 7 empty 0"},
-	{true, .name = "full", .text = "0 1 2 put a0 a1\n0 3 4 put a2 EAGAIN\n1 5 6 full 1\n1 7 8 get a0\n1 9 10 full 0", .max_records = 2},
-	{true, .name = "full of what is being put", .text = "0 1 9 put a0\n1 2 3 put b0 EAGAIN\n1 4 5 get EAGAIN\n2 10 11 get a0",
-		.max_records = 1},
+	{false, .name = "empty() to who knows better",
+		.text = "0 1 2 put a0\n1 3 9 get a0\n2 4 5 empty 1\n2 6 7 empty 0"},
+	{true, .name = "full",
+		.text = "0 1 2 put a0 a1\n0 3 4 put a2 EAGAIN\n1 5 6 full 1\n1 7 8 get a0\n1 9 10 full 0",
+		.max_records = 2},
+	{true, .name = "full of what is being put",
+		.text = "0 1 9 put a0\n1 2 3 put b0 EAGAIN\n1 4 5 get EAGAIN\n2 10 11 get a0", .max_records = 1},
 	{false, .name = "full of nothing", .text = "0 1 2 put a0\n0 3 4 put a1 EAGAIN\n1 5 6 get a0", .max_records = 2},
 	{false, .name = "not full", .text = "0 1 2 put a0 a1\n1 5 6 full 0\n1 7 8 get a0", .max_records = 2},
-	{false, .name = "more than it may have", .text = "0 1 2 put a0 a1\n1 3 4 put b0\n1 5 6 get a0 a1", .max_records = 2},
+	{false, .name = "more than it may have", .text = "0 1 2 put a0 a1\n1 3 4 put b0\n1 5 6 get a0 a1",
+		.max_records = 2},
 	{false, .name = "more than it may have on the way in",
-		.text = "0 1 9 put a0\n1 2 3 put b0 EAGAIN\n2 4 5 put c0\n2 10 11 get c0\n2 12 13 get a0", .max_records = 1},
+		.text = "0 1 9 put a0\n1 2 3 put b0 EAGAIN\n2 4 5 put c0\n2 10 11 get c0\n2 12 13 get a0",
+		.max_records = 1},
 	{false, .name = "full with no bound", .text = "0 1 2 put a0\n0 3 4 put a1 EAGAIN"},
-	{true, .name = "closed", .text = "0 1 2 put a0\n1 3 4 close 0\n0 5 6 put a1 EPIPE\n1 7 8 get a0\n1 9 10 get EPIPE"},
+	{true, .name = "closed",
+		.text = "0 1 2 put a0\n1 3 4 close 0\n0 5 6 put a1 EPIPE\n1 7 8 get a0\n1 9 10 get EPIPE"},
 	{true, .name = "a put that had begun", .text = "0 1 9 put a0\n1 2 3 close 0\n1 4 5 get EPIPE\n1 10 11 get a0"},
 	{false, .name = "put after close", .text = "1 2 3 close 0\n0 4 9 put a0\n1 10 11 get a0"},
 	{false, .name = "open after close", .text = "1 2 3 close 0\n1 4 5 get EAGAIN"},
@@ -78,10 +90,12 @@ static const struct example examples[] = {
 	{false, .name = "a put refused before close", .text = "0 1 2 put a0 EPIPE\n1 3 4 close 0"},
 	{false, .name = "closed but not drained", .text = "0 1 2 put a0\n1 3 4 close 0\n1 5 6 get EPIPE\n1 7 8 get a0"},
 	{true, .name = "a peek and a get", .text = "0 1 2 put a0\n1 3 4 peek a0\n1 5 6 get a0"},
-	{true, .name = "a peek, and what was on its way in", .text = "0 1 9 put a0\n1 2 3 put b0\n2 4 5 peek b0\n2 10 11 get a0\n2 12 13 get b0"},
+	{true, .name = "a peek, and what was on its way in",
+		.text = "0 1 9 put a0\n1 2 3 put b0\n2 4 5 peek b0\n2 10 11 get a0\n2 12 13 get b0"},
 	{false, .name = "a peek that is overtaken by what came later",
 		.text = "1 2 3 put b0\n2 4 5 peek b0\n0 6 9 put a0\n2 10 11 get a0\n2 12 13 get b0"},
-	{false, .name = "a peek behind the first", .text = "0 1 2 put a0\n1 3 4 put b0\n2 5 6 peek b0\n2 7 8 get a0 b0"},
+	{false, .name = "a peek behind the first",
+		.text = "0 1 2 put a0\n1 3 4 put b0\n2 5 6 peek b0\n2 7 8 get a0 b0"},
 	{false, .name = "a peek at what was got", .text = "0 1 2 put a0\n1 3 4 get a0\n2 5 6 peek a0"},
 	{false, .name = "a peek that goes back",
 		.text = "0 1 9 put a0\n1 2 8 put b0\n2 3 4 peek a0\n2 5 6 peek b0\n2 10 11 get a0 b0"},
@@ -93,20 +107,25 @@ static const struct example examples[] = {
 	{true, .name = "killed, and it was in", .text = "0 1 - put a0\n1 3 4 get a0", .drained = true},
 	{true, .name = "killed, and it was not", .text = "0 1 - put a0\n1 3 4 get EAGAIN", .drained = true},
 	{false, .name = "killed, and in twice", .text = "0 1 - put a0\n1 3 4 get a0\n1 5 6 get a0"},
-	{true, .name = "killed with what it took", .text = "0 1 2 put a0 a1\n1 3 - get\n2 4 5 get a1\n2 6 7 get EAGAIN", .drained = true},
-	{true, .name = "in any order across producers", .text = "0 1 2 put a0\n1 3 4 put b0\n2 5 6 get b0\n2 7 8 get a0",
-		.order = RINGQ_ORDER_PRODUCER, .drained = true},
+	{true, .name = "killed with what it took", .text = "0 1 2 put a0 a1\n1 3 - get\n2 4 5 get a1\n2 6 7 get EAGAIN",
+		.drained = true},
+	{true, .name = "in any order across producers",
+		.text = "0 1 2 put a0\n1 3 4 put b0\n2 5 6 get b0\n2 7 8 get a0", .order = RINGQ_ORDER_PRODUCER,
+		.drained = true},
 	{false, .name = "in order of each producer", .text = "0 1 2 put a0\n0 3 4 put a1\n2 5 6 get a1\n2 7 8 get a0",
 		.order = RINGQ_ORDER_PRODUCER},
-	{true, .name = "a batch of another's records", .text = "0 1 2 put a0\n1 3 4 put b0\n2 5 6 get b0 of 4\n0 5 6 get a0 of 4",
+	{true, .name = "a batch of another's records",
+		.text = "0 1 2 put a0\n1 3 4 put b0\n2 5 6 get b0 of 4\n0 5 6 get a0 of 4",
 		.order = RINGQ_ORDER_PRODUCER, .drained = true},
 	{false, .name = "a batch of another's records, and mine in all the time",
 		.text = "0 1 2 put a0\n1 3 4 put b0\n2 5 6 get b0 of 4\n0 7 8 get a0", .order = RINGQ_ORDER_PRODUCER},
 	{false, .name = "lost by one producer", .text = "0 1 2 put a0\n1 3 4 put b0\n2 5 6 get b0\n2 7 8 get EAGAIN",
 		.order = RINGQ_ORDER_PRODUCER},
-	{true, .name = "each lane empty once", .text = "0 1 2 put a0\n1 3 10 get EAGAIN\n0 4 5 put b0\n2 6 7 get a0\n2 11 12 get b0",
+	{true, .name = "each lane empty once",
+		.text = "0 1 2 put a0\n1 3 10 get EAGAIN\n0 4 5 put b0\n2 6 7 get a0\n2 11 12 get b0",
 		.order = RINGQ_ORDER_PRODUCER},
-	{false, .name = "all lanes never empty at once", .text = "0 1 2 put a0\n1 3 10 empty 1\n0 4 5 put b0\n2 6 7 get a0\n2 11 12 get b0",
+	{false, .name = "all lanes never empty at once",
+		.text = "0 1 2 put a0\n1 3 10 empty 1\n0 4 5 put b0\n2 6 7 get a0\n2 11 12 get b0",
 		.order = RINGQ_ORDER_PRODUCER},
 };
 
@@ -237,8 +256,10 @@ static void model_begin(struct model *m, uint32_t i)
 	uint32_t dice = (uint32_t)rng_below(&m->rng, m->simple ? 8 : 14);
 	struct history_op op = {.begin = m->now, .end = HISTORY_NEVER, .asked = 1};
 
-	op.call = dice < 4 ? CALL_PUT : dice < 8 ? CALL_GET : (enum history_call[]){CALL_PEEK, CALL_PEEK, CALL_EMPTY,
-								     CALL_FULL, CALL_SIZE, CALL_SIZE}[dice - 8];
+	op.call = dice < 4   ? CALL_PUT
+	          : dice < 8 ? CALL_GET
+	                     : (enum history_call[]){
+				       CALL_PEEK, CALL_PEEK, CALL_EMPTY, CALL_FULL, CALL_SIZE, CALL_SIZE}[dice - 8];
 	if (!m->simple && op.call <= CALL_GET)
 		op.asked = 1 + (uint32_t)rng_below(&m->rng, 3);
 	if (!m->simple && rng_below(&m->rng, 60) == 0)

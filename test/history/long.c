@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Long histories of puts and gets, judged by the patterns: threads and processes, more of them than processors, batches,
- * producers that come and go, are killed in the middle and leave their lanes to others, are stopped anywhere; and
- * processes that hand over by pipes, so that whose put was first is beyond doubt.
+ * Long histories of puts and gets, judged by the patterns: threads and processes, more of them than processors,
+ * batches, producers that come and go, are killed in the middle and leave their lanes to others, are stopped anywhere;
+ * and processes that hand over by pipes, so that whose put was first is beyond doubt.
  */
 #include "history.h"
 
@@ -34,20 +34,50 @@ static const struct shape shapes[] = {
 	{.name = "processes", .processes = true, .producers = 3, .consumers = 3, .records = 5000},
 	{.name = "many threads", .producers = 8, .consumers = 4, .records = 2000},
 	{.name = "few places", .queue = {.max_records = 3}, .producers = 3, .consumers = 2, .records = 2000},
-	{.name = "few places, processes", .queue = {.max_records = 5}, .processes = true, .producers = 3, .consumers = 2,
+	{.name = "few places, processes",
+		.queue = {.max_records = 5},
+		.processes = true,
+		.producers = 3,
+		.consumers = 2,
 		.records = 2000},
 	{.name = "threads come and go", .producers = 4, .consumers = 2, .records = 20, .waves = 60},
-	{.name = "processes come and go", .processes = true, .producers = 4, .consumers = 2, .records = 20, .waves = 30},
-	{.name = "killed producers", .processes = true, .producers = 4, .consumers = 2, .records = 1000, .waves = 30,
+	{.name = "processes come and go",
+		.processes = true,
+		.producers = 4,
+		.consumers = 2,
+		.records = 20,
+		.waves = 30},
+	{.name = "killed producers",
+		.processes = true,
+		.producers = 4,
+		.consumers = 2,
+		.records = 1000,
+		.waves = 30,
 		.killed = true},
-	{.name = "killed producers, few places", .queue = {.max_records = 4}, .processes = true, .producers = 3, .consumers = 2,
-		.records = 1000, .waves = 20, .killed = true},
+	{.name = "killed producers, few places",
+		.queue = {.max_records = 4},
+		.processes = true,
+		.producers = 3,
+		.consumers = 2,
+		.records = 1000,
+		.waves = 20,
+		.killed = true},
 	{.name = "stopped", .processes = true, .producers = 4, .consumers = 2, .records = 3000, .stopped = true},
 	{.name = "relay", .processes = true, .producers = 4, .consumers = 2, .records = 2500, .relay = true},
-	{.name = "each producer's order", .queue = {.order = RINGQ_ORDER_PRODUCER}, .processes = true, .producers = 3,
-		.consumers = 3, .records = 5000},
-	{.name = "each producer's order, killed", .queue = {.order = RINGQ_ORDER_PRODUCER}, .processes = true, .producers = 4,
-		.consumers = 2, .records = 1000, .waves = 30, .killed = true},
+	{.name = "each producer's order",
+		.queue = {.order = RINGQ_ORDER_PRODUCER},
+		.processes = true,
+		.producers = 3,
+		.consumers = 3,
+		.records = 5000},
+	{.name = "each producer's order, killed",
+		.queue = {.order = RINGQ_ORDER_PRODUCER},
+		.processes = true,
+		.producers = 4,
+		.consumers = 2,
+		.records = 1000,
+		.waves = 30,
+		.killed = true},
 };
 
 /* In shared memory. Logs: consumers, then one that drains, then producers, each with its own. */
@@ -57,7 +87,7 @@ struct crew {
 	_Atomic uint64_t *ticket;
 	struct history history;
 	uint64_t seed;
-	uint32_t calls; /* of a producer */
+	uint32_t calls;   /* of a producer */
 	atomic_bool over; /* no more producers */
 	int pipes[PRODUCERS_MOST][2];
 };
@@ -140,7 +170,8 @@ static void consume(void *arg)
 	do {
 		/* Read first: what was put before producers were done is found by the get. */
 		over = atomic_load(&crew->over);
-		got = act(actor, CALL_GET, batch(&actor->rng), rng_below(&actor->rng, 8) ? RINGQ_NOWAIT : RINGQ_US(100));
+		got = act(
+			actor, CALL_GET, batch(&actor->rng), rng_below(&actor->rng, 8) ? RINGQ_NOWAIT : RINGQ_US(100));
 		if (got < 0)
 			pause_ns(RINGQ_US(rng_below(&actor->rng, 20)));
 		else if (rng_below(&actor->rng, 16) == 0)
@@ -307,7 +338,8 @@ int main(int argc, char **argv)
 			int64_t begun = now_ns();
 			size_t calls;
 
-			if ((argc > 1 && *argv[1] && strcmp(argv[1], shape->name) != 0) || (TEST_UNDER_TSAN && shape->processes))
+			if ((argc > 1 && *argv[1] && strcmp(argv[1], shape->name) != 0) ||
+				(TEST_UNDER_TSAN && shape->processes))
 				continue;
 			calls = run_shape(shape, i % 2 ? CLOCK_IS_TICKET : CLOCK_IS_MONOTONIC, seed++);
 			printf("%s: %zu calls, %lld ms\n", shape->name, calls, (long long)(now_ns() - begun) / 1000000);

@@ -72,24 +72,25 @@ static uint32_t went_in(const struct history_op *op)
 	return op->result > 0 ? (uint32_t)op->result : 0;
 }
 
-#define FOR_EACH_OP(op, history)                                                                             \
-	for (uint32_t actor_ = 0; actor_ < (history)->actors; actor_++)                                      \
-		for (const struct history_op *op = (history)->logs[actor_].ops;                              \
-		     op < (history)->logs[actor_].ops + (history)->logs[actor_].count; op++)
+#define FOR_EACH_OP(op, history)                                                \
+	for (uint32_t actor_ = 0; actor_ < (history)->actors; actor_++)         \
+		for (const struct history_op *op = (history)->logs[actor_].ops; \
+			op < (history)->logs[actor_].ops + (history)->logs[actor_].count; op++)
 
 static void collect_puts(struct items *all, const struct history *history)
 {
 	size_t most = 0;
 
 	FOR_EACH_OP(op, history)
-		most += op->call == CALL_PUT ? op->asked : 0;
+	most += op->call == CALL_PUT ? op->asked : 0;
 	all->items = calloc(most + 1, sizeof(*all->items));
 	check(all->items);
-	FOR_EACH_OP(op, history) {
+	FOR_EACH_OP(op, history)
+	{
 		all->some_died |= op->call == CALL_GET && op->end == HISTORY_NEVER;
 		for (uint32_t i = 0; op->call == CALL_PUT && i < went_in(op); i++)
-			all->items[all->count++] = (struct item){op->values[i], 0, op->begin, op->end, HISTORY_NEVER,
-				HISTORY_NEVER};
+			all->items[all->count++] =
+				(struct item){op->values[i], 0, op->begin, op->end, HISTORY_NEVER, HISTORY_NEVER};
 	}
 	qsort(all->items, all->count, sizeof(*all->items), by_value);
 }
@@ -97,18 +98,18 @@ static void collect_puts(struct items *all, const struct history *history)
 static const char *collect_gets(struct items *all, const struct history *history)
 {
 	FOR_EACH_OP(op, history)
-		for (int64_t i = 0; op->call == CALL_GET && op->end != HISTORY_NEVER && i < op->result; i++) {
-			struct item *item = find(all, op->values[i]);
+	for (int64_t i = 0; op->call == CALL_GET && op->end != HISTORY_NEVER && i < op->result; i++) {
+		struct item *item = find(all, op->values[i]);
 
-			if (!item)
-				return "a record came out that nobody has put";
-			if (item->gets++)
-				return "a record came out twice";
-			if (op->end < item->put_begin)
-				return "a record came out before it was put";
-			item->get_begin = op->begin;
-			item->get_end = op->end;
-		}
+		if (!item)
+			return "a record came out that nobody has put";
+		if (item->gets++)
+			return "a record came out twice";
+		if (op->end < item->put_begin)
+			return "a record came out before it was put";
+		item->get_begin = op->begin;
+		item->get_end = op->end;
+	}
 	return NULL;
 }
 
@@ -179,15 +180,15 @@ static const char *producers_out_of_order(const struct items *all)
 static const char *batch_out_of_order(const struct items *all, const struct history *history, bool across_producers)
 {
 	FOR_EACH_OP(op, history)
-		for (int64_t i = 1; op->call == CALL_GET && op->end != HISTORY_NEVER && i < op->result; i++)
-			for (int64_t j = 0; j < i; j++) {
-				const struct item *first = find(all, op->values[j]), *then = find(all, op->values[i]);
+	for (int64_t i = 1; op->call == CALL_GET && op->end != HISTORY_NEVER && i < op->result; i++)
+		for (int64_t j = 0; j < i; j++) {
+			const struct item *first = find(all, op->values[j]), *then = find(all, op->values[i]);
 
-				if (across_producers && then->put_end < first->put_begin)
-					return "a batch came out in another order than it went in";
-				if (HISTORY_PRODUCER(first->value) == HISTORY_PRODUCER(then->value) && first > then)
-					return "a batch has a producer's records out of order";
-			}
+			if (across_producers && then->put_end < first->put_begin)
+				return "a batch came out in another order than it went in";
+			if (HISTORY_PRODUCER(first->value) == HISTORY_PRODUCER(then->value) && first > then)
+				return "a batch has a producer's records out of order";
+		}
 	return NULL;
 }
 
@@ -244,8 +245,8 @@ static bool says_empty(const struct history_op *op, bool of_gets)
 static const char *empty_but_not(const struct items *all, const struct history *history)
 {
 	FOR_EACH_OP(op, history)
-		if (says_empty(op, history->order == RINGQ_ORDER_TOTAL) && was_never_empty(all, op->begin, op->end))
-			return "empty, it said, while something was in all the time";
+	if (says_empty(op, history->order == RINGQ_ORDER_TOTAL) && was_never_empty(all, op->begin, op->end))
+		return "empty, it said, while something was in all the time";
 	return NULL;
 }
 
@@ -292,9 +293,9 @@ static const char *wrong_size(const struct items *all, const struct history_op *
 		least += item->put_end < op->begin && item->get_begin > op->end && !(all->some_died && !item->gets);
 		most += item->put_begin <= op->end && item->get_end >= op->begin;
 	}
-	return op->result < least ? "size left out what was in all the time" :
-	       op->result > most  ? "size counted what was not in" :
-				    NULL;
+	return op->result < least  ? "size left out what was in all the time"
+	       : op->result > most ? "size counted what was not in"
+	                           : NULL;
 }
 
 static const char *wrong_sizes(const struct items *all, const struct history *history)
@@ -302,8 +303,8 @@ static const char *wrong_sizes(const struct items *all, const struct history *hi
 	const char *why = NULL;
 
 	FOR_EACH_OP(op, history)
-		if (!why && op->call == CALL_SIZE && op->end != HISTORY_NEVER)
-			why = wrong_size(all, op);
+	if (!why && op->call == CALL_SIZE && op->end != HISTORY_NEVER)
+		why = wrong_size(all, op);
 	return why;
 }
 
@@ -322,7 +323,7 @@ static const char *wrong_peek(const struct items *all, const struct history_op *
 		bool before = total ? a->put_end < b->put_begin : false;
 
 		before |= a < b && HISTORY_PRODUCER(a->value) == HISTORY_PRODUCER(b->value) &&
-			  (a->gets || (a->put_end != HISTORY_NEVER && !all->some_died));
+		          (a->gets || (a->put_end != HISTORY_NEVER && !all->some_died));
 		if (before && a->get_begin > op->end && (a->gets || !all->some_died))
 			return "a peek saw a record while one that was put before it was in";
 	}
@@ -334,8 +335,8 @@ static const char *wrong_peeks(const struct items *all, const struct history *hi
 	const char *why = NULL;
 
 	FOR_EACH_OP(op, history)
-		if (!why && op->call == CALL_PEEK && op->end != HISTORY_NEVER && op->result > 0)
-			why = wrong_peek(all, op, history->order == RINGQ_ORDER_TOTAL);
+	if (!why && op->call == CALL_PEEK && op->end != HISTORY_NEVER && op->result > 0)
+		why = wrong_peek(all, op, history->order == RINGQ_ORDER_TOTAL);
 	return why;
 }
 

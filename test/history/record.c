@@ -70,8 +70,8 @@ static int64_t put(struct actor *actor)
 	int rc;
 
 	if (actor->op->asked == 1) {
-		rc = actor->reserves ? reserve_and_commit(actor) :
-				       ringq_put(actor->queue, actor->bufs[0], actor->lens[0], actor->timeout);
+		rc = actor->reserves ? reserve_and_commit(actor)
+		                     : ringq_put(actor->queue, actor->bufs[0], actor->lens[0], actor->timeout);
 		return rc == 0 ? 1 : rc;
 	}
 	for (uint32_t i = 0; i < actor->op->asked; i++)

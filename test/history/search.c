@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Whether there is an order of a history's steps in which a queue answers as it did: all orders are tried that keep what
- * was before what, and no state twice (Wing and Gong, "Testing and Verifying Concurrent Objects", 1993; Lowe, "Testing
- * for Linearizability", 2017). A step may come next if its call began before any of those that are left has ended.
+ * Whether there is an order of a history's steps in which a queue answers as it did: all orders are tried that keep
+ * what was before what, and no state twice (Wing and Gong, "Testing and Verifying Concurrent Objects", 1993; Lowe,
+ * "Testing for Linearizability", 2017). A step may come next if its call began before any of those that are left has
+ * ended.
  *
  * A call of several steps is somewhere between them: so is the state. What a call that has not returned would have done
  * may be done or not.
@@ -64,7 +65,7 @@ static uint64_t digest(const struct state *s, uint64_t seed)
 static void enlarge(struct search *search)
 {
 	uint32_t size = search->known_size ? 4 * search->known_size : 1024;
-	uint64_t (*known)[2] = calloc(size, sizeof(*known));
+	uint64_t(*known)[2] = calloc(size, sizeof(*known));
 
 	check(known);
 	for (uint32_t i = 0; i < search->known_size; i++) {
@@ -344,8 +345,10 @@ static bool try_any(struct search *search, const struct state *s)
 
 		if (!op || op->begin > limit)
 			continue;
-		if ((op->call == CALL_GET && try_get(search, s, i, op)) || (op->call == CALL_PUT && try_put(search, s, i, op)) ||
-			(op->call == CALL_CLOSE && !(op->end == HISTORY_NEVER && s->closed_at) && try_close(search, s, i)))
+		if ((op->call == CALL_GET && try_get(search, s, i, op)) ||
+			(op->call == CALL_PUT && try_put(search, s, i, op)) ||
+			(op->call == CALL_CLOSE && !(op->end == HISTORY_NEVER && s->closed_at) &&
+				try_close(search, s, i)))
 			return true;
 	}
 	return false;
