@@ -44,6 +44,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "../common.h"
 
@@ -141,5 +142,12 @@ int64_t act_end(struct actor *actor);
 
 /* All three. */
 int64_t act(struct actor *actor, enum history_call call, uint32_t n, int64_t timeout);
+
+/*
+ * A timer of the calling thread that stops it for a while in the middle of what it does then, at any instruction, as the
+ * scheduler might: on few processors that would be rare.
+ */
+timer_t rest_timer_new(void);
+void rest_soon(timer_t timer, struct rng *rng);
 
 #endif

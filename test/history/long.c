@@ -147,15 +147,19 @@ static void produce(void *arg)
 {
 	const struct worker *worker = arg;
 	struct actor *actor = actor_new(worker);
+	timer_t timer = rest_timer_new();
 
 	for (uint32_t i = 0; i < worker->crew->calls; i++) {
 		actor->reserves = rng_below(&actor->rng, 8) == 0;
 		await_turn(worker);
+		if (rng_below(&actor->rng, 32) == 0)
+			rest_soon(timer, &actor->rng);
 		check_compare(act(actor, CALL_PUT, batch(&actor->rng), TEST_SOON), >, 0);
 		pass_turn(worker);
 		if (!worker->crew->shape->relay)
 			linger(&actor->rng);
 	}
+	check_eq(timer_delete(timer), 0);
 	free(actor);
 }
 
@@ -164,12 +168,15 @@ static void consume(void *arg)
 	const struct worker *worker = arg;
 	struct crew *crew = worker->crew;
 	struct actor *actor = actor_new(worker);
+	timer_t timer = rest_timer_new();
 	bool over;
 	int64_t got;
 
 	do {
 		/* Read first: what was put before producers were done is found by the get. */
 		over = atomic_load(&crew->over);
+		if (rng_below(&actor->rng, 32) == 0)
+			rest_soon(timer, &actor->rng);
 		got = act(
 			actor, CALL_GET, batch(&actor->rng), rng_below(&actor->rng, 8) ? RINGQ_NOWAIT : RINGQ_US(100));
 		if (got < 0)
@@ -178,6 +185,7 @@ static void consume(void *arg)
 			act(actor, CALL_EMPTY, 0, 0);
 		linger(&actor->rng);
 	} while (got > 0 || !over);
+	check_eq(timer_delete(timer), 0);
 	free(actor);
 }
 

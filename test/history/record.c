@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "history.h"
 
-#include <errno.h>
+#include <signal.h>
 #include <sys/uio.h>
+#include <time.h>
 
 _Atomic uint64_t *history_clock_new(enum history_clock clock)
 {
@@ -147,4 +148,31 @@ int64_t act(struct actor *actor, enum history_call call, uint32_t n, int64_t tim
 	act_begin(actor, call, n, timeout);
 	act_make(actor);
 	return act_end(actor);
+}
+
+/* ---- rests ---- */
+
+static void rest(int signal)
+{
+	(void)signal;
+	pause_ns(RINGQ_US(30));
+}
+
+timer_t rest_timer_new(void)
+{
+	struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGUSR1};
+	struct sigaction action = {.sa_handler = rest, .sa_flags = SA_RESTART};
+	timer_t timer;
+
+	event._sigev_un._tid = thread_id();
+	check_eq(sigaction(SIGUSR1, &action, NULL), 0);
+	check_eq(timer_create(CLOCK_MONOTONIC, &event, &timer), 0);
+	return timer;
+}
+
+void rest_soon(timer_t timer, struct rng *rng)
+{
+	struct itimerspec soon = {.it_value.tv_nsec = 1 + (long)rng_below(rng, rng_below(rng, 2) ? 1000 : 10000)};
+
+	check_eq(timer_settime(timer, 0, &soon, NULL), 0);
 }

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <time.h>
 
 enum { ACTORS_MOST = SEARCH_ACTORS - 1, ROUNDS = 12, CALLS = 5, BATCH = 3, MOST = 2 * SEARCH_VALUES };
 
@@ -68,15 +69,20 @@ static void one_call(struct table *table, struct actor *actor)
 
 static void take_part(struct table *table, struct actor *actor)
 {
+	timer_t timer = rest_timer_new();
+
 	for (unsigned round = 1; round <= ROUNDS; round++) {
 		atomic_fetch_add(&table->ready, 1);
 		wait_for(&table->round, round);
 		for (uint32_t i = 0; i < table->calls; i++) {
 			linger(&actor->rng);
+			if (rng_below(&actor->rng, 2))
+				rest_soon(timer, &actor->rng);
 			one_call(table, actor);
 		}
 		atomic_fetch_add(&table->done, 1);
 	}
+	check_eq(timer_delete(timer), 0);
 }
 
 struct seat {
