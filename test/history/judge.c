@@ -529,8 +529,8 @@ static void judge_other_ones(uint64_t count)
 int main(void)
 {
 	judge_examples();
-	judge_good_ones(brief_or_long(1000, 400000));
-	judge_simple_ones(brief_or_long(6000, 2000000));
-	judge_other_ones(brief_or_long(2000, 1000000));
+	judge_good_ones(brief_or_long(1000, 20000));
+	judge_simple_ones(brief_or_long(6000, 120000));
+	judge_other_ones(brief_or_long(2000, 40000));
 	return 0;
 }
