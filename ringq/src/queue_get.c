@@ -55,10 +55,11 @@ static rq_always_inline int find(struct rq_bond *b, struct rq_view *view)
 	return rq_likely(r) ? r : closed ? -EPIPE : -EAGAIN;
 }
 
-/* Another has taken the record, or scribbles. Whether to go on at once. */
+/* Another has taken the record, or scribbles. Whether to go on at once: however long records are, some dozen times. */
 static inline bool goes_on(uint64_t *lost, const struct rq_view *view)
 {
-	*lost += 1 + (view->len >> 10);
+	uint64_t kib = view->len >> 10;
+	*lost += 1 + (kib < RQ_LOSSES_MOST / 64 ? kib : RQ_LOSSES_MOST / 64);
 	return *lost < RQ_LOSSES_MOST;
 }
 
