@@ -130,7 +130,8 @@ static void lengths_lead_out(struct stage *s)
 
 static void constants_lead_out(struct stage *s)
 {
-	static const uint64_t values[] = {0, 1, 127, 4096, 65536, 1 << 20, UINT32_MAX, INT64_MAX, UINT64_MAX - 127, UINT64_MAX};
+	static const uint64_t values[] = {0, 1, 127, 4096, 65536, 1 << 20, UINT32_MAX, INT64_MAX, UINT64_MAX - 127,
+		UINT64_MAX};
 	static const size_t words[] = {offsetof(struct rq_queue_shared, lanes_max),
 		offsetof(struct rq_queue_shared, max_records), offsetof(struct rq_queue_shared, table),
 		offsetof(struct rq_queue_shared, stride), offsetof(struct rq_queue_shared, lanes),
@@ -141,7 +142,8 @@ static void constants_lead_out(struct stage *s)
 		size_t word = words[i / 2 / COUNT(values)];
 
 		scribble_back(s);
-		scribble_word(s, "a constant", in_queue(s, word), word % 8 || i % 2 ? 4 : 8, values[i / 2 % COUNT(values)]);
+		scribble_word(s, "a constant", in_queue(s, word), word % 8 || i % 2 ? 4 : 8,
+			values[i / 2 % COUNT(values)]);
 		if (ringq_queue_open(&queue, s->region, "q"))
 			continue;
 		put_some(queue);
@@ -489,7 +491,9 @@ int main(int argc, char **argv)
 			continue;
 		failed++;
 		fprintf(stderr, "%s: %s\n", attacks[i].name,
-			!WIFSIGNALED(status) ? "failed" : WTERMSIG(status) == SIGALRM ? "no end" : strsignal(WTERMSIG(status)));
+			!WIFSIGNALED(status) ? "failed" :
+			WTERMSIG(status) == SIGALRM ? "no end" :
+						      strsignal(WTERMSIG(status)));
 		scribble_print(the_log, "the attack");
 	}
 	return failed != 0;

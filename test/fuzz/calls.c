@@ -32,8 +32,8 @@ static void check_len(ssize_t result, size_t size)
 
 static int64_t choose_timeout(struct chooser *c)
 {
-	static const int64_t timeouts[] = {RINGQ_NOWAIT, RINGQ_NOWAIT, RINGQ_NOWAIT, RINGQ_NOWAIT, RINGQ_NOWAIT, RINGQ_US(20),
-		RINGQ_MS(1), RINGQ_MS(3)};
+	static const int64_t timeouts[] = {RINGQ_NOWAIT, RINGQ_NOWAIT, RINGQ_NOWAIT, RINGQ_NOWAIT, RINGQ_NOWAIT,
+		RINGQ_US(20), RINGQ_MS(1), RINGQ_MS(3)};
 
 	return timeouts[choose(c, c->bytes ? 6 : COUNT(timeouts))]; /* a fuzzer's time is for more inputs */
 }

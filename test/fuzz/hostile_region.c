@@ -169,7 +169,7 @@ static void watch(pid_t victim)
 	}
 	check_eq(ended, victim);
 	if (!WIFEXITED(status) || WEXITSTATUS(status)) {
-		tell(WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : "an answer that must not be, or a sanitizer's finding,");
+		tell(WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : "a forbidden answer, or a sanitizer's finding,");
 		exit(1);
 	}
 }
@@ -189,7 +189,7 @@ int main(int argc, char **argv)
 		watch(fork_child(run_rounds, &seed));
 		calls_made = progress->calls;
 	}
-	printf("%llu rounds from seed %llu on, %llu calls\n", (unsigned long long)(seed - first), (unsigned long long)first,
-		(unsigned long long)calls_made);
+	printf("%llu rounds from seed %llu on, %llu calls\n", (unsigned long long)(seed - first),
+		(unsigned long long)first, (unsigned long long)calls_made);
 	return 0;
 }
