@@ -85,7 +85,8 @@ RINGQ_API int ringq_put(ringq_queue *queue, const void *data, size_t len, int64_
  * Takes the next record into buf. Returns its length.
  *
  * Errors: -EAGAIN (RINGQ_NOWAIT: empty), -ETIMEDOUT, -EPIPE (closed and drained), -EMSGSIZE (larger than size: the
- * record stays; ringq_get_alloc() takes it). Progress: lock-free; blocking when empty, if timeout says so.
+ * record stays; ringq_get_alloc() takes it). Empty means that there was an instant of the call at which the queue was;
+ * with RINGQ_ORDER_PRODUCER, that there was one for each producer's part, not all the same. Progress: lock-free; blocking when empty, if timeout says so.
  * buf may have been written to beyond the record's length, within size, and on error.
  */
 RINGQ_API ssize_t ringq_get(ringq_queue *queue, void *buf, size_t size, int64_t timeout);
@@ -93,17 +94,21 @@ RINGQ_API ssize_t ringq_get(ringq_queue *queue, void *buf, size_t size, int64_t 
 /** Takes the next record into memory from malloc(), never NULL on success: free() it. Errors: as get, and -ENOMEM. */
 RINGQ_API ssize_t ringq_get_alloc(ringq_queue *queue, void **out, int64_t timeout);
 
-/** Copies the next record and leaves it there; never waits. Returns its length. Errors: as get with RINGQ_NOWAIT. */
+/**
+ * Copies the next record and leaves it there; never waits. Returns its length. Errors: as get with RINGQ_NOWAIT.
+ * A record whose put is under way meanwhile may still come out before the one that was seen.
+ */
 RINGQ_API ssize_t ringq_peek(ringq_queue *queue, void *buf, size_t size);
 
 /**
- * Puts n records, in order, at one go where there is room, waiting for more room while there is none in time.
+ * Puts n records, in order, at one go where there is room, waiting for more room while there is none in time. Each is a
+ * put of its own: others' records may come between.
  * Returns how many were put, from the front; an error only when none was. n is 1 to 2^20. Errors: as put.
  */
 RINGQ_API ssize_t ringq_put_many(ringq_queue *queue, const struct iovec *records, size_t n, int64_t timeout);
 
 /**
- * Takes up to n records that are there, waiting only for the first. iov_len says each buffer's size and becomes the
+ * Takes up to n records that are there, waiting only for the first: as so many gets, one after the other. iov_len says each buffer's size and becomes the
  * record's length. Returns how many were taken; an error only when none was. Errors: as get; -EMSGSIZE only for the
  * first. n is 1 to 2^20. Buffers beyond the returned count may have been written to; their iov_len is left alone.
  */
@@ -135,10 +140,16 @@ RINGQ_API int ringq_close(ringq_queue *queue);
 /** Whether there was no record at some instant of the call. Lock-free. True for NULL. */
 RINGQ_API bool ringq_empty(const ringq_queue *queue);
 
-/** Whether this thread's put of an empty record would not have gone in, at some instant of the call. Lock-free. */
+/**
+ * Whether this thread's put of an empty record would not have gone in, at some instant of the call. Lock-free. A put that
+ * is under way counts for max_records from when it has its place, before its record can be got.
+ */
 RINGQ_API bool ringq_full(const ringq_queue *queue);
 
-/** How many records were waiting. Exact when nothing moves; what moves meanwhile may or may not count. Lock-free. */
+/**
+ * How many records were waiting. Exact when nothing moves; what moves meanwhile may or may not count: the number is no
+ * step of the queue's order. Lock-free.
+ */
 RINGQ_API uint64_t ringq_size(const ringq_queue *queue);
 
 /**
