@@ -21,7 +21,7 @@
 #include "sys.h"
 #include "wait.h"
 
-enum { PATIENCE_SECONDS = 60 };
+enum { PATIENCE_SECONDS = 120 };
 enum { TOTAL = 0, TOTAL_BOUNDED = 1, PRODUCER = 4 }; /* kinds of stage.c */
 
 static struct scribble_log *the_log;
