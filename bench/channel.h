@@ -3,87 +3,65 @@
 #define BENCH_CHANNEL_H
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
-#include <ringq/ringq.h>
-
+#include "back_off.h"
 #include "harness.h"
-#include "scenario.h"
+#include "peer.h"
 
 /*
- * A ringq queue, or a pipe that carries records of one size with one write and one read each: the same scenario runs
- * over either. Inline, as a call more would show beside a queue's cost; the branch is always predicted.
+ * What scenarios do with an end. Inline: one indirect call into the peer's adapter is all that lies between, for ringq
+ * as for everybody.
  */
-struct channel {
-	ringq_queue *queue; /* NULL: the pipe */
-	int fd[2];
-};
 
-static inline struct channel channel_open(const struct scenario *s)
+static inline bool end_sleeps(const struct end *end)
 {
-	struct ringq_queue_options options = {.order = s->order, .flags = s->flags};
-	struct channel c = {NULL, {-1, -1}};
-	int r;
+	const struct channel_ops *ops = &end->channel->ops;
 
-	if (s->medium == PIPE)
-		r = pipe2(c.fd, O_CLOEXEC) ? errno : 0;
-	else
-		r = ringq_queue_create(&c.queue, NULL, &options);
-	if (r)
-		bench_die(r, "cannot make a channel");
-	return c;
+	return end->producer ? ops->put != NULL : ops->get != NULL;
 }
 
-static inline void channel_put(const struct channel *c, const void *record, size_t len)
+static inline void end_put(struct end *end, const void *record, size_t len)
 {
-	ssize_t r;
+	const struct channel_ops *ops = &end->channel->ops;
+	struct back_off wait = {0};
 
-	if (c->queue) {
-		r = ringq_put(c->queue, record, len, RINGQ_FOREVER);
-		if (r)
-			bench_die((int)r, "put");
+	if (ops->put) {
+		while (!ops->put(end, record, len))
+			;
 		return;
 	}
-	for (size_t done = 0; done < len; done += (size_t)r) {
-		r = write(c->fd[1], (const char *)record + done, len - done);
-		if (r < 0)
-			bench_die(errno, "write");
-	}
+	while (!ops->try_put(end, record, len))
+		back_off(&wait);
 }
 
-/* False when the channel has been closed and drained. */
-static inline bool channel_get(const struct channel *c, void *record, size_t len)
+/* Waits for as long as it takes. False when no more will come. */
+static inline bool end_get(struct end *end, void *record, size_t len)
 {
-	ssize_t r;
+	const struct channel_ops *ops = &end->channel->ops;
+	struct back_off wait = {0};
+	int r;
 
-	if (c->queue) {
-		r = ringq_get(c->queue, record, len, RINGQ_FOREVER);
-		if (r != (ssize_t)len && r != -EPIPE)
-			bench_die(r < 0 ? (int)r : 0, "get");
-		return r != -EPIPE;
+	if (ops->get) {
+		while ((r = ops->get(end, record, len)) == 0)
+			;
+		return r > 0;
 	}
-	for (size_t done = 0; done < len; done += (size_t)r) {
-		r = read(c->fd[0], (char *)record + done, len - done);
-		if (r < 0 || (r == 0 && done))
-			bench_die(r ? errno : 0, "read");
-		if (r == 0)
-			return false;
-	}
-	return true;
+	while ((r = ops->try_get(end, record, len)) == 0)
+		back_off(&wait);
+	return r > 0;
 }
 
-/* Gets in a loop that never sleeps; of a pipe, from a descriptor set to O_NONBLOCK. */
-static inline void channel_spin(const struct channel *c, void *record, size_t len)
+/* Gets in a loop that never sleeps, nor leaves the line alone. */
+static inline void end_spin(struct end *end, void *record, size_t len)
 {
-	ssize_t r;
+	int r;
 
 	do
-		r = c->queue ? ringq_get(c->queue, record, len, RINGQ_NOWAIT) : read(c->fd[0], record, len);
-	while (c->queue ? r == -EAGAIN : r < 0 && errno == EAGAIN);
-	if (r != (ssize_t)len)
-		bench_die(r < 0 ? (c->queue ? (int)r : errno) : 0, "get");
+		r = end->channel->ops.try_get(end, record, len);
+	while (r == 0);
+	if (r < 0)
+		bench_die(0, "closed too early");
 }
 
 /* A record says who put it as which, at its front and, if there is room, at its end, so that a torn one shows. */

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -24,16 +25,24 @@ uint64_t bench_now(void)
 	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
+/* Where an isolated process and its children say why they failed: the first of them only. */
+static char *failure;
+
 void bench_die(int error, const char *format, ...)
 {
+	char text[BENCH_WHY];
 	va_list args;
+	int n;
 
 	va_start(args, format);
-	vfprintf(stderr, format, args);
+	n = vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	if (error)
-		fprintf(stderr, ": %s", strerror(abs(error)));
-	fputc('\n', stderr);
+	if (error && n >= 0 && (size_t)n < sizeof(text))
+		snprintf(text + n, sizeof(text) - (size_t)n, ": %s", strerror(abs(error)));
+	if (failure && !failure[0])
+		memcpy(failure, text, sizeof(text));
+	else if (!failure)
+		fprintf(stderr, "%s\n", text);
 	/* Not exit(): a forked child would write its parent's buffered output a second time. */
 	_exit(1);
 }
@@ -77,16 +86,18 @@ static bool siblings(int a, int b)
 	       topology(a, "physical_package_id") == topology(b, "physical_package_id");
 }
 
+/* The cpus that the process began with, whatever its threads are bound to. */
+static cpu_set_t allowed;
+
 unsigned bench_cpus(int cpus[2])
 {
-	cpu_set_t set;
 	unsigned n = 0;
 
 	cpus[0] = cpus[1] = -1;
-	if (sched_getaffinity(0, sizeof(set), &set))
+	if (!CPU_COUNT(&allowed) && sched_getaffinity(0, sizeof(allowed), &allowed))
 		bench_die(errno, "sched_getaffinity");
 	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
-		if (!CPU_ISSET(cpu, &set))
+		if (!CPU_ISSET(cpu, &allowed))
 			continue;
 		n++;
 		if (cpus[0] < 0)
@@ -109,6 +120,12 @@ void bench_pin(int cpu)
 	CPU_SET(cpu, &set);
 	if (sched_setaffinity(0, sizeof(set), &set))
 		bench_die(errno, "cannot bind to cpu %d", cpu);
+}
+
+void bench_unpin(void)
+{
+	if (CPU_COUNT(&allowed) && sched_setaffinity(0, sizeof(allowed), &allowed))
+		bench_die(errno, "cannot let go of a cpu");
 }
 
 void *bench_shared(size_t size)
@@ -137,7 +154,50 @@ pid_t bench_fork(void (*body)(void *arg), void *arg)
 	_exit(0);
 }
 
-/* Reaps one child, any if pid is -1. Returns 0 if it ended well, 1 if not, -1 if there was none. */
+struct started {
+	void (*body)(void *arg);
+	void *arg;
+};
+
+static void *started_body(void *arg)
+{
+	struct started started = *(struct started *)arg;
+
+	free(arg);
+	started.body(started.arg);
+	return NULL;
+}
+
+pthread_t bench_thread(void (*body)(void *arg), void *arg)
+{
+	struct started *started = malloc(sizeof(*started));
+	pthread_t thread;
+	int r;
+
+	if (!started)
+		bench_die(0, "out of memory");
+	*started = (struct started){body, arg};
+	r = pthread_create(&thread, NULL, started_body, started);
+	if (r)
+		bench_die(r, "pthread_create");
+	return thread;
+}
+
+enum { THREADS_MAX = 256 };
+static pthread_t threads[THREADS_MAX];
+static unsigned threads_n;
+
+void bench_start(bool process, void (*body)(void *arg), void *arg)
+{
+	if (process)
+		bench_fork(body, arg);
+	else if (threads_n < THREADS_MAX)
+		threads[threads_n++] = bench_thread(body, arg);
+	else
+		bench_die(0, "too many threads");
+}
+
+/* Reaps one child, any if pid is -1. Returns its status, -1 if there was none. */
 static int reap(pid_t pid)
 {
 	int status;
@@ -145,13 +205,15 @@ static int reap(pid_t pid)
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return -1;
-	return status != 0;
+	return status;
 }
 
 bool bench_join(void)
 {
 	int r;
 
+	while (threads_n)
+		pthread_join(threads[--threads_n], NULL);
 	do
 		r = reap(-1);
 	while (r == 0);
@@ -161,20 +223,37 @@ bool bench_join(void)
 struct isolated {
 	void (*body)(void *arg);
 	void *arg;
-	unsigned seconds;
+	double seconds;
+	char *why;
 };
 
 static void isolated_body(void *arg)
 {
 	const struct isolated *i = arg;
+	struct itimerval limit = {0};
 
-	alarm(i->seconds);
+	failure = i->why;
+	limit.it_value.tv_sec = (time_t)i->seconds;
+	limit.it_value.tv_usec = (suseconds_t)((i->seconds - (double)limit.it_value.tv_sec) * 1e6);
+	setitimer(ITIMER_REAL, &limit, NULL);
 	i->body(i->arg);
 }
 
-bool bench_isolated(void (*body)(void *arg), void *arg, unsigned seconds)
+bool bench_isolated(void (*body)(void *arg), void *arg, double seconds, char why[BENCH_WHY])
 {
-	return reap(bench_fork(isolated_body, &(struct isolated){body, arg, seconds})) == 0;
+	int status;
+
+	why[0] = 0;
+	status = reap(bench_fork(isolated_body, &(struct isolated){body, arg, seconds, why}));
+	if (status == 0)
+		return true;
+	if (!why[0] && WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)
+		snprintf(why, BENCH_WHY, "hangs: not done after %g s", seconds);
+	else if (!why[0] && WIFSIGNALED(status))
+		snprintf(why, BENCH_WHY, "crashes: %s", strsignal(WTERMSIG(status)));
+	else if (!why[0])
+		snprintf(why, BENCH_WHY, "fails without a word");
+	return false;
 }
 
 /* Yields, as there may be far fewer cpus than parties. */
@@ -183,6 +262,17 @@ void bench_arrive(struct bench_gate *gate, unsigned number)
 	atomic_fetch_add(&gate->arrived, 1);
 	while (atomic_load(&gate->arrived) < number)
 		sched_yield();
+}
+
+void bench_enter(struct bench_gate *gate)
+{
+	atomic_fetch_add(&gate->arrived, 1);
+}
+
+void bench_await(struct bench_gate *gate, unsigned number)
+{
+	while (atomic_load(&gate->arrived) < number)
+		usleep(1000);
 }
 
 static int ascending(const void *a, const void *b)

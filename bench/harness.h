@@ -2,6 +2,8 @@
 #ifndef BENCH_HARNESS_H
 #define BENCH_HARNESS_H
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -24,23 +26,41 @@ unsigned bench_cpus(int cpus[2]);
 /** Binds the calling thread to one cpu; a negative one leaves it free. */
 void bench_pin(int cpu);
 
+/** Lets the calling thread run on all cpus that the process began with. */
+void bench_unpin(void);
+
 /** Zeroed memory that children share. It is never freed: processes here are short. */
 void *bench_shared(size_t size);
 
 /** Forks a child that runs body(arg) and ends with 0. It dies with its parent. */
 pid_t bench_fork(void (*body)(void *arg), void *arg);
 
-/** Waits for all children. False as soon as one has failed. */
+/** Starts body(arg) as a thread of this process, which ends as a whole when one of its threads fails. */
+pthread_t bench_thread(void (*body)(void *arg), void *arg);
+
+/** Starts body(arg) as either. */
+void bench_start(bool process, void (*body)(void *arg), void *arg);
+
+/** Waits for all children, and all that was started as threads. False as soon as one has failed. */
 bool bench_join(void);
 
-/** Runs body(arg) in a process of its own, which is killed after so many seconds. Returns whether it ended well. */
-bool bench_isolated(void (*body)(void *arg), void *arg, unsigned seconds);
+enum { BENCH_WHY = 80 };
+
+/**
+ * Runs body(arg) in a process of its own, which is killed after so many seconds. Returns whether it ended well; if not,
+ * why, which lies in shared memory, says what the first bench_die() in it or its children said, or what ended it.
+ */
+bool bench_isolated(void (*body)(void *arg), void *arg, double seconds, char why[BENCH_WHY]);
 
 /** A gate, all zero to begin with, that opens when all of the given number of threads or processes have arrived. */
 struct bench_gate {
 	_Atomic unsigned arrived;
 };
 void bench_arrive(struct bench_gate *gate, unsigned number);
+
+/** The two halves of it for who comes early: counts itself in; waits, asleep, without counting itself. */
+void bench_enter(struct bench_gate *gate);
+void bench_await(struct bench_gate *gate, unsigned number);
 
 struct bench_spread {
 	double median, min, max;

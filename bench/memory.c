@@ -5,6 +5,10 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include <ringq/ringq.h>
+
+#include "scenario.h"
+
 struct lanes {
 	ringq_queue *queue;
 	size_t len;
@@ -72,7 +76,7 @@ static void lanes_put(const struct lanes *l, uint64_t stamp)
 /* The gets of whole batches, put before and not timed; for a batch of one, the put too, as the clock costs as much. */
 void scenario_lanes(const struct scenario *s, uint64_t n, struct sample *out)
 {
-	struct lanes l = {.queue = channel_open(s).queue, .len = s->len, .forever = PTHREAD_MUTEX_INITIALIZER};
+	struct lanes l = {.queue = scenario_channel(s, 0, 0).state, .len = s->len, .forever = PTHREAD_MUTEX_INITIALIZER};
 	uint64_t ns = 0, begin, rounds = n / s->batch + 1;
 	int cpus[2];
 
@@ -108,7 +112,7 @@ static double memory_kib(const ringq_queue *queue)
 /* Idle: one record has gone through it, and it is empty. */
 void scenario_idle_memory(const struct scenario *s, uint64_t n, struct sample *out)
 {
-	struct lanes l = {.queue = channel_open(s).queue, .len = s->len};
+	struct lanes l = {.queue = scenario_channel(s, 0, 0).state, .len = s->len};
 
 	(void)n;
 	lanes_put(&l, 1);
@@ -121,10 +125,10 @@ enum {
 	BACKLOG_RECORDS = 500000000 / BACKLOG_LEN,
 };
 
-static ringq_queue *backlog_queue(unsigned order)
+static ringq_queue *backlog_queue(void)
 {
 	struct ringq_region_options size = {.size = (size_t)2 << 30};
-	struct ringq_queue_options options = {.order = order, .max_bytes = RINGQ_UNBOUNDED};
+	struct ringq_queue_options options = {.order = RINGQ_ORDER_PRODUCER, .max_bytes = RINGQ_UNBOUNDED};
 	ringq_region *region;
 	ringq_queue *queue;
 	int r = ringq_region_create(&region, &size);
@@ -159,8 +163,9 @@ static void backlog_get(ringq_queue *queue, uint64_t expected)
 /* Only a producer gives its lane's memory back, when it puts: one more record follows the drained backlog. */
 void scenario_backlog(const struct scenario *s, uint64_t n, struct sample *out)
 {
-	ringq_queue *queue = backlog_queue(s->order);
+	ringq_queue *queue = backlog_queue();
 
+	(void)s;
 	(void)n;
 	for (uint64_t i = 0; i < BACKLOG_RECORDS; i++)
 		backlog_put(queue, i);

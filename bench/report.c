@@ -2,6 +2,7 @@
 /* From the rounds' values to medians, ratios and verdicts. */
 #include "report.h"
 
+#include <math.h>
 #include <string.h>
 #include <sys/utsname.h>
 
@@ -113,28 +114,17 @@ static void print_notes(const struct run *run, size_t i)
 {
 	const struct result *result = &run->results[i];
 
-	if (!result->failed && result->share[0] >= 0)
-		printf("slowest consumer %.2f of its share", spread(result->share, run->rounds).median);
-	if (!result->failed && result->sleeps[0] >= 0) {
-		double sleeps = spread(result->sleeps, run->rounds).median;
+	if (result->failed)
+		printf("%s", result->why);
+	if (!result->failed && !isnan(result->figures[SHARE_CONSUMER][0]))
+		printf("slowest consumer %.2f of its share",
+			spread(result->figures[SHARE_CONSUMER], run->rounds).median);
+	if (!result->failed && !isnan(result->figures[SLEEPS][0])) {
+		double sleeps = spread(result->figures[SLEEPS], run->rounds).median;
 
 		printf("%.1f sleeps a trip%s", sleeps, sleeps < 1.8 ? ", too few: not both were asleep" : "");
 	}
 	printf(" |\n");
-}
-
-/* What the figures were taken on, as far as the machine tells. */
-static const char *cpu_model(void)
-{
-	static char model[128] = "unknown cpu";
-	FILE *f = fopen("/proc/cpuinfo", "r");
-	char line[256];
-
-	while (f && fgets(line, sizeof(line), f) && sscanf(line, "model name : %127[^\n\"\\]", model) != 1)
-		;
-	if (f)
-		fclose(f);
-	return model;
 }
 
 static void print_machine(const struct run *run)
@@ -222,10 +212,9 @@ static void json_scenario(const struct run *run, size_t i, FILE *f)
 
 		fprintf(f, ",\"median\":%.6g,\"min\":%.6g,\"max\":%.6g", values.median, values.min, values.max);
 		json_rounds(f, "rounds", result->value, run->rounds);
-		if (result->share[0] >= 0)
-			json_rounds(f, "share", result->share, run->rounds);
-		if (result->sleeps[0] >= 0)
-			json_rounds(f, "sleeps", result->sleeps, run->rounds);
+		for (size_t figure = 0; figure < FIGURES; figure++)
+			if (!isnan(result->figures[figure][0]))
+				json_rounds(f, figure_names[figure], result->figures[figure], run->rounds);
 	}
 	if (s->against)
 		fprintf(f, ",\"against\":\"%s\"", s->against);

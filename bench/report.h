@@ -4,27 +4,7 @@
 
 #include <stdio.h>
 
-#include "scenario.h"
-
-enum { ROUNDS_MAX = 99 };
-
-/* What the rounds gave for one scenario. */
-struct result {
-	bool selected;
-	bool failed;
-	uint64_t n; /* operations a round, chosen in the first */
-	double value[ROUNDS_MAX];
-	double share[ROUNDS_MAX];
-	double sleeps[ROUNDS_MAX];
-};
-
-/* A whole run. The first scenario is the raw line, and always selected. */
-struct run {
-	const struct scenario *scenarios;
-	struct result *results;
-	size_t n;
-	unsigned rounds;
-};
+#include "rounds.h"
 
 /** The scenario's place by its name; exits if there is none, as only the table of scenarios names any. */
 size_t run_find(const struct run *run, const char *name);

@@ -6,41 +6,84 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "harness.h"
+#include "peer.h"
+
+struct histogram;
+
+/* What a sample may tell beside its value. Not a number = not measured. */
+enum figure {
+	SHARE_CONSUMER, /* of the slowest consumer, 1 = an equal share */
+	SHARE_PRODUCER, /* of the slowest producer, when the first was done */
+	SLEEPS,         /* a round trip */
+	P50,            /* ns: the median, and so on */
+	P99,
+	P999,
+	MAX,
+	ACHIEVED,       /* part of the load that was offered */
+	FROZEN,         /* part of the stops during which nothing at all came out */
+	BASE,           /* M/s while nobody was stopped */
+	WORST,          /* M/s in the worst of the stops */
+	AFTER,          /* KiB held after a burst was drained */
+	FILL,           /* M/s into a burst */
+	DRAIN,          /* M/s out of it */
+	FIGURES,
+};
+
+extern const char *const figure_names[FIGURES];
+
 /* What one run of a scenario gave. It lies in memory shared with the process that ran it. */
 struct sample {
 	double value;   /* in the scenario's unit */
 	double seconds; /* the time measured, by which the next amount of work is chosen; 0 = the work is of one size */
-	double share;   /* of the slowest consumer, 1 = an equal share; negative = not measured */
-	double sleeps;  /* a round trip; negative = not measured */
+	double line;    /* the raw line just before, ns there and back */
+	double figures[FIGURES];
+	char why[BENCH_WHY]; /* it failed */
 };
 
-enum medium { RINGQ, PIPE };
-
-/* One row of the table. */
+/* One row of a table. */
 struct scenario {
-	const char *name; /* unique */
-	const char *unit; /* "ns", "KiB", "M/s" or "GB/s" */
+	const char *name; /* unique in ringq-bench; with the peer's in ringq-peers */
+	const char *unit; /* "ns", "KiB", "%", "M/s" or "GB/s" */
 	/* Does n operations; ends the process by bench_die() when a record is wrong. */
 	void (*run)(const struct scenario *s, uint64_t n, struct sample *out);
-	enum medium medium;
+	const char *via; /* a peer's name */
+	const struct peer *peer;
+	unsigned needs; /* PEER_ flags that the peer must have */
 	size_t len; /* of each record */
-	unsigned order;
-	unsigned flags;
 	unsigned producers;
 	unsigned consumers;
+	bool threads;   /* the parties are threads, else processes */
 	unsigned batch; /* records a call; 0 = put and get, one a call */
 	unsigned lanes; /* that are in use */
-	/* Lower is better for ns and KiB, higher for the rest. */
+	/* Lower is better for ns, KiB and %, higher for the rest. */
 	double target;       /* 0 = none; else a multiple of against's value of the same round, or in the unit itself */
 	const char *against; /* another row's name, or NULL */
 };
 
 void scenario_pingpong(const struct scenario *s, uint64_t n, struct sample *out);    /* trip.c: the raw line */
+void scenario_copy(const struct scenario *s, uint64_t n, struct sample *out);        /* trip.c: memcpy */
 void scenario_spinning(const struct scenario *s, uint64_t n, struct sample *out);    /* trip.c */
 void scenario_asleep(const struct scenario *s, uint64_t n, struct sample *out);      /* trip.c */
 void scenario_flow(const struct scenario *s, uint64_t n, struct sample *out);        /* flow.c: throughput */
+void scenario_load(const struct scenario *s, uint64_t n, struct sample *out);        /* load.c: latency under load */
+void scenario_stall(const struct scenario *s, uint64_t n, struct sample *out);       /* stall.c: one producer stopped */
+void scenario_burst(const struct scenario *s, uint64_t n, struct sample *out);       /* burst.c */
+void scenario_sleepers(const struct scenario *s, uint64_t n, struct sample *out);    /* burst.c: idle CPU */
 void scenario_lanes(const struct scenario *s, uint64_t n, struct sample *out);       /* memory.c: idle lanes */
 void scenario_idle_memory(const struct scenario *s, uint64_t n, struct sample *out); /* memory.c */
 void scenario_backlog(const struct scenario *s, uint64_t n, struct sample *out);     /* memory.c */
+
+/** A channel of the scenario's peer, for so many producers and consumers. */
+struct channel scenario_channel(const struct scenario *s, unsigned producers, unsigned consumers);
+
+/** Whether the scenario can be run over the peer at all. */
+bool scenario_fits(const struct scenario *s, const struct peer *peer);
+
+/** Records of this size that fit in before a put waits: 4096, but no more than 8 MiB of them. */
+size_t channel_depth(size_t len);
+
+/** P50 to MAX. */
+void sample_percentiles(struct sample *out, const struct histogram *h);
 
 #endif

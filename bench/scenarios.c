@@ -5,16 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <ringq/ringq.h>
-
-#include "harness.h"
 #include "report.h"
 
-#define P .order = RINGQ_ORDER_PRODUCER
-#define T .order = RINGQ_ORDER_TOTAL
-#define SINGLE .flags = RINGQ_SINGLE_PRODUCER | RINGQ_SINGLE_CONSUMER
+#define P .via = "ringq, producer order"
+#define T .via = "ringq"
+#define SINGLE .via = "ringq, single flags"
+#define PIPE .via = "pipe"
 
-#define SPIN .unit = "ns", .run = scenario_spinning
+#define SPIN .unit = "ns", .run = scenario_spinning, .threads = true
 #define ASLEEP .unit = "ns", .run = scenario_asleep, .len = 56
 #define FLOW(p, c) .unit = "M/s", .run = scenario_flow, .producers = (p), .consumers = (c)
 #define FLOW_GB .unit = "GB/s", .run = scenario_flow, .producers = 1, .consumers = 1
@@ -25,33 +23,33 @@
 #define TARGET(times, row) .target = (times), .against = (row)
 
 /* clang-format off */
-static const struct scenario scenarios[] = {
+static struct scenario scenarios[] = {
 	{ "raw line", .unit = "ns", .run = scenario_pingpong },
 
 	{ "round trip spinning, 8 B", SPIN, .len = 8, P, TARGET(1.15, "raw line") },
 	{ "round trip spinning, 56 B", SPIN, .len = 56, P, TARGET(1.15, "raw line") },
-	{ "round trip spinning, 8 B, single flags", SPIN, .len = 8, P, SINGLE, BESIDE("raw line") },
-	{ "round trip spinning, 56 B, single flags", SPIN, .len = 56, P, SINGLE, BESIDE("raw line") },
-	{ "pipe: round trip spinning, 56 B", SPIN, .len = 56, .medium = PIPE, BESIDE("raw line") },
+	{ "round trip spinning, 8 B, single flags", SPIN, .len = 8, SINGLE, BESIDE("raw line") },
+	{ "round trip spinning, 56 B, single flags", SPIN, .len = 56, SINGLE, BESIDE("raw line") },
+	{ "pipe: round trip spinning, 56 B", SPIN, .len = 56, PIPE, BESIDE("raw line") },
 
 	{ "round trip asleep, 56 B", ASLEEP, P, TARGET(1, "pipe: round trip asleep, 56 B") },
-	{ "pipe: round trip asleep, 56 B", ASLEEP, .medium = PIPE },
+	{ "pipe: round trip asleep, 56 B", ASLEEP, PIPE },
 
 	{ "1P1C, 56 B", FLOW(1, 1), .len = 56, P, TARGET(40, "pipe: 1P1C, 56 B") },
 	{ "1P1C, 56 B, total order", FLOW(1, 1), .len = 56, T, TARGET(40, "pipe: 1P1C, 56 B") },
-	{ "1P1C, 56 B, single flags", FLOW(1, 1), .len = 56, P, SINGLE, TARGET(80, "pipe: 1P1C, 56 B") },
+	{ "1P1C, 56 B, single flags", FLOW(1, 1), .len = 56, SINGLE, TARGET(80, "pipe: 1P1C, 56 B") },
 	{ "1P1C, 56 B, batches of 32", FLOW(1, 1), .len = 56, P, .batch = 32, TARGET(80, "pipe: 1P1C, 56 B") },
-	{ "pipe: 1P1C, 56 B", FLOW(1, 1), .len = 56, .medium = PIPE },
+	{ "pipe: 1P1C, 56 B", FLOW(1, 1), .len = 56, PIPE },
 	{ "1P1C, 8 B", FLOW(1, 1), .len = 8, P, BESIDE("pipe: 1P1C, 8 B") },
-	{ "pipe: 1P1C, 8 B", FLOW(1, 1), .len = 8, .medium = PIPE },
+	{ "pipe: 1P1C, 8 B", FLOW(1, 1), .len = 8, PIPE },
 	{ "1P1C, 1 KiB", FLOW_GB, .len = 1024, P, BESIDE("pipe: 1P1C, 1 KiB") },
-	{ "pipe: 1P1C, 1 KiB", FLOW_GB, .len = 1024, .medium = PIPE },
+	{ "pipe: 1P1C, 1 KiB", FLOW_GB, .len = 1024, PIPE },
 	{ "1P1C, 64 KiB", FLOW_GB, .len = 65536, P, TARGET(3, "pipe: 1P1C, 64 KiB") },
-	{ "pipe: 1P1C, 64 KiB", FLOW_GB, .len = 65536, .medium = PIPE },
+	{ "pipe: 1P1C, 64 KiB", FLOW_GB, .len = 65536, PIPE },
 
 	{ "4P4C, 56 B", FLOW(4, 4), .len = 56, P, BESIDE("pipe: 4P4C, 56 B") },
 	{ "4P4C, 56 B, total order", FLOW(4, 4), .len = 56, T, TARGET(1 / 1.5, "4P4C, 56 B") },
-	{ "pipe: 4P4C, 56 B", FLOW(4, 4), .len = 56, .medium = PIPE },
+	{ "pipe: 4P4C, 56 B", FLOW(4, 4), .len = 56, PIPE },
 	{ "32P32C, 56 B", FLOW(32, 32), .len = 56, P, TARGET(0.5, "1P1C, 56 B") },
 
 	{ "get, 1 lane", LANES, .lanes = 1, .batch = 1024, P },
@@ -71,87 +69,9 @@ static const struct scenario scenarios[] = {
 };
 /* clang-format on */
 
-enum {
-	SCENARIOS = sizeof(scenarios) / sizeof(*scenarios),
-	SAMPLE_SECONDS_MAX = 60, /* after which a scenario counts as failed: it hangs */
-};
+enum { SCENARIOS = sizeof(scenarios) / sizeof(*scenarios) };
 
 static struct result results[SCENARIOS];
-
-/* What a process of its own is to run. */
-struct task {
-	const struct scenario *scenario;
-	uint64_t n;
-	struct sample *out;
-};
-
-static void task_body(void *arg)
-{
-	const struct task *t = arg;
-
-	t->scenario->run(t->scenario, t->n, t->out);
-}
-
-/* In a process of its own, so that no sample finds what another has left, and one that fails ends alone. */
-static bool sample(const struct scenario *s, uint64_t n, struct sample *out)
-{
-	*out = (struct sample){.share = -1, .sleeps = -1};
-	return bench_isolated(task_body, &(struct task){s, n, out}, SAMPLE_SECONDS_MAX);
-}
-
-/* Seconds that one sample is to take. Many processes need more, until each has had some time slices. */
-static double sample_goal(const struct scenario *s)
-{
-	return s->producers + s->consumers > 16 ? 1 : 0.2;
-}
-
-/* Chooses how many operations take that long, from ever larger tries: the first ones tell little about the last. */
-static uint64_t calibrate(const struct scenario *s, struct sample *out)
-{
-	uint64_t n = 500;
-
-	for (;;) {
-		double times;
-
-		if (!sample(s, n, out))
-			return 0;
-		if (out->seconds <= 0)
-			return n;
-		times = sample_goal(s) / out->seconds;
-		n = (uint64_t)((double)n * (times < 16 ? times : 16)) + 1;
-		if (times < 2)
-			return n;
-	}
-}
-
-static void measure(size_t i, unsigned round, struct sample *out)
-{
-	struct result *result = &results[i];
-
-	if (!result->n)
-		result->n = calibrate(&scenarios[i], out);
-	result->failed = !result->n || !sample(&scenarios[i], result->n, out);
-	if (result->failed)
-		fprintf(stderr, "ringq-bench: \"%s\" failed in round %u\n", scenarios[i].name, round + 1);
-	result->value[round] = out->value;
-	result->share[round] = out->share;
-	result->sleeps[round] = out->sleeps;
-}
-
-static void run_rounds(unsigned rounds)
-{
-	struct sample *out = bench_shared(sizeof(*out));
-
-	for (unsigned round = 0; round < rounds; round++) {
-		for (size_t i = 0; i < SCENARIOS; i++) {
-			if (!results[i].selected || results[i].failed)
-				continue;
-			bench_progress("round %u of %u: %s", round + 1, rounds, scenarios[i].name);
-			measure(i, round, out);
-		}
-	}
-	bench_progress(NULL);
-}
 
 /* A row needs the one that it is compared with, and so on; the raw line tells what the rounds are worth. */
 static void select_rows(const struct run *run, const char *only)
@@ -237,9 +157,12 @@ static struct arguments parse(int argc, char **argv)
 int main(int argc, char **argv)
 {
 	struct arguments a = parse(argc, argv);
-	struct run run = {scenarios, results, SCENARIOS, a.rounds};
+	struct run run = {scenarios, results, SCENARIOS, a.rounds, .seconds = 0.2, .limit = 60};
 	FILE *json = NULL;
 
+	for (size_t i = 0; i < SCENARIOS; i++)
+		if (scenarios[i].via)
+			scenarios[i].peer = peer_find(scenarios[i].via);
 	select_rows(&run, a.only);
 	for (size_t i = 0; a.list && i < SCENARIOS; i++)
 		if (results[i].selected)
@@ -251,7 +174,7 @@ int main(int argc, char **argv)
 		if (!json)
 			bench_die(errno, "cannot write %s", a.json);
 	}
-	run_rounds(a.rounds);
+	run_rounds(&run);
 	report_table(&run);
 	if (json) {
 		report_json(&run, json);

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+/* ringq-peers: every scenario over every peer that can do it, in interleaved rounds. README.md says what each means. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "compare.h"
+
+#define SPIN(n) .unit = "ns", .run = scenario_spinning, .len = (n), .producers = 1, .consumers = 1, .needs = PEER_TRIES
+#define ASLEEP .unit = "ns", .run = scenario_asleep, .len = 56, .producers = 1, .consumers = 1, .needs = PEER_SLEEPS
+#define FLOW(p, c, n) .unit = "M/s", .run = scenario_flow, .producers = (p), .consumers = (c), .len = (n)
+#define FLOW_GB(n) .unit = "GB/s", .run = scenario_flow, .producers = 1, .consumers = 1, .len = (n)
+#define LOAD .unit = "ns", .run = scenario_load, .len = 56, .producers = 1, .consumers = 1
+#define STALL .unit = "M/s", .run = scenario_stall, .len = 56, .producers = 4, .consumers = 4
+#define BURST .unit = "MiB", .run = scenario_burst, .len = 1024, .producers = 1, .consumers = 1, .needs = PEER_BACKLOG
+#define SLEEPERS .unit = "%", .run = scenario_sleepers, .len = 56, .producers = 1, .consumers = 64
+
+/* Each as threads and as processes. */
+static const struct scenario kinds[] = {
+	{"round trip spinning, 56 B", SPIN(56)},
+	{"round trip asleep, 56 B", ASLEEP},
+	{"1P1C, 8 B", FLOW(1, 1, 8)},
+	{"1P1C, 56 B", FLOW(1, 1, 56)},
+	{"1P1C, 1 KiB", FLOW_GB(1024)},
+	{"1P1C, 64 KiB", FLOW_GB(65536)},
+	{"1P1C, 1 MiB", FLOW_GB(1048576)},
+	{"1P1C, 56 B, batches of 32", FLOW(1, 1, 56), .batch = 32, .needs = PEER_MANY},
+	{"4P1C, 56 B", FLOW(4, 1, 56)},
+	{"1P4C, 56 B", FLOW(1, 4, 56)},
+	{"4P4C, 56 B", FLOW(4, 4, 56)},
+	{"16P16C, 56 B", FLOW(16, 16, 56)},
+	{"64P64C, 56 B", FLOW(64, 64, 56)},
+	{"4P4C, 56 B, one producer stopped", STALL},
+	{"latency at 100 000 a second, 56 B", LOAD},
+	{"burst of 32 MiB, 1 KiB each", BURST},
+	{"idle CPU, 64 sleepers", SLEEPERS},
+};
+
+static const struct scenario bounds[] = {
+	{"raw line", .unit = "ns", .run = scenario_pingpong},
+	{"copy of 64 KiB within a core", .unit = "GB/s", .run = scenario_copy, .len = 65536},
+};
+
+enum {
+	KINDS = sizeof(kinds) / sizeof(*kinds),
+	BOUNDS = sizeof(bounds) / sizeof(*bounds),
+};
+
+struct arguments {
+	unsigned rounds;
+	double seconds, limit;
+	const char *only, *peer, *json, *plots;
+	bool list;
+};
+
+static bool matches(const char *name, const char *wanted)
+{
+	return !wanted || strstr(name, wanted);
+}
+
+static size_t count_peers(void)
+{
+	size_t n = 0;
+
+	for (const struct peer *peer = peer_first(); peer; peer = peer->next)
+		n++;
+	return n;
+}
+
+/* All rows: those that bound the rest, then each kind between threads, and between processes, over each peer. */
+static size_t make_rows(struct scenario *rows, const char *only, const char *which)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < BOUNDS; i++)
+		rows[n++] = bounds[i];
+	for (size_t i = 0; i < 2 * KINDS; i++) {
+		struct scenario row = kinds[i % KINDS];
+
+		row.threads = i < KINDS;
+		if (!matches(row.name, only) && !matches(compare_where(&row), only))
+			continue;
+		for (const struct peer *peer = peer_first(); peer; peer = peer->next) {
+			row.peer = peer;
+			if (scenario_fits(&row, peer) && matches(peer->name, which))
+				rows[n++] = row;
+		}
+	}
+	return n;
+}
+
+static void usage(FILE *f)
+{
+	fputs("usage: ringq-peers [--rounds N] [--quick] [--only SUBSTRING] [--peer SUBSTRING] [--json FILE]\n"
+	      "                   [--plots FILE] [--list]\n"
+	      "Prints tables of what ringq and other queues do, side by side.\n"
+	      "  --rounds N        how often each row runs, 1 to 99; 5 if not given\n"
+	      "  --quick           2 rounds of short samples: two minutes or so\n"
+	      "  --only SUBSTRING  only the scenarios with this in their name, or only threads or processes\n"
+	      "  --peer SUBSTRING  only the peers with this in their name\n"
+	      "  --json FILE       writes the figures of all rounds too, as one JSON object a line\n"
+	      "  --plots FILE      writes a script for gnuplot too, which makes one SVG file for each scenario\n"
+	      "  --list            lists the rows\n",
+		f);
+}
+
+static struct arguments parse(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"rounds", required_argument, NULL, 'r'},
+		{"quick", no_argument, NULL, 'q'},
+		{"only", required_argument, NULL, 'o'},
+		{"peer", required_argument, NULL, 'p'},
+		{"json", required_argument, NULL, 'j'},
+		{"plots", required_argument, NULL, 'P'},
+		{"list", no_argument, NULL, 'l'},
+		{"help", no_argument, NULL, 'h'},
+		{0},
+	};
+	struct arguments a = {.rounds = 5, .seconds = 0.2, .limit = 20};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (c) {
+		case 'r':
+			a.rounds = (unsigned)strtoul(optarg, NULL, 10);
+			break;
+		case 'q':
+			a.rounds = 2;
+			a.seconds = 0.01;
+			a.limit = 1.5;
+			break;
+		case 'o':
+			a.only = optarg;
+			break;
+		case 'p':
+			a.peer = optarg;
+			break;
+		case 'j':
+			a.json = optarg;
+			break;
+		case 'P':
+			a.plots = optarg;
+			break;
+		case 'l':
+			a.list = true;
+			break;
+		case 'h':
+			usage(stdout);
+			exit(0);
+		default:
+			usage(stderr);
+			exit(2);
+		}
+	}
+	if (optind < argc || a.rounds < 1 || a.rounds > ROUNDS_MAX) {
+		usage(stderr);
+		exit(2);
+	}
+	return a;
+}
+
+static void write_file(const char *path, void (*write)(const struct run *run, FILE *f), const struct run *run)
+{
+	FILE *f = path ? fopen(path, "w") : NULL;
+
+	if (!path)
+		return;
+	if (f)
+		write(run, f);
+	if (!f || fclose(f))
+		bench_die(errno, "cannot write %s", path);
+}
+
+int main(int argc, char **argv)
+{
+	struct arguments a = parse(argc, argv);
+	size_t most = BOUNDS + 2 * KINDS * count_peers();
+	struct scenario *rows = calloc(most, sizeof(*rows));
+	struct result *results = calloc(most, sizeof(*results));
+	struct run run = {rows, results, 0, a.rounds, a.seconds, a.limit};
+
+	if (!rows || !results)
+		bench_die(0, "out of memory");
+	run.n = make_rows(rows, a.only, a.peer);
+	for (size_t i = 0; i < run.n; i++) {
+		results[i].selected = true;
+		if (a.list && rows[i].peer)
+			printf("%s: %s: %s\n", compare_where(&rows[i]), rows[i].name, rows[i].peer->name);
+	}
+	if (a.list)
+		return 0;
+	run_rounds(&run);
+	compare_tables(&run, stdout);
+	write_file(a.json, compare_json, &run);
+	write_file(a.plots, compare_plots, &run);
+	return 0;
+}

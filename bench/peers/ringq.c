@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ringq in its modes: total order, the default; producer order; producer order with both single flags, which is one to
+ * one. Calls sleep by themselves; batches are ringq_put_many and ringq_get_many. Records are copied in and out.
+ */
+#include "peer.h"
+
+#include <errno.h>
+#include <sys/uio.h>
+
+#include <ringq/ringq.h>
+
+enum {
+	ALL_FLAGS = PEER_THREADS | PEER_PROCESSES | PEER_TRIES | PEER_SLEEPS | PEER_MANY | PEER_BACKLOG,
+	BATCH_MAX = 64,
+	BYTES_DEFAULT = 8 << 20,
+	BYTES_BESIDE = 32, /* what a record takes beside itself, at most */
+};
+
+static int try_put(struct end *end, const void *record, size_t len)
+{
+	int r = ringq_put(end->state, record, len, RINGQ_NOWAIT);
+
+	if (r && r != -EAGAIN)
+		bench_die(r, "put");
+	return r == 0;
+}
+
+static int put(struct end *end, const void *record, size_t len)
+{
+	int r = ringq_put(end->state, record, len, RINGQ_FOREVER);
+
+	if (r)
+		bench_die(r, "put");
+	return 1;
+}
+
+static int got(ssize_t r, size_t len)
+{
+	if (r == (ssize_t)len)
+		return 1;
+	if (r == -EPIPE)
+		return -1;
+	if (r != -EAGAIN)
+		bench_die(r < 0 ? (int)r : 0, "get");
+	return 0;
+}
+
+static int try_get(struct end *end, void *record, size_t len)
+{
+	return got(ringq_get(end->state, record, len, RINGQ_NOWAIT), len);
+}
+
+static int get(struct end *end, void *record, size_t len)
+{
+	return got(ringq_get(end->state, record, len, RINGQ_FOREVER), len);
+}
+
+static void describe(struct iovec *v, const void *records, size_t len, unsigned n)
+{
+	if (n > BATCH_MAX)
+		bench_die(0, "a batch of %u", n);
+	for (unsigned i = 0; i < n; i++)
+		v[i] = (struct iovec){(char *)records + i * len, len};
+}
+
+static int put_many(struct end *end, const void *records, size_t len, unsigned n)
+{
+	struct iovec v[BATCH_MAX];
+	ssize_t r;
+
+	describe(v, records, len, n);
+	r = ringq_put_many(end->state, v, n, RINGQ_FOREVER);
+	if (r < 0)
+		bench_die((int)r, "put_many");
+	return (int)r;
+}
+
+static int get_many(struct end *end, void *records, size_t len, unsigned n)
+{
+	struct iovec v[BATCH_MAX];
+	ssize_t r;
+
+	describe(v, records, len, n);
+	r = ringq_get_many(end->state, v, n, RINGQ_FOREVER);
+	if (r == -EPIPE)
+		return -1;
+	if (r <= 0)
+		bench_die((int)r, "get_many");
+	for (ssize_t i = 0; i < r; i++)
+		if (v[i].iov_len != len)
+			bench_die(0, "a record of a wrong length");
+	return (int)r;
+}
+
+static void close_it(struct end *end)
+{
+	ringq_close(end->state);
+}
+
+static void open_with(struct channel *c, unsigned order, unsigned flags)
+{
+	uint64_t bytes = c->options.depth * (c->options.len + BYTES_BESIDE);
+	struct ringq_queue_options options = {.order = order, .flags = flags};
+	struct ringq_region_options size = {.size = (size_t)2 << 30};
+	ringq_region *region = NULL;
+	ringq_queue *queue;
+	int r = 0;
+
+	if (bytes > BYTES_DEFAULT) {
+		options.max_bytes = bytes;
+		r = ringq_region_create(&region, &size);
+	}
+	if (!r)
+		r = ringq_queue_create(&queue, region, &options);
+	if (r)
+		bench_die(r, "cannot make a queue");
+	c->state = queue;
+	c->ops = (struct channel_ops){try_put, try_get, put, get, put_many, get_many, close_it};
+}
+
+static void open_total(struct channel *c)
+{
+	open_with(c, RINGQ_ORDER_TOTAL, 0);
+}
+
+static void open_producer(struct channel *c)
+{
+	open_with(c, RINGQ_ORDER_PRODUCER, 0);
+}
+
+static void open_single(struct channel *c)
+{
+	open_with(c, RINGQ_ORDER_PRODUCER, RINGQ_SINGLE_PRODUCER | RINGQ_SINGLE_CONSUMER);
+}
+
+static struct peer total = {
+	.name = "ringq",
+	.mode = "total order, the default",
+	.flags = ALL_FLAGS,
+	.open = open_total,
+};
+
+static struct peer producer = {
+	.name = "ringq, producer order",
+	.mode = "`RINGQ_ORDER_PRODUCER`",
+	.flags = ALL_FLAGS,
+	.open = open_producer,
+};
+
+static struct peer single = {
+	.name = "ringq, single flags",
+	.mode = "producer order, `RINGQ_SINGLE_PRODUCER` and `RINGQ_SINGLE_CONSUMER`",
+	.flags = ALL_FLAGS,
+	.max_producers = 1,
+	.max_consumers = 1,
+	.open = open_single,
+};
+
+__attribute__((constructor)) static void add(void)
+{
+	peer_add(&total);
+	peer_add(&producer);
+	peer_add(&single);
+}
