@@ -71,12 +71,12 @@ struct channel channel_open(const struct peer *peer, const struct channel_option
 void channel_join(const struct channel *channel, struct end *end, bool producer, unsigned index)
 {
 	*end = (struct end){.channel = channel, .state = channel->state, .producer = producer, .index = index};
-	if (channel->peer->join)
-		channel->peer->join(end);
+	if (channel->ops.join)
+		channel->ops.join(end);
 }
 
 void channel_leave(struct end *end)
 {
-	if (end->channel->peer->leave)
-		end->channel->peer->leave(end);
+	if (end->channel->ops.leave)
+		end->channel->ops.leave(end);
 }

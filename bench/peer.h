@@ -33,6 +33,8 @@ struct channel_ops {
 	/* n records of len bytes, one behind the other. They return how many, else as above, and sleep if put and get do. */
 	int (*put_many)(struct end *end, const void *records, size_t len, unsigned n); /* NULL = none */
 	int (*get_many)(struct end *end, void *records, size_t len, unsigned n);
+	void (*join)(struct end *end);  /* NULL = nothing to do */
+	void (*leave)(struct end *end); /* the same */
 	void (*close)(struct end *end); /* by the last producer, after its last put; NULL = end by count or record */
 };
 
@@ -55,11 +57,11 @@ struct channel {
 
 /* A cache line of its own: an end's state may change with each call. */
 struct end {
-	_Alignas(64) const struct channel *channel;
-	void *state;
+	const struct channel *channel __attribute__((aligned(64)));
+	void *state; /* the channel's; join may set another */
+	void *local; /* join's */
 	bool producer;
 	unsigned index; /* among the producers, or consumers */
-	uint64_t count; /* the adapter's, zero at first */
 };
 
 enum {
@@ -85,10 +87,8 @@ struct peer {
 	unsigned max_consumers;
 	size_t max_len;                        /* 0 = any */
 	void (*open)(struct channel *channel); /* ends the process when it cannot */
-	void (*join)(struct end *end);         /* NULL = nothing to do */
-	void (*leave)(struct end *end);
-	/* Runs whole scenarios in its own way, for what is no C: true if it knows this kind. NULL = as all others. */
-	bool (*run)(const struct scenario *s, uint64_t n, struct sample *out);
+	/* Runs whole scenarios in its own way, for what is not called from C. NULL = as all others. */
+	void (*run)(const struct scenario *s, uint64_t n, struct sample *out);
 	struct peer *next; /* the register's */
 };
 

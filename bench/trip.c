@@ -80,8 +80,9 @@ struct side {
 static void side_join(const struct trip *t, struct side *side, bool far)
 {
 	bench_pin(t->cpus[far]);
-	channel_join(far ? &t->back : &t->there, &side->out, true, 0);
+	/* To get first: some peers let a producer join only when the consumer has. */
 	channel_join(far ? &t->there : &t->back, &side->in, false, 0);
+	channel_join(far ? &t->back : &t->there, &side->out, true, 0);
 	bench_arrive(&t->shared->gate, 2);
 }
 

@@ -100,15 +100,14 @@ static void close_it(struct end *end)
 
 static void open_with(struct channel *c, unsigned order, unsigned flags)
 {
-	uint64_t bytes = c->options.depth * (c->options.len + BYTES_BESIDE);
 	struct ringq_queue_options options = {.order = order, .flags = flags};
 	struct ringq_region_options size = {.size = (size_t)2 << 30};
 	ringq_region *region = NULL;
 	ringq_queue *queue;
 	int r = 0;
 
-	if (bytes > BYTES_DEFAULT) {
-		options.max_bytes = bytes;
+	if (c->options.depth * c->options.len > BYTES_DEFAULT) {
+		options.max_bytes = c->options.depth * (c->options.len + BYTES_BESIDE);
 		r = ringq_region_create(&region, &size);
 	}
 	if (!r)
@@ -116,7 +115,15 @@ static void open_with(struct channel *c, unsigned order, unsigned flags)
 	if (r)
 		bench_die(r, "cannot make a queue");
 	c->state = queue;
-	c->ops = (struct channel_ops){try_put, try_get, put, get, put_many, get_many, close_it};
+	c->ops = (struct channel_ops){
+		.try_put = try_put,
+		.try_get = try_get,
+		.put = put,
+		.get = get,
+		.put_many = put_many,
+		.get_many = get_many,
+		.close = close_it,
+	};
 }
 
 static void open_total(struct channel *c)
