@@ -199,6 +199,7 @@ static const struct {
 	{"max ns", MAX},
 	{"slowest producer's share", SHARE_PRODUCER},
 	{"slowest consumer's share", SHARE_CONSUMER},
+	{"records out of order", SWAPPED},
 	{"sleeps a trip", SLEEPS},
 	{"of the load", ACHIEVED},
 	{"M/s before the stops", BASE},
@@ -318,7 +319,10 @@ static void json_rounds(FILE *f, const char *name, const double *values, unsigne
 {
 	fprintf(f, ",\"%s\":[", name);
 	for (unsigned i = 0; i < n; i++)
-		fprintf(f, "%s%.6g", i ? "," : "", values[i]);
+		if (isnan(values[i]))
+			fprintf(f, "%snull", i ? "," : "");
+		else
+			fprintf(f, "%s%.6g", i ? "," : "", values[i]);
 	fputc(']', f);
 }
 

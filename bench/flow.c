@@ -22,6 +22,7 @@ enum {
 struct seen {
 	_Alignas(64) _Atomic uint64_t records;
 	uint64_t sum; /* of the sequence numbers */
+	uint64_t swapped; /* out of order */
 	uint64_t end; /* when it knew, or could have known, that no more would come */
 };
 
@@ -167,7 +168,7 @@ struct sink {
 	struct end end;
 	char *records;
 	struct seen *shared;
-	uint64_t n, sum; /* as in struct seen */
+	uint64_t n, sum, swapped; /* as in struct seen */
 	struct idle idle;
 	uint64_t last[FLOW_MAX]; /* sequence number from each producer */
 };
@@ -248,6 +249,11 @@ static uint64_t check(struct sink *k, uint64_t stamp)
 
 	if (who >= f->s->producers || seq > f->each)
 		bench_die(0, "a record that nobody put");
+	if (f->channel.peer->flags & PEER_SWAPS) {
+		k->swapped += seq <= k->last[who];
+		k->last[who] = seq;
+		return seq;
+	}
 	if (seq <= k->last[who])
 		bench_die(0, "a record out of order, or twice");
 	if (f->s->consumers == 1 && seq != k->last[who] + 1)
@@ -287,6 +293,7 @@ static void consumer(void *arg)
 		;
 	seen->end = k.idle.since ? k.idle.since : bench_now();
 	seen->sum = k.sum;
+	seen->swapped = k.swapped;
 	atomic_store(&seen->records, k.n);
 	bench_enter(&f->shared->done);
 	channel_leave(&k.end);
@@ -297,13 +304,14 @@ static void consumer(void *arg)
 static void account(const struct flow *f, struct sample *out)
 {
 	const struct scenario *s = f->s;
-	uint64_t records = 0, sum = 0, end = 0, slowest = UINT64_MAX, total = f->each * s->producers;
+	uint64_t records = 0, sum = 0, swapped = 0, end = 0, slowest = UINT64_MAX, total = f->each * s->producers;
 
 	for (unsigned i = 0; i < s->consumers; i++) {
 		const struct seen *seen = &f->shared->seen[i];
 
 		records += seen->records;
 		sum += seen->sum;
+		swapped += seen->swapped;
 		end = seen->end > end ? seen->end : end;
 		slowest = seen->records < slowest ? seen->records : slowest;
 	}
@@ -314,6 +322,8 @@ static void account(const struct flow *f, struct sample *out)
 	out->value = (double)total / out->seconds / 1e6;
 	if (s->unit[0] == 'G')
 		out->value *= (double)s->len / 1e3;
+	if (f->channel.peer->flags & PEER_SWAPS)
+		out->figures[SWAPPED] = (double)swapped;
 	if (s->consumers > 1)
 		out->figures[SHARE_CONSUMER] = (double)slowest * s->consumers / (double)total;
 	if (s->producers > 1)

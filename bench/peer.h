@@ -72,6 +72,7 @@ enum {
 	PEER_SLEEPS = 1 << 4,    /* has put and get */
 	PEER_MANY = 1 << 5,      /* has put_many and get_many */
 	PEER_BACKLOG = 1 << 6,   /* can be made to hold a large one */
+	PEER_SWAPS = 1 << 7,     /* may bring a producer's records out of order: that is counted, not an error */
 };
 
 enum { PEER_PATIENCE_MS = 20 };
@@ -89,6 +90,7 @@ struct peer {
 	void (*open)(struct channel *channel); /* ends the process when it cannot */
 	/* Runs whole scenarios in its own way, for what is not called from C. NULL = as all others. */
 	void (*run)(const struct scenario *s, uint64_t n, struct sample *out);
+	bool (*knows)(const struct scenario *s); /* which those are */
 	struct peer *next; /* the register's */
 };
 

@@ -18,21 +18,21 @@
 
 /* Each as threads and as processes. */
 static const struct scenario kinds[] = {
-	{"round trip spinning, 56 B", SPIN(56)},
-	{"round trip asleep, 56 B", ASLEEP},
+	{"round trip spinning, 56 B", SPIN(56), .quick = true},
+	{"round trip asleep, 56 B", ASLEEP, .quick = true},
 	{"1P1C, 8 B", FLOW(1, 1, 8)},
-	{"1P1C, 56 B", FLOW(1, 1, 56)},
+	{"1P1C, 56 B", FLOW(1, 1, 56), .quick = true},
 	{"1P1C, 1 KiB", FLOW_GB(1024)},
-	{"1P1C, 64 KiB", FLOW_GB(65536)},
+	{"1P1C, 64 KiB", FLOW_GB(65536), .quick = true},
 	{"1P1C, 1 MiB", FLOW_GB(1048576)},
 	{"1P1C, 56 B, batches of 32", FLOW(1, 1, 56), .batch = 32, .needs = PEER_MANY},
 	{"4P1C, 56 B", FLOW(4, 1, 56)},
 	{"1P4C, 56 B", FLOW(1, 4, 56)},
-	{"4P4C, 56 B", FLOW(4, 4, 56)},
+	{"4P4C, 56 B", FLOW(4, 4, 56), .quick = true},
 	{"16P16C, 56 B", FLOW(16, 16, 56)},
 	{"64P64C, 56 B", FLOW(64, 64, 56)},
-	{"4P4C, 56 B, one producer stopped", STALL},
-	{"latency at 100 000 a second, 56 B", LOAD},
+	{"4P4C, 56 B, one producer stopped", STALL, .quick = true},
+	{"latency at 100 000 a second, 56 B", LOAD, .quick = true},
 	{"burst of 32 MiB, 1 KiB each", BURST},
 	{"idle CPU, 64 sleepers", SLEEPERS},
 };
@@ -45,13 +45,14 @@ static const struct scenario bounds[] = {
 enum {
 	KINDS = sizeof(kinds) / sizeof(*kinds),
 	BOUNDS = sizeof(bounds) / sizeof(*bounds),
+	QUICK_BUDGET = 150, /* seconds */
 };
 
 struct arguments {
 	unsigned rounds;
 	double seconds, limit;
 	const char *only, *peer, *json, *plots;
-	bool list;
+	bool list, quick;
 };
 
 static bool matches(const char *name, const char *wanted)
@@ -69,7 +70,7 @@ static size_t count_peers(void)
 }
 
 /* All rows: those that bound the rest, then each kind between threads, and between processes, over each peer. */
-static size_t make_rows(struct scenario *rows, const char *only, const char *which)
+static size_t make_rows(struct scenario *rows, const char *only, const char *which, bool quick)
 {
 	size_t n = 0;
 
@@ -79,6 +80,8 @@ static size_t make_rows(struct scenario *rows, const char *only, const char *whi
 		struct scenario row = kinds[i % KINDS];
 
 		row.threads = i < KINDS;
+		if (quick && !row.quick)
+			continue;
 		if (!matches(row.name, only) && !matches(compare_where(&row), only))
 			continue;
 		for (const struct peer *peer = peer_first(); peer; peer = peer->next) {
@@ -96,7 +99,7 @@ static void usage(FILE *f)
 	      "                   [--plots FILE] [--list]\n"
 	      "Prints tables of what ringq and other queues do, side by side.\n"
 	      "  --rounds N        how often each row runs, 1 to 99; 5 if not given\n"
-	      "  --quick           2 rounds of short samples: two minutes or so\n"
+	      "  --quick           one round of short samples of the main scenarios, in two minutes or so\n"
 	      "  --only SUBSTRING  only the scenarios with this in their name, or only threads or processes\n"
 	      "  --peer SUBSTRING  only the peers with this in their name\n"
 	      "  --json FILE       writes the figures of all rounds too, as one JSON object a line\n"
@@ -127,9 +130,10 @@ static struct arguments parse(int argc, char **argv)
 			a.rounds = (unsigned)strtoul(optarg, NULL, 10);
 			break;
 		case 'q':
-			a.rounds = 2;
-			a.seconds = 0.01;
-			a.limit = 1.5;
+			a.quick = true;
+			a.rounds = 1;
+			a.seconds = 0.02;
+			a.limit = 3;
 			break;
 		case 'o':
 			a.only = optarg;
@@ -179,11 +183,11 @@ int main(int argc, char **argv)
 	size_t most = BOUNDS + 2 * KINDS * count_peers();
 	struct scenario *rows = calloc(most, sizeof(*rows));
 	struct result *results = calloc(most, sizeof(*results));
-	struct run run = {rows, results, 0, a.rounds, a.seconds, a.limit};
+	struct run run = {rows, results, 0, a.rounds, a.seconds, a.quick ? QUICK_BUDGET : 0, a.limit};
 
 	if (!rows || !results)
 		bench_die(0, "out of memory");
-	run.n = make_rows(rows, a.only, a.peer);
+	run.n = make_rows(rows, a.only, a.peer, a.quick);
 	for (size_t i = 0; i < run.n; i++) {
 		results[i].selected = true;
 		if (a.list && rows[i].peer)

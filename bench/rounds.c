@@ -11,6 +11,7 @@
 const char *const figure_names[FIGURES] = {
 	[SHARE_CONSUMER] = "share",
 	[SHARE_PRODUCER] = "share_producer",
+	[SWAPPED] = "swapped",
 	[SLEEPS] = "sleeps",
 	[P50] = "p50",
 	[P99] = "p99",
@@ -36,6 +37,8 @@ bool scenario_fits(const struct scenario *s, const struct peer *peer)
 {
 	unsigned where = s->threads ? PEER_THREADS : PEER_PROCESSES;
 
+	if (peer->knows && !peer->knows(s))
+		return false;
 	if ((peer->flags & (s->needs | where)) != (s->needs | where) || (peer->max_len && s->len > peer->max_len))
 		return false;
 	return (!peer->max_producers || s->producers <= peer->max_producers) &&
@@ -70,7 +73,7 @@ struct task {
 	struct sample *out;
 };
 
-enum { LINE_TRIPS = 2000 };
+enum { LINE_TRIPS = 1000 };
 
 /* The raw line is measured before each sample too: two cpus may be siblings at one moment and not at the next. */
 static void task_body(void *arg)
@@ -102,10 +105,12 @@ static double sample_goal(const struct run *run, const struct scenario *s)
 	return s->producers + s->consumers > 16 ? 5 * run->seconds : run->seconds;
 }
 
+enum { FIRST_TRY = 200 };
+
 /* Chooses how many operations take that long, from ever larger tries: the first ones tell little about the last. */
 static uint64_t calibrate(const struct run *run, const struct scenario *s, struct sample *out)
 {
-	uint64_t n = 500;
+	uint64_t n = FIRST_TRY;
 
 	for (;;) {
 		double times;
@@ -115,7 +120,7 @@ static uint64_t calibrate(const struct run *run, const struct scenario *s, struc
 		if (out->seconds <= 0)
 			return n;
 		times = sample_goal(run, s) / out->seconds;
-		if (times < 1 && n == 500)
+		if (times < 1 && n == FIRST_TRY)
 			return n;
 		n = (uint64_t)((double)n * (times < 16 ? times : 16)) + 1;
 		if (times < 2)
@@ -144,6 +149,19 @@ static void measure(struct run *run, size_t i, unsigned round, struct sample *ou
 		result->figures[f][round] = out->figures[f];
 }
 
+/* No time is left for it: what it gave in earlier rounds is kept. */
+static void skip(struct result *result, unsigned round)
+{
+	result->value[round] = NAN;
+	for (size_t f = 0; f < FIGURES; f++)
+		result->figures[f][round] = NAN;
+	if (round > 0)
+		return;
+	result->failed = true;
+	result->failed_in = 1;
+	snprintf(result->why, sizeof(result->why), "not run: out of time");
+}
+
 void run_rounds(struct run *run)
 {
 	struct sample *out = bench_shared(sizeof(*out));
@@ -161,7 +179,11 @@ void run_rounds(struct run *run)
 			bench_progress("round %u of %u, %zu of %zu, %.0f s: %s%s%s", round + 1, run->rounds,
 				done++ % selected + 1, selected, (double)(bench_now() - begin) / 1e9, s->name,
 				s->peer ? ", " : "", s->peer ? s->peer->name : "");
-			if (!run->results[i].failed)
+			if (run->results[i].failed)
+				continue;
+			if (run->budget > 0 && (double)(bench_now() - begin) / 1e9 > run->budget)
+				skip(&run->results[i], round);
+			else
 				measure(run, i, round, out);
 		}
 	}

@@ -27,6 +27,7 @@ struct run {
 	size_t n;
 	unsigned rounds;
 	double seconds; /* that one sample is to take */
+	double budget;  /* seconds after which no further sample is begun; 0 = none */
 	double limit;   /* seconds after which a sample counts as failed: it hangs */
 };
 

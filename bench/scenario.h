@@ -15,6 +15,7 @@ struct histogram;
 enum figure {
 	SHARE_CONSUMER, /* of the slowest consumer, 1 = an equal share */
 	SHARE_PRODUCER, /* of the slowest producer, when the first was done */
+	SWAPPED,        /* records out of their producer's order */
 	SLEEPS,         /* a round trip */
 	P50,            /* ns: the median, and so on */
 	P99,
@@ -54,6 +55,7 @@ struct scenario {
 	unsigned producers;
 	unsigned consumers;
 	bool threads;   /* the parties are threads, else processes */
+	bool quick;     /* of those that a quick look needs */
 	unsigned batch; /* records a call; 0 = put and get, one a call */
 	unsigned lanes; /* that are in use */
 	/* Lower is better for ns, KiB and %, higher for the rest. */

@@ -41,7 +41,7 @@ void scenario_copy(const struct scenario *s, uint64_t n, struct sample *out)
 
 enum {
 	TRIP_MAX_LEN = 64, /* bytes of a record at most */
-	TRIP_WARM = 1000,  /* trips that are not timed, until both sides run */
+	TRIP_WARM = 200,   /* trips that are not timed, until both sides run */
 };
 
 /* What both sides share. */

@@ -8,7 +8,7 @@
 
 #include "carry.hpp"
 
-namespace
+namespace peer_boost_lockfree
 {
 
 enum { DEPTH = 4096 };
@@ -66,4 +66,4 @@ carry::Registered many("Boost.Lockfree queue", "fixed capacity, `bounded_push`, 
 carry::Registered one("Boost.Lockfree spsc_queue", "fixed capacity; ranges for batches", carry::BOTH | PEER_MANY,
 	carry::SINGLE, carry::open<One>);
 
-} // namespace
+} // namespace peer_boost_lockfree

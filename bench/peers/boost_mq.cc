@@ -11,7 +11,7 @@
 
 #include "carry.hpp"
 
-namespace
+namespace peer_boost_mq
 {
 
 using boost::interprocess::message_queue;
@@ -73,4 +73,4 @@ void open(channel *c)
 carry::Registered registered("Boost message_queue", "`send`, `receive`, one priority",
 	PEER_PROCESSES | PEER_FIFO | PEER_TRIES | PEER_SLEEPS | PEER_BACKLOG, carry::ANY, open);
 
-} // namespace
+} // namespace peer_boost_mq

@@ -21,6 +21,9 @@
  *   bool try_put(Local &, const T &), bool try_get(Local &, T &)
  * and, if it knows batches, which must be all that are there up to n and may be none,
  *   size_t put_some(Local &, const T *, size_t n), size_t get_some(Local &, T *, size_t n)
+ *
+ * Each adapter has a namespace of its own with a name: what is made here from an alias template in an unnamed one has
+ * external linkage, and the linker would take two of the same name for one.
  */
 namespace carry
 {

@@ -106,7 +106,7 @@ static void ring_open(struct channel *c, struct ring *ring, size_t value)
 	ring->values = channel_memory(c, size * value);
 }
 
-static void open_state(struct channel *c)
+static void open_state(struct channel *c, bool many)
 {
 	struct state *s = channel_memory(c, sizeof(*s));
 	bool by_value = c->options.len == 8 || c->options.len == 56;
@@ -118,18 +118,18 @@ static void open_state(struct channel *c)
 	ring_open(c, &s->free, sizeof(uint32_t));
 	s->blocks = channel_memory(c, c->options.depth * c->options.len);
 	for (uint32_t block = 0; block < c->options.depth; block++)
-		ring_put(&s->free, &block, sizeof(block), false);
+		ring_put(&s->free, &block, sizeof(block), many);
 }
 
 static void open_many(struct channel *c)
 {
-	open_state(c);
+	open_state(c, true);
 	c->ops = (struct channel_ops){.try_put = put_many_to_many, .try_get = get_many_to_many};
 }
 
 static void open_one(struct channel *c)
 {
-	open_state(c);
+	open_state(c, false);
 	c->ops = (struct channel_ops){.try_put = put_one_to_one, .try_get = get_one_to_one};
 }
 

@@ -77,16 +77,21 @@ static int try_get(struct end *end, void *record, size_t len)
 	return 1;
 }
 
+/* A thread may have several ends, but registers once. */
+static __thread unsigned ends;
+
 static void join(struct end *end)
 {
 	(void)end;
-	urcu_memb_register_thread();
+	if (ends++ == 0)
+		urcu_memb_register_thread();
 }
 
 static void leave(struct end *end)
 {
 	(void)end;
-	urcu_memb_unregister_thread();
+	if (--ends == 0)
+		urcu_memb_unregister_thread();
 }
 
 static void open_queue(struct channel *c)

@@ -9,7 +9,7 @@
 
 #include "carry.hpp"
 
-namespace
+namespace peer_moodycamel
 {
 
 template <class T, class Base> struct Queue {
@@ -98,4 +98,4 @@ struct Sleeping : carry::Registered {
 	}
 } blocking;
 
-} // namespace
+} // namespace peer_moodycamel

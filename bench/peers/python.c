@@ -15,6 +15,11 @@ static const char *kind_of(const struct scenario *s)
 	return s->run == scenario_flow ? "flow" : s->run == scenario_asleep ? "asleep" : NULL;
 }
 
+static bool knows(const struct scenario *s)
+{
+	return kind_of(s) && s->len < 1 << 20;
+}
+
 /* The script prints seconds, the value in ns or records a second, and the share of the slowest consumer. */
 static void run(const struct scenario *s, uint64_t n, struct sample *out)
 {
@@ -53,6 +58,7 @@ static struct peer peer = {
 	.max_consumers = 16,
 	.open = never,
 	.run = run,
+	.knows = knows,
 };
 
 __attribute__((constructor)) static void add(void)

@@ -8,7 +8,7 @@
 
 #include "carry.hpp"
 
-namespace
+namespace peer_readerwriter
 {
 
 template <class T> struct Plain {
@@ -88,4 +88,4 @@ struct Sleeping : carry::Registered {
 	}
 } blocking;
 
-} // namespace
+} // namespace peer_readerwriter

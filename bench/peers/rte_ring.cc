@@ -8,7 +8,7 @@
 
 #include "carry.hpp"
 
-namespace
+namespace peer_rte_ring
 {
 
 enum { DEPTH_MAX = 4096 };
@@ -64,4 +64,4 @@ carry::Registered multi("rte_ring MP/MC", "by value, bursts for batches", FLAGS,
 carry::Registered relaxed("rte_ring RTS", "relaxed tail sync, by value", FLAGS, carry::ANY, carry::open<Relaxed>);
 carry::Registered head_tail("rte_ring HTS", "head/tail sync, by value", FLAGS, carry::ANY, carry::open<HeadTail>);
 
-} // namespace
+} // namespace peer_rte_ring

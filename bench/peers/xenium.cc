@@ -9,7 +9,7 @@
 
 #include "carry.hpp"
 
-namespace
+namespace peer_xenium
 {
 
 template <class T> struct Vyukov {
@@ -34,4 +34,4 @@ template <class T> struct Vyukov {
 carry::Registered vyukov("xenium vyukov_bounded_queue", "`try_push_weak`, `try_pop_weak`", carry::THREADS | PEER_BACKLOG,
 	carry::ANY, carry::open<Vyukov>);
 
-} // namespace
+} // namespace peer_xenium
