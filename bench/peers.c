@@ -96,7 +96,7 @@ static size_t make_rows(struct scenario *rows, const char *only, const char *whi
 static void usage(FILE *f)
 {
 	fputs("usage: ringq-peers [--rounds N] [--quick] [--only SUBSTRING] [--peer SUBSTRING] [--json FILE]\n"
-	      "                   [--plots FILE] [--list]\n"
+	      "                   [--plots FILE] [--limit SECONDS] [--list]\n"
 	      "Prints tables of what ringq and other queues do, side by side.\n"
 	      "  --rounds N        how often each row runs, 1 to 99; 5 if not given\n"
 	      "  --quick           one round of short samples of the main scenarios, in two minutes or so\n"
@@ -104,6 +104,7 @@ static void usage(FILE *f)
 	      "  --peer SUBSTRING  only the peers with this in their name\n"
 	      "  --json FILE       writes the figures of all rounds too, as one JSON object a line\n"
 	      "  --plots FILE      writes a script for gnuplot too, which makes one SVG file for each scenario\n"
+	      "  --limit SECONDS   after which a sample counts as hanging; 20 if not given, 3 with --quick\n"
 	      "  --list            lists the rows\n",
 		f);
 }
@@ -117,6 +118,7 @@ static struct arguments parse(int argc, char **argv)
 		{"peer", required_argument, NULL, 'p'},
 		{"json", required_argument, NULL, 'j'},
 		{"plots", required_argument, NULL, 'P'},
+		{"limit", required_argument, NULL, 'L'},
 		{"list", no_argument, NULL, 'l'},
 		{"help", no_argument, NULL, 'h'},
 		{0},
@@ -147,6 +149,9 @@ static struct arguments parse(int argc, char **argv)
 		case 'P':
 			a.plots = optarg;
 			break;
+		case 'L':
+			a.limit = strtod(optarg, NULL);
+			break;
 		case 'l':
 			a.list = true;
 			break;
@@ -158,7 +163,7 @@ static struct arguments parse(int argc, char **argv)
 			exit(2);
 		}
 	}
-	if (optind < argc || a.rounds < 1 || a.rounds > ROUNDS_MAX) {
+	if (optind < argc || a.rounds < 1 || a.rounds > ROUNDS_MAX || a.limit <= 0) {
 		usage(stderr);
 		exit(2);
 	}
