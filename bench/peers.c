@@ -77,9 +77,9 @@ static size_t make_rows(struct scenario *rows, const char *only, const char *whi
 	for (size_t i = 0; i < BOUNDS; i++)
 		rows[n++] = bounds[i];
 	for (size_t i = 0; i < 2 * KINDS; i++) {
-		struct scenario row = kinds[i % KINDS];
+		struct scenario row = kinds[i / 2];
 
-		row.threads = i < KINDS;
+		row.threads = i % 2 == 0;
 		if (quick && !row.quick)
 			continue;
 		if (!matches(row.name, only) && !matches(compare_where(&row), only))
