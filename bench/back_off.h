@@ -12,8 +12,8 @@
  * wasted, and not at once, because a system call is longer than a line transfer.
  */
 enum {
-	BACK_OFF_SPIN = 32,  /* tries with one pause before each */
-	BACK_OFF_GROW = 6,   /* then so many with 2, 4, ... 64 pauses */
+	BACK_OFF_SPIN = 32, /* tries with one pause before each */
+	BACK_OFF_GROW = 6,  /* then so many with 2, 4, ... 64 pauses */
 	BACK_OFF_YIELD = BACK_OFF_SPIN + BACK_OFF_GROW,
 };
 

@@ -48,8 +48,8 @@ struct kept {
 	double figures[FIGURES]; /* medians */
 };
 
-static unsigned keep(const struct run *run, const struct result *r, const double *values, double typical, bool odd_too,
-	double *out)
+static unsigned keep(
+	const struct run *run, const struct result *r, const double *values, double typical, bool odd_too, double *out)
 {
 	unsigned n = 0;
 
@@ -293,8 +293,11 @@ static void print_machine(const struct run *run, double typical, FILE *f)
 	int cpus[2];
 
 	uname(&host);
-	fprintf(f, "%s, %u cpus, Linux %s; %u rounds. The raw line took %.0f ns there and back, before each of the samples;"
-		" %u of these took less than half or more than twice that, and are left out; (!) marks what has no other.\n\n",
+	fprintf(f,
+		"%s, %u cpus, Linux %s; %u rounds. The raw line took %.0f ns there and back, before each of the "
+	        "samples;"
+		" %u of these took less than half or more than twice that, and are left out; (!) marks what has no "
+	        "other.\n\n",
 		cpu_model(), bench_cpus(cpus), host.release, run->rounds, typical, count_odd(run, typical));
 }
 
@@ -352,7 +355,8 @@ void compare_json(const struct run *run, FILE *f)
 	int cpus[2];
 
 	uname(&host);
-	fprintf(f, "{\"run\":\"ringq-peers\",\"cpu\":\"%s\",\"cpus\":%u,\"kernel\":\"%s\",\"rounds\":%u,\"line\":%.6g}\n",
+	fprintf(f,
+		"{\"run\":\"ringq-peers\",\"cpu\":\"%s\",\"cpus\":%u,\"kernel\":\"%s\",\"rounds\":%u,\"line\":%.6g}\n",
 		cpu_model(), bench_cpus(cpus), host.release, run->rounds, typical_line(run));
 	for (size_t i = 0; i < run->n; i++)
 		json_row(run, i, f);
@@ -393,7 +397,9 @@ static void plot_group(const struct run *run, struct group g, double typical, FI
 	print_slug(f, s);
 	fprintf(f, ".svg\"\nset title \"%s: %s, %s\"\n", compare_where(s), s->name,
 		lower_is_better(s) ? "shorter is better" : "longer is better");
-	fprintf(f, "set xlabel \"%s\"\nset yrange [%zu.6:-0.6]\nplot $data using 2:5:(0):2:($5-0.35):($5+0.35):($6+1):ytic(1) "
+	fprintf(f,
+		"set xlabel \"%s\"\nset yrange [%zu.6:-0.6]\nplot $data using "
+	        "2:5:(0):2:($5-0.35):($5+0.35):($6+1):ytic(1) "
 		"with boxxyerror linecolor variable notitle, \\\n"
 		"     $data using 2:5:3:4 with xerrorbars linecolor black pointtype 0 notitle\n",
 		s->unit, n - 1);
@@ -404,7 +410,7 @@ void compare_plots(const struct run *run, FILE *f)
 	double typical = typical_line(run);
 
 	fprintf(f, "set style fill solid 0.8\nset grid xtics\nset xrange [0:*]\nset lmargin 34\n"
-		"set linetype 1 linecolor \"#8a9ba8\"\nset linetype 2 linecolor \"#c0392b\"\n");
+		   "set linetype 1 linecolor \"#8a9ba8\"\nset linetype 2 linecolor \"#c0392b\"\n");
 	for (struct group g = group_at(run, 0); g.n; g = group_at(run, g.first + g.n))
 		if (run->scenarios[g.first].peer)
 			plot_group(run, g, typical, f);

@@ -8,8 +8,8 @@
 #include "scenario.h"
 
 enum {
-	FLOW_MAX = 64,          /* producers, and consumers */
-	SHOW_EACH = 64,         /* records after which a producer shows how far it is */
+	FLOW_MAX = 64,                /* producers, and consumers */
+	SHOW_EACH = 64,               /* records after which a producer shows how far it is */
 	LOST_NS = 1000 * 1000 * 1000, /* without a record, when all producers are done */
 };
 
@@ -21,9 +21,9 @@ enum {
 /* What one consumer has seen. A cache line each, as they all count at the same time. */
 struct seen {
 	_Alignas(64) _Atomic uint64_t records;
-	uint64_t sum; /* of the sequence numbers */
+	uint64_t sum;     /* of the sequence numbers */
 	uint64_t swapped; /* out of order */
-	uint64_t end; /* when it knew, or could have known, that no more would come */
+	uint64_t end;     /* when it knew, or could have known, that no more would come */
 };
 
 struct progress {
@@ -33,9 +33,9 @@ struct progress {
 struct flow_shared {
 	struct bench_gate gate, done;
 	_Alignas(64) _Atomic unsigned producers_left;
-	_Atomic uint64_t begin;       /* when the first producer began */
-	_Atomic unsigned first_done;  /* a producer was done before the others */
-	double share_producer;        /* the slowest's, then */
+	_Atomic uint64_t begin;      /* when the first producer began */
+	_Atomic unsigned first_done; /* a producer was done before the others */
+	double share_producer;       /* the slowest's, then */
 	struct progress put[FLOW_MAX];
 	struct seen seen[FLOW_MAX];
 };
@@ -158,8 +158,8 @@ static void producer(void *arg)
 /* What a consumer knows while nothing comes. */
 struct idle {
 	struct back_off wait;
-	uint64_t since;    /* when it began, 0 = is not */
-	uint64_t moved;    /* when the sum was last seen to grow */
+	uint64_t since; /* when it began, 0 = is not */
+	uint64_t moved; /* when the sum was last seen to grow */
 	uint64_t sum;
 };
 
@@ -192,7 +192,7 @@ static bool all_taken(struct sink *k)
 		idle->sum = sum;
 	}
 	if (now - idle->moved > LOST_NS)
-		bench_die(0, "loses records: %llu of %llu came out", (unsigned long long)sum,
+		bench_die(0, "loses or doubles records: %llu of %llu came out", (unsigned long long)sum,
 			(unsigned long long)(f->each * f->s->producers));
 	return false;
 }

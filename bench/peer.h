@@ -91,7 +91,7 @@ struct peer {
 	/* Runs whole scenarios in its own way, for what is not called from C. NULL = as all others. */
 	void (*run)(const struct scenario *s, uint64_t n, struct sample *out);
 	bool (*knows)(const struct scenario *s); /* which those are */
-	struct peer *next; /* the register's */
+	struct peer *next;                       /* the register's */
 };
 
 /** Registers a peer. Adapters do so before main(). */

@@ -14,7 +14,7 @@ struct result {
 	bool failed; /* in some round: then it is not run again */
 	char why[BENCH_WHY];
 	unsigned failed_in; /* the round, from 1 on */
-	uint64_t n;        /* operations a round, chosen in the first */
+	uint64_t n;         /* operations a round, chosen in the first */
 	double value[ROUNDS_MAX];
 	double line[ROUNDS_MAX];
 	double figures[FIGURES][ROUNDS_MAX];

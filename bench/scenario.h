@@ -21,13 +21,13 @@ enum figure {
 	P99,
 	P999,
 	MAX,
-	ACHIEVED,       /* part of the load that was offered */
-	FROZEN,         /* part of the stops during which nothing at all came out */
-	BASE,           /* M/s while nobody was stopped */
-	WORST,          /* M/s in the worst of the stops */
-	AFTER,          /* KiB held after a burst was drained */
-	FILL,           /* M/s into a burst */
-	DRAIN,          /* M/s out of it */
+	ACHIEVED, /* part of the load that was offered */
+	FROZEN,   /* part of the stops during which nothing at all came out */
+	BASE,     /* M/s while nobody was stopped */
+	WORST,    /* M/s in the worst of the stops */
+	AFTER,    /* KiB held after a burst was drained */
+	FILL,     /* M/s into a burst */
+	DRAIN,    /* M/s out of it */
 	FIGURES,
 };
 
@@ -51,7 +51,7 @@ struct scenario {
 	const char *via; /* a peer's name */
 	const struct peer *peer;
 	unsigned needs; /* PEER_ flags that the peer must have */
-	size_t len; /* of each record */
+	size_t len;     /* of each record */
 	unsigned producers;
 	unsigned consumers;
 	bool threads;   /* the parties are threads, else processes */

@@ -160,7 +160,7 @@ static void stall_start(struct stall *t, struct stall_role *roles)
 }
 
 /*
- * The value is the median rate while one is stopped. Frozen is a try in which less than a hundredth of what came before
+ * The value is the median rate while one is stopped. Frozen is a try in which no more than a hundredth of what came before
  * came out. The parties are not asked to end, as some cannot: they go with this process.
  */
 void scenario_stall(const struct scenario *s, uint64_t n, struct sample *out)
@@ -184,7 +184,7 @@ void scenario_stall(const struct scenario *s, uint64_t n, struct sample *out)
 		stop_one(&t, who);
 		usleep(SETTLE_US);
 		rates[i] = rate(&t, LOOK_US);
-		frozen += rates[i] < base / 100;
+		frozen += rates[i] <= base / 100;
 		let_go(&t, who);
 	}
 	spread = bench_spread(rates, STALL_TRIES);

@@ -25,13 +25,13 @@ struct state {
 static inline __attribute__((always_inline)) bool ring_put(struct ring *r, const void *value, unsigned size, bool many)
 {
 	return many ? _ck_ring_enqueue_mp(&r->ring, (struct ck_ring_buffer *)r->values, value, size, NULL)
-		    : _ck_ring_enqueue_sp(&r->ring, (struct ck_ring_buffer *)r->values, value, size, NULL);
+	            : _ck_ring_enqueue_sp(&r->ring, (struct ck_ring_buffer *)r->values, value, size, NULL);
 }
 
 static inline __attribute__((always_inline)) bool ring_get(struct ring *r, void *value, unsigned size, bool many)
 {
 	return many ? _ck_ring_dequeue_mc(&r->ring, (struct ck_ring_buffer *)r->values, value, size)
-		    : _ck_ring_dequeue_sc(&r->ring, (struct ck_ring_buffer *)r->values, value, size);
+	            : _ck_ring_dequeue_sc(&r->ring, (struct ck_ring_buffer *)r->values, value, size);
 }
 
 static inline __attribute__((always_inline)) int pool_put(struct state *s, const void *record, size_t len, bool many)

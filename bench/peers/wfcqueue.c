@@ -73,7 +73,8 @@ static int try_get(struct end *end, void *record, size_t len)
 
 static void open_queue(struct channel *c)
 {
-	size_t share = c->options.depth / c->options.producers, size = (sizeof(struct node) + c->options.len + 63) / 64 * 64;
+	size_t share = c->options.depth / c->options.producers,
+	       size = (sizeof(struct node) + c->options.len + 63) / 64 * 64;
 	struct state *state = channel_memory(c, sizeof(*state));
 	char *nodes;
 
