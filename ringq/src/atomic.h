@@ -16,8 +16,11 @@
 
 typedef _Atomic uint64_t rq_u64;
 typedef _Atomic uint32_t rq_u32;
+typedef _Atomic uint16_t rq_u16; /* elements of arrays only */
+typedef _Atomic uint8_t rq_u8;
 
-_Static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2, "shared words must be lock-free");
+_Static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2 && ATOMIC_SHORT_LOCK_FREE == 2 &&
+		       ATOMIC_CHAR_LOCK_FREE == 2, "shared words must be lock-free");
 _Static_assert(sizeof(rq_u64) == 8 && sizeof(rq_u32) == 4, "shared words must have no hidden lock");
 
 #define rq_load(p) atomic_load_explicit((p), memory_order_relaxed)
@@ -26,6 +29,7 @@ _Static_assert(sizeof(rq_u64) == 8 && sizeof(rq_u32) == 4, "shared words must ha
 #define rq_load_once(p) __atomic_load_n((p), __ATOMIC_RELAXED)
 #define rq_store(p, v) atomic_store_explicit((p), (v), memory_order_relaxed)
 #define rq_store_release(p, v) atomic_store_explicit((p), (v), memory_order_release)
+#define rq_swap(p, v) atomic_exchange_explicit((p), (v), memory_order_acq_rel)
 #define rq_add(p, v) atomic_fetch_add_explicit((p), (v), memory_order_acq_rel)
 
 /* Acquire and release when it succeeds; acquire when it fails, so that the caller may follow what it found. */
@@ -45,6 +49,12 @@ static inline void rq_fence(void)
 static inline void rq_acquire_fence(void)
 {
 	atomic_thread_fence(memory_order_acquire);
+}
+
+/* Keeps the store before it before the plain copy after it. */
+static inline void rq_release_fence(void)
+{
+	atomic_thread_fence(memory_order_release);
 }
 
 /*

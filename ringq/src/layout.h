@@ -11,6 +11,7 @@
  *   names        rq_u64 name word                     one for each 64 KiB, 64 to 16384 of them; backed as looked at
  *   owners       rq_u64 owner word of each unit       8 bytes a unit, backed up to header.frontier
  *   members      struct rq_member_page                one page for 3 members, backed up to header.members_backed
+ *   cells        rq_u64 owner word of each cell       64 bytes of a unit each, 64 words a unit; backed where needed
  *   units        the units themselves, a page each    backed while they are owned
  *
  * Where these start follows from size, page and the number of members alone, so attach computes it and believes nothing.
@@ -19,7 +20,7 @@
 #include "atomic.h"
 
 #define RQ_MAGIC UINT64_C(0x0a0d51474e495289) /* not text, and broken by a text transfer */
-#define RQ_MAJOR 1
+#define RQ_MAJOR 2
 #define RQ_MINOR 0
 #define RQ_BYTE_ORDER UINT32_C(0x01020304)
 #define RQ_LINE 128 /* two cache lines: x86 fetches them in pairs */
@@ -89,11 +90,13 @@ struct rq_member {
 	rq_u32 process; /* for people; written by the member when it joins */
 	rq_u32 thread;
 	rq_u64 name[2];
-	uint8_t reserved[1024 - RQ_LINE - 24];
+	rq_u32 families; /* how many families have had this number, see family.h; written by who holds its lock */
+	uint8_t reserved[1024 - RQ_LINE - 28];
 };
 
 _Static_assert(offsetof(struct rq_member, process) == 128, "layout");
 _Static_assert(offsetof(struct rq_member, name) == 136, "layout");
+_Static_assert(offsetof(struct rq_member, families) == 152, "layout");
 _Static_assert(sizeof(struct rq_member) == 1024, "layout");
 
 #define RQ_MEMBERS_A_PAGE 3u
@@ -107,13 +110,22 @@ _Static_assert(sizeof(struct rq_member) == 1024, "layout");
  *   object   created:36 | named:1 | units:24 | kind         first unit of an object, and how many it has
  *   body     created:36 | 0:1 | first:24 | kind             another unit of the object whose first unit this is
  *   lane     chunk:25 | lane:12 | first:24 | kind           memory of a lane's chunk (lane.h), of the queue at first
+ *   cells    created:36 | 0:25 | kind                       cut into cells, each with an owner word of its own
+ *   family   incarnation:32 | number:24 | 0:5 | kind        an anonymous array of this family of processes (family.h)
+ *
+ * A cell's owner word says family, or RQ_CELL_FREE, or 0: no cell here (cells.h).
  */
+#define RQ_CELL 64u
+#define RQ_CELL_FREE UINT64_C(1)
+
 enum rq_owner_kind {
 	RQ_OWNER_FREE = 0,
 	RQ_OWNER_MEMBER = 1,
 	RQ_OWNER_OBJECT = 2,
 	RQ_OWNER_BODY = 3,
 	RQ_OWNER_LANE = 4,
+	RQ_OWNER_CELLS = 5,
+	RQ_OWNER_FAMILY = 6,
 };
 
 /*
@@ -126,6 +138,21 @@ enum rq_owner_kind {
 #define RQ_LANES_MAX 4096u
 #define RQ_ROSTER_LANES 16u
 #define RQ_NAME_MAX 64u
+
+/* How every object begins: what names.c looks at. Other fields are the kind's own. */
+struct rq_object_shared {
+	uint32_t kind; /* RQ_OBJECT_QUEUE, RQ_OBJECT_ARRAY */
+	uint8_t own[52];
+	char name[RQ_NAME_MAX];
+	uint64_t creator; /* the id of the member that made it */
+};
+
+#define RQ_OBJECT_QUEUE 0x51455545u
+#define RQ_OBJECT_ARRAY 0x41525259u
+
+_Static_assert(offsetof(struct rq_object_shared, name) == 56, "layout");
+_Static_assert(offsetof(struct rq_object_shared, creator) == 120, "layout");
+_Static_assert(sizeof(struct rq_object_shared) == 128, "layout");
 
 /*
  * A queue: an object whose first unit starts with this. Behind it, from the next unit on, its lanes, then its places.
@@ -159,8 +186,6 @@ struct rq_queue_shared {
 
 	_Alignas(RQ_LINE) rq_u64 roster[RQ_LANES_MAX / RQ_ROSTER_LANES]; /* lanes that total order looks at: roster.h */
 };
-
-#define RQ_OBJECT_QUEUE 0x51455545u
 
 _Static_assert(offsetof(struct rq_queue_shared, max_records) == 16, "layout");
 _Static_assert(offsetof(struct rq_queue_shared, table) == 32, "layout");
@@ -200,6 +225,30 @@ _Static_assert(offsetof(struct rq_lane, owner) == 128, "layout");
 _Static_assert(offsetof(struct rq_lane, puts) == 136, "layout");
 _Static_assert(offsetof(struct rq_lane, newest) == 144, "layout");
 _Static_assert(sizeof(struct rq_lane) == 256, "layout");
+
+/*
+ * An array. A named one is an object and has this behind struct rq_object_shared; an anonymous one starts with it, in
+ * cells, or in units of its own. Data of up to 8 bytes follow at once, so that a Value is one cell; others begin at 64,
+ * and their shadow, the second copy that array.h tells of, at the next multiple of 64 behind them.
+ *
+ *   lock     incarnation:32 | WAITERS:1 | 0:18 | member + 1:13, or 0     who holds the lock, see lock.c
+ */
+struct rq_array_shared {
+	rq_u64 lock;
+	rq_u64 version; /* of the content; odd: the shadow is the content. Written by who holds the lock */
+	rq_u32 depth;   /* how often the holder has locked it; written by the holder */
+	uint32_t type;  /* enum ringq_type */
+	uint64_t count;
+	uint64_t reserved[3];
+};
+
+#define RQ_ARRAY_DATA 64u /* where data of more than 8 bytes begin */
+
+_Static_assert(offsetof(struct rq_array_shared, version) == 8, "layout");
+_Static_assert(offsetof(struct rq_array_shared, depth) == 16, "layout");
+_Static_assert(offsetof(struct rq_array_shared, type) == 20, "layout");
+_Static_assert(offsetof(struct rq_array_shared, count) == 24, "layout");
+_Static_assert(sizeof(struct rq_array_shared) == 56, "layout");
 
 /*
  * A record in a chunk, 16-byte aligned:

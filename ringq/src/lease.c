@@ -28,6 +28,7 @@
 #include "lease.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <linux/futex.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -143,6 +144,18 @@ int rq_lease_take(struct rq_lease *lease, struct ringq_region *region, uint32_t 
 	return taken;
 }
 
+void rq_lease_clear(rq_u64 *lease, uint64_t incarnation)
+{
+	uint64_t word = rq_load(lease);
+	while (word >> 32 == incarnation && rq_lease_held(word)) {
+		if (!rq_cas(lease, &word, word >> 32 << 32))
+			continue;
+		if (word & FUTEX_WAITERS)
+			rq_sys.futex_wake((const rq_u32 *)lease, INT_MAX);
+		return;
+	}
+}
+
 void rq_lease_drop(struct rq_lease *lease, rq_u64 *word)
 {
 	struct rq_robust_list *list;
@@ -152,7 +165,7 @@ void rq_lease_drop(struct rq_lease *lease, rq_u64 *word)
 		unlink_entry(lease->node);
 		rq_light_barrier();
 		if (word)
-			rq_store_release(word, rq_load(word) >> 32 << 32);
+			rq_lease_clear(word, rq_load(word) >> 32);
 		pending(list, NULL);
 	}
 	munmap(lease->window, 2 * page);

@@ -29,6 +29,12 @@ bool rq_lease_watch(rq_u64 *word, struct rq_sys_wait *wait);
  */
 int rq_lease_take(struct rq_lease *lease, struct ringq_region *region, uint32_t index, uint64_t *word);
 
+/*
+ * Says that the holder of this incarnation is gone, and wakes who watches. Not so if it has ended without a word: then the
+ * kernel has marked the lease, and it may be somebody else's by now.
+ */
+void rq_lease_clear(rq_u64 *lease, uint64_t incarnation);
+
 /* Drops the lease, whose word is cleared if it is mapped still. */
 void rq_lease_drop(struct rq_lease *lease, rq_u64 *word);
 

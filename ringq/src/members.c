@@ -23,7 +23,7 @@ static uint32_t backed(const struct ringq_region *region)
 	return n < region->at.member_count ? n : region->at.member_count;
 }
 
-static int back(struct ringq_region *region, uint32_t index)
+int rq_member_back(struct ringq_region *region, uint32_t index)
 {
 	uint32_t want = (index / RQ_MEMBERS_A_PAGE + 1) * RQ_MEMBERS_A_PAGE;
 	uint32_t have = backed(region);
@@ -36,6 +36,11 @@ static int back(struct ringq_region *region, uint32_t index)
 	while (r == 0 && have < want && !rq_cas(&region->header->members_backed, &have, want))
 		;
 	return r;
+}
+
+rq_u32 *rq_member_families(const struct ringq_region *region, uint32_t index)
+{
+	return index < backed(region) ? &member_at(region, index)->families : NULL;
 }
 
 /* Who it is, for people to read. Written after the lease is taken: a reader may see the last holder's for a moment. */
@@ -56,7 +61,7 @@ static void introduce(struct rq_member *m)
 int rq_member_join(struct rq_seat *seat, struct ringq_region *region)
 {
 	for (uint32_t i = 0; i < region->at.member_count; i++) {
-		int r = back(region, i);
+		int r = rq_member_back(region, i);
 		if (r)
 			return r;
 		rq_u64 *shared = rq_lease_at(region, i);

@@ -14,6 +14,12 @@ struct rq_seat {
 	struct rq_member *member;
 	rq_u64 *lease_word;
 	uint64_t id; /* incarnation:32 | index + 1:32; what the owner word of a lane says */
+	struct {
+		uint64_t page;  /* unit + 1 where the thread looks first for free cells; 0: none. Hints, as all here */
+		uint64_t spare; /* unit + 1 of another that was empty */
+		uint64_t rover; /* unit from which to look on */
+		uint32_t next;  /* cell of the page to look at first */
+	} cells;
 	struct rq_lease lease;
 	struct rq_seat *next;     /* the thread's others */
 	struct rq_seat *all_next; /* the process's others, under rq_process_lock */
@@ -26,6 +32,12 @@ void rq_member_leave(struct rq_seat *seat);
 /* An id's low half is index + 1 in this many bits; what is above them, up to the incarnation, is the owner's own. */
 #define RQ_ID_INDEX_BITS 13
 #define RQ_ID_INDEX_MASK ((1u << RQ_ID_INDEX_BITS) - 1)
+
+/* Memory behind the entry of this index. 0, -ENOMEM. */
+int rq_member_back(struct ringq_region *region, uint32_t index);
+
+/* The word of an entry that counts families (family.h); NULL if the entry has no memory behind it. */
+rq_u32 *rq_member_families(const struct ringq_region *region, uint32_t index);
 
 /* Whether the member of this id, as in rq_seat.id, lives. An id that nobody ever had is dead. */
 bool rq_member_alive(const struct ringq_region *region, uint64_t id);

@@ -56,9 +56,9 @@ static rq_u64 *place_at(struct ringq_region *region, uint64_t i)
 		       NULL : (rq_u64 *)(region->base + at);
 }
 
-static const struct rq_queue_shared *object_at(struct ringq_region *region, uint64_t first)
+static const struct rq_object_shared *object_at(struct ringq_region *region, uint64_t first)
 {
-	return (const struct rq_queue_shared *)rq_unit_at(region, first);
+	return (const struct rq_object_shared *)rq_unit_at(region, first);
 }
 
 /* Whether the object that a place names has this name: another's may have the same hash. */
@@ -135,12 +135,13 @@ int rq_object_publish(struct rq_seat *seat, uint64_t first, uint64_t units, cons
 	return r ? r : -EEXIST;
 }
 
-static int find_first(struct ringq_region *region, uint64_t *first)
+static int find_first(struct ringq_region *region, uint32_t kind, uint64_t *first)
 {
 	uint64_t frontier = rq_slots_frontier(region), oldest = UINT64_MAX, probes = RQ_PROBES_MOST;
 	for (uint64_t u = 0; u < frontier; u++) {
 		uint64_t owner = rq_load_acquire(rq_owner_at(region, u));
 		if (rq_owner_kind(owner) != RQ_OWNER_OBJECT || rq_owner_created(owner) >= oldest ||
+		    object_at(region, u)->kind != kind ||
 		    (rq_owner_object_is_named(owner) && !is_placed(region, u, &probes)))
 			continue;
 		oldest = rq_owner_created(owner);
@@ -149,15 +150,15 @@ static int find_first(struct ringq_region *region, uint64_t *first)
 	return oldest == UINT64_MAX ? -ENOENT : 0;
 }
 
-int rq_object_find(struct ringq_region *region, const char *name, uint64_t *first, uint64_t *units)
+int rq_object_find(struct ringq_region *region, uint32_t kind, const char *name, uint64_t *first, uint64_t *units)
 {
 	uint64_t probes = RQ_PROBES_MOST;
-	int r = name ? find_or_take(region, name, 0, first, &probes) : find_first(region, first);
+	int r = name ? find_or_take(region, name, 0, first, &probes) : find_first(region, kind, first);
 	if (r)
 		return r;
 	uint64_t owner = rq_load_acquire(rq_owner_at(region, *first));
-	if (rq_owner_kind(owner) != RQ_OWNER_OBJECT)
-		return -ENOENT; /* scribbled over: objects that a place has, stay */
+	if (rq_owner_kind(owner) != RQ_OWNER_OBJECT || object_at(region, *first)->kind != kind)
+		return -ENOENT; /* of another kind, or scribbled over: objects that a place has, stay */
 	*units = rq_owner_object_units(owner);
 	return 0;
 }

@@ -8,6 +8,7 @@
 
 #include "bond.h"
 #include "event.h"
+#include "family.h"
 #include "sys.h"
 
 pthread_mutex_t rq_process_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -90,6 +91,7 @@ static void forget_parent(void)
 		free(s);
 	}
 	rq_watch_forget_parent();
+	rq_families_forget_parent();
 	rq_bonds_forget_parent();
 	free_wiped(rq_thread_current, sizeof *rq_thread_current);
 	rq_thread_current = NULL;
@@ -188,24 +190,13 @@ int rq_seat_of(struct rq_seat **out, struct ringq_region *region)
 	return 0;
 }
 
-/*
- * Frees the member's entry. Not so if the thread has ended without a word: then the kernel has marked the lease, and the
- * entry may be somebody else's by now.
- */
-static void give_up(const struct rq_seat *s)
-{
-	uint64_t word = rq_load(s->lease_word);
-	while (word >> 32 == s->id >> 32 && rq_lease_held(word) && !rq_cas(s->lease_word, &word, word >> 32 << 32))
-		;
-}
-
 void rq_seats_leave(struct ringq_region *region)
 {
 	for (struct rq_seat *s = rq_process_seats; s; s = s->all_next) {
 		if (s->region != region)
 			continue;
 		/* Its thread alone may take the lease out of its list; until then the list must find a page there. */
-		give_up(s);
+		rq_lease_clear(s->lease_word, s->id >> 32);
 		rq_lease_orphan(&s->lease, region->at.page);
 		s->region = NULL;
 	}

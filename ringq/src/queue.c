@@ -125,7 +125,7 @@ int ringq_queue_open(ringq_queue **out, ringq_region *region, const char *name)
 	uint64_t first, units;
 	if (!out || !region || (name && (!*name || strlen(name) >= RQ_NAME_MAX)))
 		return -EINVAL;
-	int r = rq_object_find(region, name, &first, &units);
+	int r = rq_object_find(region, RQ_OBJECT_QUEUE, name, &first, &units);
 	return r ? r : new_handle(out, region, first, units);
 }
 

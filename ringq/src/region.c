@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "family.h"
 #include "lane.h"
 #include "members.h"
 #include "names.h"
@@ -49,7 +50,8 @@ void rq_geometry_of(struct rq_geometry *at, uint64_t size, uint64_t page)
 	at->names = page;
 	at->owners = at->names + rq_round_up(at->name_count * sizeof(rq_u64), page);
 	at->members = at->owners + rq_round_up(size / page * sizeof(rq_u64), page);
-	at->units = at->members + (at->member_count + RQ_MEMBERS_A_PAGE - 1) / RQ_MEMBERS_A_PAGE * page;
+	at->cells = at->members + (at->member_count + RQ_MEMBERS_A_PAGE - 1) / RQ_MEMBERS_A_PAGE * page;
+	at->units = at->cells + rq_round_up(size / RQ_CELL * sizeof(rq_u64), page);
 	at->unit_count = (size - at->units) / page;
 }
 
@@ -149,6 +151,7 @@ void ringq_region_detach(ringq_region *region)
 	rq_seats_leave(region);
 	rq_seats_tidy();
 	pthread_mutex_unlock(&rq_process_lock);
+	rq_family_leave(region);
 	munmap(region->base, region->at.size);
 	close(region->fd);
 	free(region);

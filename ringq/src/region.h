@@ -18,6 +18,7 @@ struct rq_geometry {
 	uint64_t names;
 	uint64_t owners;
 	uint64_t members;
+	uint64_t cells;
 	uint64_t units;
 	uint64_t unit_count;
 	uint32_t member_count;
@@ -38,6 +39,8 @@ struct ringq_region {
 	bool (*lane_unit_is_garbage)(struct ringq_region *region, uint64_t unit, uint64_t owner);
 	/* The same of a named object. *probes: places of the name table that may yet be looked at. */
 	bool (*object_is_garbage)(struct ringq_region *region, uint64_t unit, uint64_t *probes);
+	rq_u64 family;              /* owner word of what this process makes, or 0; see family.h */
+	struct rq_family *families; /* under rq_process_lock */
 	struct ringq_region *next; /* under rq_process_lock */
 };
 
@@ -68,6 +71,12 @@ static inline char *rq_unit_at(const struct ringq_region *region, uint64_t unit)
 static inline rq_u64 *rq_owner_at(const struct ringq_region *region, uint64_t unit)
 {
 	return (rq_u64 *)(region->base + region->at.owners) + unit;
+}
+
+/* The first of the owner words of a unit's cells. */
+static inline rq_u64 *rq_cells_at(const struct ringq_region *region, uint64_t unit)
+{
+	return (rq_u64 *)(region->base + region->at.cells) + unit * (region->at.page / RQ_CELL);
 }
 
 /* Memory behind a range of the region. 0 or -ENOMEM. */

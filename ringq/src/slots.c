@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+#include "cells.h"
+#include "family.h"
 #include "sys.h"
 
 /* Makes the owner words below `want` usable: zero is free, and new memory is zero. */
@@ -33,16 +35,29 @@ static int64_t find_free(struct ringq_region *region, uint64_t n, uint64_t from)
 	return start + n <= region->at.unit_count ? (int64_t)start : -1;
 }
 
-static bool claim_run(struct ringq_region *region, uint64_t first, uint64_t n, uint64_t owner)
+bool rq_words_claim(struct rq_words words, uint64_t first, uint64_t n, uint64_t owner)
 {
 	for (uint64_t i = 0; i < n; i++) {
-		uint64_t none = 0;
-		if (!rq_cas(rq_owner_at(region, first + i), &none, owner)) {
-			rq_slots_release(region, first, i, owner);
+		uint64_t expected = words.free;
+		if (!rq_cas(words.at + first + i, &expected, owner)) {
+			rq_words_release(words, first, i, owner);
 			return false;
 		}
 	}
 	return true;
+}
+
+void rq_words_release(struct rq_words words, uint64_t first, uint64_t n, uint64_t owner)
+{
+	for (uint64_t i = 0; i < n; i++) {
+		uint64_t expected = owner;
+		rq_cas(words.at + first + i, &expected, words.free);
+	}
+}
+
+static struct rq_words units(const struct ringq_region *region)
+{
+	return (struct rq_words){ rq_owner_at(region, 0), 0 };
 }
 
 static int64_t claim_from(struct ringq_region *region, uint64_t n, uint64_t owner, uint64_t from)
@@ -54,7 +69,7 @@ static int64_t claim_from(struct ringq_region *region, uint64_t n, uint64_t owne
 		int r = push_frontier(region, (uint64_t)first + n);
 		if (r)
 			return r;
-		if (claim_run(region, (uint64_t)first, n, owner))
+		if (rq_words_claim(units(region), (uint64_t)first, n, owner))
 			return first;
 		from = (uint64_t)first + 1; /* somebody was faster somewhere in the run */
 	}
@@ -94,10 +109,7 @@ int64_t rq_slots_claim(struct ringq_region *region, uint64_t n, uint64_t owner, 
 
 void rq_slots_release(struct ringq_region *region, uint64_t first, uint64_t n, uint64_t owner)
 {
-	for (uint64_t i = 0; i < n; i++) {
-		uint64_t expected = owner;
-		rq_cas(rq_owner_at(region, first + i), &expected, 0);
-	}
+	rq_words_release(units(region), first, n, owner);
 	if (first < rq_load(&region->free_hint))
 		rq_store(&region->free_hint, first);
 }
@@ -130,28 +142,39 @@ bool rq_slots_move(struct ringq_region *region, uint64_t first, uint64_t n, uint
 	return true;
 }
 
+/* What one sweep may still look at, and has found out. */
+struct sweep {
+	uint64_t probes; /* places of the name table */
+	struct rq_family_cache cache;
+};
+
 /*
  * Whether nobody has this unit. Once true of a word, it stays true until the word changes, and a word never comes back:
- * members' have an incarnation, objects' a creation number, lanes' a chunk number. So a slow sweeper's CAS harms nobody.
+ * members' and families' have an incarnation, objects' and cells' a creation number, lanes' a chunk number. So a slow
+ * sweeper's CAS harms nobody.
  */
-static bool is_garbage(struct ringq_region *region, uint64_t unit, uint64_t owner, uint64_t *probes)
+static bool is_garbage(struct ringq_region *region, uint64_t unit, uint64_t owner, struct sweep *sweep)
 {
 	switch (rq_owner_kind(owner)) {
 	case RQ_OWNER_MEMBER:
 		return !rq_member_alive(region, rq_owner_member_id(owner));
 	case RQ_OWNER_OBJECT:
-		return rq_owner_object_is_named(owner) && region->object_is_garbage(region, unit, probes);
+		return rq_owner_object_is_named(owner) && region->object_is_garbage(region, unit, &sweep->probes);
 	case RQ_OWNER_BODY: {
 		uint64_t first = owner >> 3 & 0xffffff;
 		if (first >= rq_slots_frontier(region))
 			return true;
 		uint64_t of = rq_load_acquire(rq_owner_at(region, first));
 		if (rq_owner_kind(of) == RQ_OWNER_MEMBER)
-			return is_garbage(region, first, of, probes);
+			return is_garbage(region, first, of, sweep);
 		return rq_owner_kind(of) != RQ_OWNER_OBJECT || rq_owner_created(of) != rq_owner_created(owner);
 	}
 	case RQ_OWNER_LANE:
 		return region->lane_unit_is_garbage(region, unit, owner);
+	case RQ_OWNER_FAMILY:
+		return !rq_family_alive(region, owner, &sweep->cache);
+	case RQ_OWNER_CELLS:
+		return rq_cells_sweep(region, unit, &sweep->cache);
 	default:
 		return true;
 	}
@@ -159,10 +182,11 @@ static bool is_garbage(struct ringq_region *region, uint64_t unit, uint64_t owne
 
 uint64_t rq_slots_sweep(struct ringq_region *region)
 {
-	uint64_t frontier = rq_slots_frontier(region), freed = 0, probes = RQ_PROBES_MOST;
+	uint64_t frontier = rq_slots_frontier(region), freed = 0;
+	struct sweep sweep = { .probes = RQ_PROBES_MOST };
 	for (uint64_t u = 0; u < frontier; u++) {
 		uint64_t owner = rq_load_acquire(rq_owner_at(region, u));
-		if (owner && is_garbage(region, u, owner, &probes) && rq_cas(rq_owner_at(region, u), &owner, 0))
+		if (owner && is_garbage(region, u, owner, &sweep) && rq_cas(rq_owner_at(region, u), &owner, 0))
 			freed++;
 	}
 	if (freed)

@@ -34,6 +34,17 @@ bool rq_slots_move(struct ringq_region *region, uint64_t first, uint64_t n, uint
  * largest region takes two thirds of that; scribbled over, it would take the table's size for each unit of the region.
  */
 #define RQ_PROBES_MOST (UINT64_C(1) << 21)
+/* The words of one level: of units, or of the cells of one unit. */
+struct rq_words {
+	rq_u64 *at;
+	uint64_t free; /* what a free one says */
+};
+
+/* Makes n free words from `first` on the owner's: all, or none. */
+bool rq_words_claim(struct rq_words words, uint64_t first, uint64_t n, uint64_t owner);
+
+/* Frees those that are the owner's. */
+void rq_words_release(struct rq_words words, uint64_t first, uint64_t n, uint64_t owner);
 
 /* Frees all units that belong to nobody. How many there were. */
 uint64_t rq_slots_sweep(struct ringq_region *region);

@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <linux/futex.h>
 #include <linux/membarrier.h>
+#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -108,6 +109,34 @@ int rq_sys_memfd(const char *name)
 int rq_sys_seal(int fd)
 {
 	return fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) ? -errno : 0;
+}
+
+int rq_sys_reopen(int fd)
+{
+	char path[64];
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+	int own = open(path, O_RDWR | O_CLOEXEC);
+	return own < 0 ? -errno : own;
+}
+
+static struct flock one_byte(uint64_t byte)
+{
+	return (struct flock){ .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)byte, .l_len = 1 };
+}
+
+int rq_sys_lock_byte(int fd, uint64_t byte)
+{
+	struct flock lock = one_byte(byte);
+	if (fcntl(fd, F_OFD_SETLK, &lock) == 0)
+		return 0;
+	return errno == EACCES ? -EAGAIN : -errno;
+}
+
+/* What cannot be told is taken for a lock: nothing is taken from anybody on a guess. */
+bool rq_sys_byte_is_locked(int fd, uint64_t byte)
+{
+	struct flock lock = one_byte(byte);
+	return fcntl(fd, F_OFD_GETLK, &lock) || lock.l_type != F_UNLCK;
 }
 
 uint32_t rq_sys_thread(void)

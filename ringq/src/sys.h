@@ -33,6 +33,14 @@ extern struct rq_sys rq_sys;
 int rq_sys_register_barrier(void);
 int rq_sys_memfd(const char *name);
 int rq_sys_seal(int fd);
+/*
+ * A new open file description of the file behind fd; a write lock on one byte of it, which lasts until the last copy of
+ * the description is closed (0, or -EAGAIN: another description has it); whether any but fd's own has such a lock.
+ */
+int rq_sys_reopen(int fd);
+int rq_sys_lock_byte(int fd, uint64_t byte);
+bool rq_sys_byte_is_locked(int fd, uint64_t byte);
+
 /* The id of the calling thread as others of its PID namespace see it. */
 uint32_t rq_sys_thread(void);
 

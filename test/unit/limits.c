@@ -281,7 +281,7 @@ static void check_unbounded(unsigned order, size_t max_len)
 		uint64_t bytes = 0;
 
 		in += fill_region(queue, max_len, in, &bytes);
-		check_compare(bytes, >, 2 * MIB);
+		check_compare(bytes, >, 3 * MIB / 2);
 		while (out < in) {
 			ssize_t len = ringq_get(queue, buffer, sizeof(buffer), RINGQ_NOWAIT);
 

@@ -30,5 +30,6 @@
 
 #include <ringq/region.h>
 #include <ringq/queue.h>
+#include <ringq/array.h>
 
 #endif
