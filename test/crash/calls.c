@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "acts.h"
+#include "arrays.h"
 
 #define SMALL 40
 #define WRAP 500 /* seven fit into the first ring of a lane, which is a page */
@@ -310,6 +311,8 @@ static void check_named_after_sweep(struct stage *s)
 #define BOUNDED .queue.max_records = 3
 #define BOUNDED_MANY .queue.max_records = 16
 #define KEEPS_LARGE .memory = 4 << 20
+#define SHORT .region = 1 << 20, .queue.max_bytes = 16384, .one_order = true
+#define ARRAY .prepare = arrays_prepare, .during = arrays_during, .after = arrays_after, .one_order = true
 #define FEW_BYTES .queue.max_bytes = 1500
 
 const struct call calls[] = {
@@ -363,6 +366,29 @@ const struct call calls[] = {
 	{"thread_exit_bounded", set_leave_drained, .act = &act_thread_exit, BOUNDED},
 	{"release", set_leave, .act = &act_release},
 	{"release_drained", set_leave_drained, .act = &act_release, BOUNDED},
+	{"array_value_first", NULL, .act = &act_array_value, .during = arrays_during_create,
+		.after = arrays_after_sweep, SHORT},
+	{"array_value", arrays_setup_value, .act = &act_array_value, .during = arrays_during_create,
+		.after = arrays_after_sweep, SHORT},
+	{"array_large", arrays_setup_value, .act = &act_array_large, .during = arrays_during_create,
+		.after = arrays_after_sweep, SHORT},
+	{"array_named", NULL, .act = &act_array_named, .during = arrays_check_named, .after = arrays_check_named,
+		.one_order = true},
+	{"array_release", arrays_setup_value, .act = &act_array_release, .during = arrays_during_create,
+		.after = arrays_after_sweep, SHORT},
+	{"array_release_large", arrays_setup_large, .act = &act_array_release, .during = arrays_during_create,
+		.after = arrays_after_sweep, SHORT},
+	{"array_open", NULL, .act = &act_array_open, .prepare = arrays_prepare_named, .during = arrays_during,
+		.after = arrays_after, .one_order = true},
+	{"lock_first", NULL, .act = &act_lock, ARRAY},
+	{"lock", arrays_setup, .act = &act_lock, ARRAY},
+	{"lock_again", arrays_setup_locked, .act = &act_lock, ARRAY},
+	{"lock_dead", NULL, .act = &act_lock, .expect = -EOWNERDEAD, .prepare = arrays_prepare_dead,
+		.during = arrays_during, .after = arrays_after, .one_order = true},
+	{"unlock", arrays_setup_locked, .act = &act_unlock, ARRAY},
+	{"add", arrays_setup, .act = &act_add, .prepare = arrays_prepare, .after = arrays_after_add, .one_order = true},
+	{"array_write", arrays_setup, .act = &act_array_write, ARRAY},
+	{"array_read", arrays_setup, .act = &act_array_read, ARRAY},
 };
 
 const size_t calls_count = COUNT(calls);

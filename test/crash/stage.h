@@ -34,7 +34,7 @@ struct book {
 	/* Where the driver is, for when it fails. */
 	_Atomic uint64_t instruction, pc, rounds;
 	/* What an undisturbed call is like. */
-	_Atomic uint64_t instructions, memory;
+	_Atomic uint64_t instructions, memory, arrays;
 	struct trace_path path;
 };
 
@@ -43,11 +43,13 @@ struct stage {
 	struct book *book;
 	ringq_region *region;
 	ringq_queue *queue;
+	ringq_array *array; /* arrays.h */
 	/* The child's. */
 	char *buffer;
 	size_t len;
 	struct iovec records[STAGE_MANY];
 	void *reserved;
+	ringq_array *made;
 	int fd;
 	long result;
 	/* The driver's: those who sleep already when the call begins. */
