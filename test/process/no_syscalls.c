@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* While nobody sleeps, put and get make no system call: the kernel is told to end whoever makes one. */
+/* While nobody sleeps, put, get and what is done to arrays make no system call: the kernel is told to end whoever makes one. */
 #include "../common.h"
 
 #include <errno.h>
@@ -157,6 +157,33 @@ static void two_processes(const struct ringq_queue_options *options)
 	ringq_queue_release(table->back);
 }
 
+static void use_arrays(ringq_array *array, int rounds)
+{
+	int64_t content[10] = {0}, number;
+	ringq_array *other;
+
+	for (int i = 0; i < rounds; i++) {
+		check_eq(ringq_lock(array, i % 2 ? RINGQ_NOWAIT : RINGQ_FOREVER), 0);
+		check_eq(ringq_lock(array, RINGQ_FOREVER), 0);
+		check_eq(ringq_array_write(array, content, sizeof(content)), 0);
+		check_eq(ringq_unlock(array), 0);
+		check_eq(ringq_unlock(array), 0);
+		check_eq(ringq_add(array, 3, 1, &number), 0);
+		check_eq(ringq_array_read(array, content, sizeof(content)), 0);
+		check_eq(ringq_array_create(&other, ringq_array_region(array), NULL, RINGQ_INT64, 1), 0);
+		ringq_array_release(other);
+	}
+}
+
+static void one_process_with_arrays(void *array)
+{
+	use_arrays(array, WARM_UP);
+	if (!forbid_system_calls())
+		end(TEST_SKIPPED);
+	use_arrays(array, WARM_UP);
+	end(0);
+}
+
 static void probe(void *unused)
 {
 	(void)unused;
@@ -171,6 +198,11 @@ int main(void)
 		puts("skipped: the kernel has no seccomp filters");
 		return TEST_SKIPPED;
 	}
+	ringq_array *array;
+
+	check_eq(ringq_array_create(&array, NULL, NULL, RINGQ_INT64, 10), 0);
+	reap_child(fork_child(one_process_with_arrays, array));
+	ringq_array_release(array);
 	for (size_t i = 0; i < kinds_count; i++) {
 		ringq_queue *queue = queue_new(&kinds[i].options);
 
