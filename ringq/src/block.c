@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <limits.h>
 
+#include "hold.h"
 #include "sys.h"
 #include "wait.h"
 
@@ -61,18 +62,21 @@ static void prepare(struct rq_op *op, struct rq_sleep *s, unsigned slept)
  * a while is one on the leases of all members, too: a death wakes one of them at once, who wakes the others. The first
  * sleep does without, as most are short, and ends early instead; so do sleeps beside more members than fit.
  */
-static void sleep_once(struct rq_sleep *s, int64_t until)
+static void sleep_once(struct rq_op *op, struct rq_sleep *s, int64_t until)
 {
-	int64_t now = rq_sys.now();
+	int64_t now = rq_sys.now(), most = s->leases >= 0 ? RQ_SLEEP_LONG : RQ_SLEEP_SHORT;
+	if (op->queue->side)
+		most = rq_hold_sleep(op->bond, most);
 	rq_leave();
 	if (s->leases >= 0) {
-		int r = rq_sys.futex_waitv(s->waits, (unsigned)s->leases + 1, rq_sleep_until(now, until, RQ_SLEEP_LONG));
+		int r = rq_sys.futex_waitv(s->waits, (unsigned)s->leases + 1, rq_sleep_until(now, until, most));
 		if (r > 1)
 			rq_sys.futex_wake(s->waits[r].word, INT_MAX); /* the kernel wakes only one of those who watch */
 		if (r != -ENOSYS)
 			return;
 	}
-	rq_sys.futex_wait(s->waits[0].word, s->waits[0].value, rq_sleep_until(now, until, RQ_SLEEP_SHORT));
+	most = most < RQ_SLEEP_SHORT ? most : RQ_SLEEP_SHORT;
+	rq_sys.futex_wait(s->waits[0].word, s->waits[0].value, rq_sleep_until(now, until, most));
 }
 
 /* Sleeps outside the call, with the handle held. 0, or -EBADF and then the call has been left for good. */
@@ -80,7 +84,7 @@ static int sleep_outside(struct rq_op *op, rq_u32 *event, struct rq_sleep *s, in
 {
 	struct ringq_queue *queue = op->queue;
 	rq_handle_hold(queue);
-	sleep_once(s, until);
+	sleep_once(op, s, until);
 	urcu_bp_read_lock();
 	bool gone = rq_handle_is_gone(queue);
 	if (gone) {
@@ -108,7 +112,9 @@ ssize_t rq_block(struct rq_op *op, int64_t timeout)
 		return -EAGAIN;
 	}
 	int64_t until = rq_deadline(timeout);
+	op->bond->spinning = true;
 	ssize_t r = spin(op, until);
+	op->bond->spinning = false;
 	struct rq_sleep s;
 	rq_u32 *event = NULL;
 	for (unsigned slept = 0; r == -EAGAIN; slept++) {

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "hold.h"
+
 #define SPIN_FIRST 200
 
 struct ringq_queue *rq_process_queues;
@@ -69,6 +71,8 @@ int rq_bond_make(struct rq_bond **out, struct ringq_queue *queue)
 			.reading = &seat->member->reading, .quick = RQ_NOT_QUICK, .lane = &rq_no_lane
 		};
 		b->lane_at = (uint32_t)seat->id; /* consumers start at different lanes */
+		if (queue->side)
+			rq_hold_witness(b);
 		pthread_mutex_lock(&rq_process_lock);
 		list_bond(b, t, queue);
 		pthread_mutex_unlock(&rq_process_lock);
@@ -219,6 +223,8 @@ bool rq_bond_reap(struct rq_bond *bond)
 static void end_bond(struct rq_bond *b)
 {
 	bool alive = rq_member_alive(b->queue->region, b->seat->id);
+	if (b->queue->side)
+		rq_hold_leave(b);
 	if (b->reserved_place && alive)
 		rq_place_return(b->reserved_place);
 	if (b->producer && alive) {

@@ -44,6 +44,8 @@ struct rq_bond {
 	struct rq_merge merge;
 	uint32_t calm_get; /* claims since the last sleep */
 	uint32_t calm_put; /* how often calm was due since the last sleep */
+	bool spinning; /* looks in quick succession: what needs a system call need not be asked each time */
+	int64_t slice; /* the last sleep where nothing tells of a death, in ns: hold.h */
 	void *reserved; /* open reservation, or NULL */
 	size_t reserved_len;
 	rq_u64 *reserved_place;

@@ -20,6 +20,7 @@
 
 #include "block.h"
 #include "choose.h"
+#include "hold.h"
 #include "sys.h"
 #include "wait.h"
 
@@ -35,11 +36,11 @@ static unsigned watches; /* under rq_process_lock */
 static bool watcher_runs;
 static pthread_cond_t watcher_let_go = PTHREAD_COND_INITIALIZER;
 
-/* Whether a get would not have to wait. The caller is inside a call. */
-static bool is_ready(struct rq_bond *b)
+bool rq_is_ready(struct rq_bond *b)
 {
 	struct rq_view view;
-	return rq_load_acquire(&b->queue->shared->closed) || rq_choose(b, &view) != 0;
+	return rq_load_acquire(&b->queue->shared->closed) || rq_choose(b, &view) != 0 ||
+	       (b->queue->side && rq_hold_peer_gone(b));
 }
 
 /* ---- the sleeper's half, for the watcher and for wait_any ---- */
@@ -58,7 +59,7 @@ static bool prepare(struct ringq_queue *queue, struct rq_sys_wait *wait)
 		return true;
 	rq_u32 *event = &queue->shared->items;
 	*wait = (struct rq_sys_wait){ .word = event, .value = rq_event_prepare(event) };
-	bool ready = is_ready(b);
+	bool ready = rq_is_ready(b);
 	rq_leave();
 	return ready;
 }
@@ -205,7 +206,7 @@ bool rq_watch_arm(struct ringq_queue *queue, struct rq_bond *bond)
 	if (was_armed)
 		return false;
 	change_set();
-	return is_ready(bond);
+	return rq_is_ready(bond);
 }
 
 static void end_watch(struct ringq_queue *queue)
@@ -251,7 +252,7 @@ static int look_at_all(struct sleep_on *s, unsigned first, bool announce)
 		int r = rq_enter(s->queues[i], &b);
 		if (r)
 			return r;
-		bool ready = !announce && is_ready(b);
+		bool ready = !announce && rq_is_ready(b);
 		rq_leave();
 		if (ready || (announce && prepare(s->queues[i], &s->waits[i])))
 			return (int)i;

@@ -4,6 +4,9 @@
 
 #include "handle.h"
 
+/* Whether a get would not have to wait. The caller is inside a call. */
+bool rq_is_ready(struct rq_bond *bond);
+
 /* A queue's event fd ends with its handle. */
 void rq_watch_end(struct ringq_queue *queue);
 

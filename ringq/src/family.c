@@ -9,7 +9,7 @@
 #include "process.h"
 #include "sys.h"
 
-#define LOCKS_AT (UINT64_C(1) << 62)
+#define LOCKS_AT (UINT64_C(3) << 61) /* hold.c has others, from 2^62 on */
 
 struct rq_family {
 	int fd;
@@ -28,7 +28,7 @@ static int take_number(struct ringq_region *region, int fd, uint64_t *owner)
 		int r = rq_member_back(region, i);
 		if (r)
 			return r;
-		r = rq_sys_lock_byte(fd, LOCKS_AT + i);
+		r = rq_sys_lock_byte(fd, LOCKS_AT + i, true);
 		if (r == -EAGAIN)
 			continue;
 		if (r)
@@ -79,7 +79,7 @@ static bool ask(struct ringq_region *region, uint64_t owner)
 {
 	uint32_t number = owner >> 8 & 0xffffff;
 	const rq_u32 *families = rq_member_families(region, number);
-	return families && rq_load_acquire(families) == owner >> 32 && rq_sys_byte_is_locked(region->fd, LOCKS_AT + number);
+	return families && rq_load_acquire(families) == owner >> 32 && rq_sys.held(region->fd, LOCKS_AT + number) != 0;
 }
 
 bool rq_family_alive(struct ringq_region *region, uint64_t owner, struct rq_family_cache *cache)

@@ -21,6 +21,7 @@ struct rq_watch;
 struct ringq_queue {
 	rq_u64 id; /* of the handle: never used twice in a process; RQ_HANDLE_GONE once it is released */
 	struct rq_queue_shared *shared;
+	unsigned side;          /* enum rq_side of a pipe's queue; 0: no pipe's */
 	struct rq_lane_set set;
 	struct rq_places places;
 	bool total; /* gets must merge the lanes by stamp */
@@ -28,6 +29,7 @@ struct ringq_queue {
 	uint32_t order;
 	uint32_t flags;
 	uint64_t max_records;
+	int hold;               /* the descriptor that holds it: hold.h */
 	rq_u32 refs;            /* one for the holder, one for each sleeper */
 	struct rq_bond *bonds;  /* under rq_process_lock, as all below */
 	struct rq_watch *_Atomic watch; /* event.c */
@@ -50,6 +52,15 @@ static inline uint32_t rq_lanes_used(const struct ringq_queue *queue)
 	uint32_t n = rq_load_acquire(&queue->shared->lanes_used);
 	return rq_likely(n <= queue->set.max) ? n : queue->set.max;
 }
+
+/* No more puts, for everybody; all sleepers wake. */
+void rq_queue_shut(struct ringq_queue *queue);
+
+/* A queue's object, not visible yet; the creator holds its units. */
+int rq_queue_build(struct rq_seat *seat, const struct ringq_queue_options *options, uint64_t *first, uint64_t *units);
+
+/* A handle of the object, whose constants are checked here once. */
+int rq_queue_handle(struct ringq_queue **out, struct ringq_region *region, uint64_t first, uint64_t units);
 
 void rq_handle_hold(struct ringq_queue *queue);
 void rq_handle_drop(struct ringq_queue *queue);

@@ -65,12 +65,13 @@ static int32_t chunk_ahead(uint32_t a25, uint32_t b)
 
 bool rq_lane_unit_is_garbage(struct ringq_region *region, uint64_t unit, uint64_t owner)
 {
-	uint64_t first = owner >> 3 & 0xffffff;
+	uint64_t first = rq_owner_first(owner);
 	uint32_t index = owner >> 27 & 0xfff, chunk = (uint32_t)(owner >> 39);
 	struct rq_lane_set set;
 
 	if (first >= rq_slots_frontier(region))
 		return false;
+	/* Not of a pipe's, which may be deleted meanwhile, and all its lanes' units with it: hold.h. */
 	uint64_t of = rq_load_acquire(rq_owner_at(region, first));
 	if (rq_owner_kind(of) != RQ_OWNER_OBJECT || !rq_lane_set_load(&set, region, first, rq_owner_object_units(of)) ||
 	    index >= set.max)

@@ -107,11 +107,13 @@ _Static_assert(sizeof(struct rq_member) == 1024, "layout");
  *
  *   free     0
  *   member   incarnation:32 | member:24 | 0:5 | kind        being built or given back by this member; free if it is dead
+ *                                         1:5               its pipe's first unit, being deleted: hold.h
  *   object   created:36 | named:1 | units:24 | kind         first unit of an object, and how many it has
  *   body     created:36 | 0:1 | first:24 | kind             another unit of the object whose first unit this is
  *   lane     chunk:25 | lane:12 | first:24 | kind           memory of a lane's chunk (lane.h), of the queue at first
  *   cells    created:36 | 0:25 | kind                       cut into cells, each with an owner word of its own
  *   family   incarnation:32 | number:24 | 0:5 | kind        an anonymous array of this family of processes (family.h)
+ *   pipe     created:36 | 0:1 | units:24 | kind             as object, of a pipe; free if nobody holds it (hold.h)
  *
  * A cell's owner word says family, or RQ_CELL_FREE, or 0: no cell here (cells.h).
  */
@@ -126,6 +128,7 @@ enum rq_owner_kind {
 	RQ_OWNER_LANE = 4,
 	RQ_OWNER_CELLS = 5,
 	RQ_OWNER_FAMILY = 6,
+	RQ_OWNER_PIPE = 7,
 };
 
 /*
@@ -155,8 +158,8 @@ _Static_assert(offsetof(struct rq_object_shared, creator) == 120, "layout");
 _Static_assert(sizeof(struct rq_object_shared) == 128, "layout");
 
 /*
- * A queue: an object whose first unit starts with this. Behind it, from the next unit on, its lanes, then its places.
- * The constants are written before the object's owner word makes them visible.
+ * A queue, or a direction of a pipe: an object whose first unit starts with this. Behind it, from the next unit on, its
+ * lanes, then its places. The constants are written before the object's owner word makes them visible.
  */
 struct rq_queue_shared {
 	uint32_t kind; /* RQ_OBJECT_QUEUE */
@@ -177,6 +180,7 @@ struct rq_queue_shared {
 	rq_u32 closed;
 	rq_u32 lanes_used; /* lanes below this have been owned; only grows */
 	rq_u32 lanes_backed;
+	rq_u64 witness[2]; /* of a pipe: members that hold the reader's side, the writer's, or 0: hold.h */
 
 	_Alignas(RQ_LINE) rq_u32 room; /* event: producers sleep here for one of max_records */
 	rq_u32 pad;
@@ -194,6 +198,7 @@ _Static_assert(offsetof(struct rq_queue_shared, places) == 48, "layout");
 _Static_assert(offsetof(struct rq_queue_shared, name) == 56, "layout");
 _Static_assert(offsetof(struct rq_queue_shared, creator) == 120, "layout");
 _Static_assert(offsetof(struct rq_queue_shared, items) == 128, "layout");
+_Static_assert(offsetof(struct rq_queue_shared, witness) == 144, "layout");
 _Static_assert(offsetof(struct rq_queue_shared, room) == 256, "layout");
 _Static_assert(offsetof(struct rq_queue_shared, place_hint) == 264, "layout");
 _Static_assert(offsetof(struct rq_queue_shared, roster) == 384, "layout");

@@ -57,6 +57,17 @@ static inline uint64_t rq_owner_member(uint64_t id)
 	return id >> 32 << 32 | (id & 0xffffff) << 8 | RQ_OWNER_MEMBER;
 }
 
+/* The same of the first unit of a pipe's object, which it deletes: hold.h. */
+static inline uint64_t rq_owner_reaping(uint64_t id)
+{
+	return rq_owner_member(id) | 1u << 3;
+}
+
+static inline bool rq_owner_is_reaping(uint64_t owner)
+{
+	return (owner & 0xf) == (RQ_OWNER_MEMBER | 1u << 3);
+}
+
 static inline uint64_t rq_owner_member_id(uint64_t owner)
 {
 	return owner >> 32 << 32 | (owner >> 8 & 0xffffff);

@@ -118,14 +118,29 @@ static void withdraw(struct rq_seat *seat, uint64_t first, uint64_t units, uint6
 	rq_object_drop(seat, first, units);
 }
 
+/* Makes the run an object's, the first unit last. */
+static void put_words(struct ringq_region *region, uint64_t first, uint64_t units, uint64_t word)
+{
+	for (uint64_t u = 1; u < units; u++)
+		rq_store(rq_owner_at(region, first + u), rq_owner_body(rq_owner_created(word), first));
+	rq_store_release(rq_owner_at(region, first), word);
+}
+
+static uint64_t next_created(struct ringq_region *region)
+{
+	return (rq_add(&region->header->creations, 1) + 1) & ((UINT64_C(1) << 36) - 1);
+}
+
+void rq_object_publish_pipe(struct rq_seat *seat, uint64_t first, uint64_t units)
+{
+	put_words(seat->region, first, units, rq_owner_pipe(next_created(seat->region), units));
+}
+
 int rq_object_publish(struct rq_seat *seat, uint64_t first, uint64_t units, const char *name)
 {
 	struct ringq_region *region = seat->region;
-	uint64_t created = (rq_add(&region->header->creations, 1) + 1) & ((UINT64_C(1) << 36) - 1), holder;
-	uint64_t probes = RQ_PROBES_MOST;
-	for (uint64_t u = 1; u < units; u++)
-		rq_store(rq_owner_at(region, first + u), rq_owner_body(created, first));
-	rq_store_release(rq_owner_at(region, first), rq_owner_object(created, units, *name));
+	uint64_t created = next_created(region), probes = RQ_PROBES_MOST, holder;
+	put_words(region, first, units, rq_owner_object(created, units, *name));
 	if (!*name)
 		return 0;
 	int r = find_or_take(region, name, hash_of(name) << UNIT_BITS | first, &holder, &probes);

@@ -24,6 +24,9 @@ bool rq_object_is_garbage(struct ringq_region *region, uint64_t first, uint64_t 
 /* Makes the object visible under its name; "" is none. 0; -EEXIST, -ENOSPC or -ENOMEM, and the object is gone. */
 int rq_object_publish(struct rq_seat *seat, uint64_t first, uint64_t units, const char *name);
 
+/* Makes the object visible, without a name, as one of the two queues of a pipe: it goes when nobody holds it. */
+void rq_object_publish_pipe(struct rq_seat *seat, uint64_t first, uint64_t units);
+
 /* Finds an object of a kind by its name; NULL: the one that was created first. -ENOENT; another kind's name is none. */
 int rq_object_find(struct ringq_region *region, uint32_t kind, const char *name, uint64_t *first, uint64_t *units);
 

@@ -8,6 +8,7 @@
 
 #include "bond.h"
 #include "event.h"
+#include "hold.h"
 #include "names.h"
 #include "wait.h"
 
@@ -39,6 +40,8 @@ void rq_handle_drop(struct ringq_queue *queue)
 {
 	if (rq_add(&queue->refs, -1u) != 1)
 		return;
+	if (queue->side)
+		rq_hold_end(queue);
 	ringq_region_detach(queue->region);
 	free(queue);
 }
@@ -51,6 +54,15 @@ static void unlist(struct ringq_queue *queue)
 	*link = queue->next;
 }
 
+static void wake_all(struct ringq_queue *queue)
+{
+	rq_event_wake_all(&queue->shared->items);
+	rq_event_wake_all(&queue->shared->room);
+	uint32_t used = rq_lanes_used(queue);
+	for (uint32_t i = 0; i < used; i++)
+		rq_event_wake_all(&rq_lane_at(&queue->set, i)->room);
+}
+
 void ringq_queue_release(ringq_queue *queue)
 {
 	if (!queue)
@@ -60,10 +72,7 @@ void ringq_queue_release(ringq_queue *queue)
 	pthread_mutex_unlock(&rq_process_lock);
 	rq_store_release(&queue->id, RQ_HANDLE_GONE);
 	rq_watch_end(queue);
-	rq_event_wake_all(&queue->shared->items);
-	rq_event_wake_all(&queue->shared->room);
-	for (uint32_t i = 0; i < rq_lanes_used(queue); i++)
-		rq_event_wake_all(&rq_lane_at(&queue->set, i)->room);
+	wake_all(queue);
 	rq_wait_for_calls(); /* whoever is inside a call now has left it, or sleeps and holds the handle */
 	pthread_mutex_lock(&rq_process_lock);
 	rq_bonds_drop_queue(queue);
@@ -86,8 +95,7 @@ static bool places_load(struct ringq_queue *q, uint64_t units)
 	return true;
 }
 
-/* A handle of the object, whose constants are checked here once. */
-static int new_handle(struct ringq_queue **out, struct ringq_region *region, uint64_t first, uint64_t units)
+int rq_queue_handle(struct ringq_queue **out, struct ringq_region *region, uint64_t first, uint64_t units)
 {
 	static uint64_t handles; /* under rq_process_lock */
 	struct ringq_queue *q = calloc(1, sizeof *q);
@@ -126,7 +134,7 @@ int ringq_queue_open(ringq_queue **out, ringq_region *region, const char *name)
 	if (!out || !region || (name && (!*name || strlen(name) >= RQ_NAME_MAX)))
 		return -EINVAL;
 	int r = rq_object_find(region, RQ_OBJECT_QUEUE, name, &first, &units);
-	return r ? r : new_handle(out, region, first, units);
+	return r ? r : rq_queue_handle(out, region, first, units);
 }
 
 ringq_region *ringq_queue_region(const ringq_queue *queue)
@@ -152,7 +160,7 @@ static uint32_t table_for(const struct ringq_region *region, uint64_t max_bytes)
 	return (uint32_t)n;
 }
 
-static int create_in(struct ringq_queue **out, struct rq_seat *seat, const struct ringq_queue_options *o)
+int rq_queue_build(struct rq_seat *seat, const struct ringq_queue_options *o, uint64_t *out, uint64_t *out_units)
 {
 	struct ringq_region *region = seat->region;
 	uint64_t page = region->at.page, max_bytes = o->max_bytes ? o->max_bytes : MAX_BYTES;
@@ -185,8 +193,18 @@ static int create_in(struct ringq_queue **out, struct rq_seat *seat, const struc
 	s->places = o->max_records ? at + places : 0;
 	s->creator = seat->id;
 	memcpy(s->name, o->name ? o->name : "", o->name ? strlen(o->name) + 1 : 1);
-	r = rq_object_publish(seat, (uint64_t)first, units, s->name);
-	return r ? r : new_handle(out, region, (uint64_t)first, units);
+	*out = (uint64_t)first;
+	*out_units = units;
+	return 0;
+}
+
+static int create_in(struct ringq_queue **out, struct rq_seat *seat, const struct ringq_queue_options *o)
+{
+	uint64_t first, units;
+	int r = rq_queue_build(seat, o, &first, &units);
+	if (r == 0)
+		r = rq_object_publish(seat, first, units, o->name ? o->name : "");
+	return r ? r : rq_queue_handle(out, seat->region, first, units);
 }
 
 int ringq_queue_create(ringq_queue **out, ringq_region *region, const struct ringq_queue_options *options)
@@ -209,7 +227,13 @@ int ringq_queue_create(ringq_queue **out, ringq_region *region, const struct rin
 	return r;
 }
 
-/* ---- small calls ---- */
+/* ---- closing ---- */
+
+void rq_queue_shut(struct ringq_queue *queue)
+{
+	rq_store_release(&queue->shared->closed, 1);
+	wake_all(queue);
+}
 
 int ringq_close(ringq_queue *queue)
 {
@@ -219,12 +243,7 @@ int ringq_close(ringq_queue *queue)
 	int r = rq_enter(queue, &bond);
 	if (r)
 		return r;
-	rq_store_release(&queue->shared->closed, 1);
-	rq_event_wake_all(&queue->shared->items);
-	rq_event_wake_all(&queue->shared->room);
-	uint32_t used = rq_lanes_used(queue);
-	for (uint32_t i = 0; i < used; i++)
-		rq_event_wake_all(&rq_lane_at(&queue->set, i)->room);
+	rq_queue_shut(queue);
 	rq_leave();
 	return 0;
 }

@@ -8,6 +8,7 @@
 #include "block.h"
 #include "choose.h"
 #include "event.h"
+#include "hold.h"
 #include "wait.h"
 
 #define CALM_EVERY 256u /* claims, of which the quick path counts one in RQ_STAY */
@@ -46,13 +47,22 @@ static void claimed(struct rq_bond *b, const struct rq_view *view, uint64_t next
 		rq_event_calm(&s->items);
 }
 
+/* A pipe's queue where nothing was found. Who has gone meanwhile may have put before. */
+static rq_noinline int find_or_end(struct rq_bond *b, struct rq_view *view)
+{
+	if (!rq_hold_peer_gone(b))
+		return -EAGAIN;
+	int r = rq_choose(b, view);
+	return r ? r : -EPIPE;
+}
+
 /* The next record, if the caller can have it: 1, -EAGAIN, -EPIPE, or an error. */
 static rq_always_inline int find(struct rq_bond *b, struct rq_view *view)
 {
 	/* Looked at first: whatever was put before the close is seen after it. */
 	bool closed = rq_load_acquire(&b->queue->shared->closed);
 	int r = rq_choose(b, view);
-	return rq_likely(r) ? r : closed ? -EPIPE : -EAGAIN;
+	return rq_likely(r) ? r : closed ? -EPIPE : rq_unlikely(b->queue->side) ? find_or_end(b, view) : -EAGAIN;
 }
 
 /* Another has taken the record, or scribbles. Whether to go on at once: however long records are, some dozen times. */
@@ -245,7 +255,7 @@ static inline rq_u64 *get_guard(const struct ringq_queue *q)
 
 static inline int enter_get(struct ringq_queue *q, struct rq_bond **b)
 {
-	int r = rq_enter(q, b);
+	int r = rq_unlikely(q->side == RQ_SIDE_WRITER) ? -EINVAL : rq_enter(q, b);
 	return rq_likely(r == 0) ? rq_guard_enter(get_guard(q), *b) : r;
 }
 
@@ -311,7 +321,7 @@ static rq_noinline ssize_t leave_and_get(ringq_queue *queue, struct rq_bond *b, 
 {
 	if (timeout != RINGQ_NOWAIT)
 		let_some_come(b);
-	bool empty = timeout == RINGQ_NOWAIT && !queue->watch && rq_choose_nothing_yet(b);
+	bool empty = timeout == RINGQ_NOWAIT && !queue->watch && !queue->side && rq_choose_nothing_yet(b);
 	rq_leave();
 	return empty ? -EAGAIN : get_slowly(queue, buf, size, timeout);
 }
@@ -396,7 +406,7 @@ static ssize_t peek(struct rq_op *op)
 ssize_t ringq_peek(ringq_queue *queue, void *buf, size_t size)
 {
 	struct rq_bond *b;
-	if (!queue || (!buf && size))
+	if (!queue || (!buf && size) || queue->side == RQ_SIDE_WRITER)
 		return -EINVAL;
 	int r = rq_enter(queue, &b);
 	if (r)

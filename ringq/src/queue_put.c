@@ -6,6 +6,7 @@
 
 #include "block.h"
 #include "clock.h"
+#include "hold.h"
 #include "roster.h"
 #include "wait.h"
 
@@ -72,6 +73,11 @@ static inline int may_put(struct rq_bond *b)
 {
 	if (rq_unlikely(rq_load_acquire(&b->queue->shared->closed)))
 		return -EPIPE;
+	if (rq_unlikely(b->queue->side)) {
+		int r = rq_hold_may_put(b);
+		if (rq_unlikely(r))
+			return r;
+	}
 	if (rq_unlikely(b->reserved != NULL))
 		return -EBUSY;
 	return rq_bond_producer(b);
@@ -214,7 +220,7 @@ static rq_always_inline int put_again(ringq_queue *queue, struct rq_bond *b, con
 	struct rq_producer *p = b->producer;
 	uint64_t next;
 	if (rq_unlikely(!rq_producer_may_put(p, len, most, &next) || rq_load_acquire(&s->closed) ||
-			rq_load(&p->lane->owner) != b->id || put_guard(queue)))
+			rq_load(&p->lane->owner) != b->id || (queue->side && rq_hold_may_put(b)) || put_guard(queue)))
 		return leave_and_put(queue, data, len, timeout);
 	rq_producer_put(p, data, len, most, p->stamped ? stamp_for(queue) : 0, next);
 	if (rq_unlikely(!is_quiet(s, p)))

@@ -19,6 +19,7 @@
 
 #include "clock.h"
 #include "family.h"
+#include "hold.h"
 #include "lane.h"
 #include "members.h"
 #include "names.h"
@@ -106,6 +107,7 @@ static int map_new(struct ringq_region **out, int fd, const struct stat *st, con
 		.refs = 1,
 		.lane_unit_is_garbage = rq_lane_unit_is_garbage,
 		.object_is_garbage = rq_object_is_garbage,
+		.reap = rq_hold_reap,
 		.next = rq_process_regions,
 	};
 	rq_process_regions = r;

@@ -39,6 +39,8 @@ struct ringq_region {
 	bool (*lane_unit_is_garbage)(struct ringq_region *region, uint64_t unit, uint64_t owner);
 	/* The same of a named object. *probes: places of the name table that may yet be looked at. */
 	bool (*object_is_garbage)(struct ringq_region *region, uint64_t unit, uint64_t *probes);
+	/* Deletes a pipe's object that nobody holds; the module that knows pipes does it. Whether it did. */
+	bool (*reap)(struct ringq_region *region, uint64_t unit, uint64_t owner);
 	rq_u64 family;              /* owner word of what this process makes, or 0; see family.h */
 	struct rq_family *families; /* under rq_process_lock */
 	struct ringq_region *next; /* under rq_process_lock */

@@ -161,13 +161,14 @@ static bool is_garbage(struct ringq_region *region, uint64_t unit, uint64_t owne
 	case RQ_OWNER_OBJECT:
 		return rq_owner_object_is_named(owner) && region->object_is_garbage(region, unit, &sweep->probes);
 	case RQ_OWNER_BODY: {
-		uint64_t first = owner >> 3 & 0xffffff;
+		uint64_t first = rq_owner_first(owner);
 		if (first >= rq_slots_frontier(region))
 			return true;
 		uint64_t of = rq_load_acquire(rq_owner_at(region, first));
 		if (rq_owner_kind(of) == RQ_OWNER_MEMBER)
 			return is_garbage(region, first, of, sweep);
-		return rq_owner_kind(of) != RQ_OWNER_OBJECT || rq_owner_created(of) != rq_owner_created(owner);
+		bool whole = rq_owner_kind(of) == RQ_OWNER_OBJECT || rq_owner_kind(of) == RQ_OWNER_PIPE;
+		return !whole || rq_owner_created(of) != rq_owner_created(owner);
 	}
 	case RQ_OWNER_LANE:
 		return region->lane_unit_is_garbage(region, unit, owner);
@@ -180,13 +181,21 @@ static bool is_garbage(struct ringq_region *region, uint64_t unit, uint64_t owne
 	}
 }
 
+/* Frees a unit if it is nobody's. With the first unit of a pipe's object goes all that belongs to it. */
+static bool free_garbage(struct ringq_region *region, uint64_t unit, uint64_t owner, struct sweep *sweep)
+{
+	if (rq_owner_kind(owner) == RQ_OWNER_PIPE || rq_owner_is_reaping(owner))
+		return region->reap(region, unit, owner);
+	return is_garbage(region, unit, owner, sweep) && rq_cas(rq_owner_at(region, unit), &owner, 0);
+}
+
 uint64_t rq_slots_sweep(struct ringq_region *region)
 {
 	uint64_t frontier = rq_slots_frontier(region), freed = 0;
 	struct sweep sweep = { .probes = RQ_PROBES_MOST };
 	for (uint64_t u = 0; u < frontier; u++) {
 		uint64_t owner = rq_load_acquire(rq_owner_at(region, u));
-		if (owner && is_garbage(region, u, owner, &sweep) && rq_cas(rq_owner_at(region, u), &owner, 0))
+		if (owner && free_garbage(region, u, owner, &sweep))
 			freed++;
 	}
 	if (freed)

@@ -82,6 +82,18 @@ static inline uint64_t rq_owner_body(uint64_t created, uint64_t first)
 	return created << 28 | first << 3 | RQ_OWNER_BODY;
 }
 
+/* The first unit of the object that a body or a unit of a lane belongs to. */
+static inline uint64_t rq_owner_first(uint64_t owner)
+{
+	return owner >> 3 & 0xffffff;
+}
+
+/* The owner word of a pipe's queue. */
+static inline uint64_t rq_owner_pipe(uint64_t created, uint64_t units)
+{
+	return created << 28 | units << 3 | RQ_OWNER_PIPE;
+}
+
 /* Units whose owner words may be looked at. */
 static inline uint64_t rq_slots_frontier(const struct ringq_region *region)
 {

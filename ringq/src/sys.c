@@ -76,6 +76,13 @@ static int sys_give_back(int fd, uint64_t offset, uint64_t len)
 	return sys_fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, len);
 }
 
+/* The lock that would exclude all holders is not taken, only asked for. */
+static int sys_held(int fd, uint64_t at)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)at, .l_len = 1 };
+	return fcntl(fd, F_OFD_GETLK, &lock) ? -errno : lock.l_type != F_UNLCK;
+}
+
 static int64_t sys_now(void)
 {
 	struct timespec t;
@@ -90,6 +97,7 @@ struct rq_sys rq_sys = {
 	.barrier = sys_barrier,
 	.back = sys_back,
 	.give_back = sys_give_back,
+	.held = sys_held,
 	.now = sys_now,
 };
 
@@ -119,24 +127,14 @@ int rq_sys_reopen(int fd)
 	return own < 0 ? -errno : own;
 }
 
-static struct flock one_byte(uint64_t byte)
+int rq_sys_lock_byte(int fd, uint64_t byte, bool alone)
 {
-	return (struct flock){ .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)byte, .l_len = 1 };
-}
-
-int rq_sys_lock_byte(int fd, uint64_t byte)
-{
-	struct flock lock = one_byte(byte);
+	struct flock lock = {
+		.l_type = alone ? F_WRLCK : F_RDLCK, .l_whence = SEEK_SET, .l_start = (off_t)byte, .l_len = 1
+	};
 	if (fcntl(fd, F_OFD_SETLK, &lock) == 0)
 		return 0;
 	return errno == EACCES ? -EAGAIN : -errno;
-}
-
-/* What cannot be told is taken for a lock: nothing is taken from anybody on a guess. */
-bool rq_sys_byte_is_locked(int fd, uint64_t byte)
-{
-	struct flock lock = one_byte(byte);
-	return fcntl(fd, F_OFD_GETLK, &lock) || lock.l_type != F_UNLCK;
 }
 
 uint32_t rq_sys_thread(void)

@@ -22,6 +22,8 @@ struct rq_sys {
 	int (*barrier)(void);                                   /* the heavy side of rq_light_barrier() */
 	int (*back)(int fd, uint64_t offset, uint64_t len);     /* memory behind a range, or -ENOMEM */
 	int (*give_back)(int fd, uint64_t offset, uint64_t len);
+	/* Whether a description other than fd's has locked the byte (rq_sys_lock_byte). Negative: cannot be told. */
+	int (*held)(int fd, uint64_t byte);
 	int64_t (*now)(void);
 };
 
@@ -33,13 +35,13 @@ extern struct rq_sys rq_sys;
 int rq_sys_register_barrier(void);
 int rq_sys_memfd(const char *name);
 int rq_sys_seal(int fd);
-/*
- * A new open file description of the file behind fd; a write lock on one byte of it, which lasts until the last copy of
- * the description is closed (0, or -EAGAIN: another description has it); whether any but fd's own has such a lock.
- */
+/* A new open file description of the file behind fd, by /proc. */
 int rq_sys_reopen(int fd);
-int rq_sys_lock_byte(int fd, uint64_t byte);
-bool rq_sys_byte_is_locked(int fd, uint64_t byte);
+/*
+ * Has a description lock a byte, alone or beside any number of others, until the last copy of its descriptor is closed.
+ * -EAGAIN: another has it.
+ */
+int rq_sys_lock_byte(int fd, uint64_t byte, bool alone);
 
 /* The id of the calling thread as others of its PID namespace see it. */
 uint32_t rq_sys_thread(void);

@@ -16,8 +16,9 @@
  *             end a call: -EINTR is not returned.
  *  Handles    opaque, of one process, usable from any number of its threads at once. fork() carries them over: the child
  *             goes on using them at once, as a participant of its own. Do not use them between vfork() and exec().
- *  Release    ringq_queue_release() and ringq_region_detach() may run while other threads are inside calls on the same
- *             handle: those calls end with -EBADF. A call that begins after the release has returned is a use after free.
+ *  Release    ringq_queue_release(), ringq_pipe_close() and ringq_region_detach() may run while other threads are inside
+ *             calls on the same handle: those calls end with -EBADF. A call that begins after the release has returned is
+ *             a use after free.
  *  Signals    no call is async-signal-safe. A process may be killed or stopped at any instruction of any call without
  *             harm to other participants.
  *  Progress   each call says whether it is wait-free, lock-free or blocking. Blocking calls wait for room or for a
@@ -30,6 +31,7 @@
 
 #include <ringq/region.h>
 #include <ringq/queue.h>
+#include <ringq/pipe.h>
 #include <ringq/array.h>
 
 #endif
