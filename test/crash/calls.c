@@ -7,6 +7,7 @@
 
 #include "acts.h"
 #include "arrays.h"
+#include "pipes.h"
 
 #define SMALL 40
 #define WRAP 500 /* seven fit into the first ring of a lane, which is a page */
@@ -314,6 +315,8 @@ static void check_named_after_sweep(struct stage *s)
 #define SHORT .region = 1 << 20, .queue.max_bytes = 16384, .one_order = true
 #define ARRAY .prepare = arrays_prepare, .during = arrays_during, .after = arrays_after, .one_order = true
 #define FEW_BYTES .queue.max_bytes = 1500
+#define PIPE .prepare = pipe_for_child, .after = check_pipe_ended, .one_order = true
+#define PIPE_SENT .prepare = pipe_for_child_sent, .after = check_pipe_ended, .one_order = true
 
 const struct call calls[] = {
 	{"put_first", set_put_first, .act = &act_put},
@@ -389,6 +392,12 @@ const struct call calls[] = {
 	{"add", arrays_setup, .act = &act_add, .prepare = arrays_prepare, .after = arrays_after_add, .one_order = true},
 	{"array_write", arrays_setup, .act = &act_array_write, ARRAY},
 	{"array_read", arrays_setup, .act = &act_array_read, ARRAY},
+	{"pipe_create", NULL, .act = &act_pipe_create, .after = check_pipes_gone, .one_order = true},
+	{"pipe_send", set_pipe, .act = &act_pipe_send, PIPE, .during = check_pipe_open},
+	{"pipe_receive", set_pipe, .act = &act_pipe_receive, PIPE_SENT, .during = check_pipe_open},
+	{"pipe_close", set_pipe, .act = &act_pipe_close, PIPE},
+	{"pipe_close_both", set_pipe_both, .act = &act_pipe_close_both, .after = check_pipes_gone, .one_order = true},
+	{"pipe_take", set_pipe_untaken, .act = &act_pipe_take, PIPE},
 };
 
 const size_t calls_count = COUNT(calls);

@@ -56,6 +56,10 @@ struct stage {
 	pthread_t first_producer, first_consumer;
 	bool producer_began, consumer_began;
 	_Atomic pid_t sleeper;
+	/* A pipe beside the queue: the driver's end, the child's, and the socket by which that goes. */
+	ringq_pipe *mine, *theirs;
+	int sockets[2];
+	uint32_t received; /* by the driver */
 	uint32_t burst; /* records of each producer */
 	bool undisturbed;
 };
