@@ -27,11 +27,15 @@ struct pair {
 	int64_t alive;
 };
 
+static bool parent_uses_both; /* before it forks */
+
 static struct pair *pair_new(unsigned flags)
 {
 	struct pair *pair = share_memory(sizeof(*pair));
 
 	check_eq(ringq_pipe_create(&pair->mine, &pair->childs, NULL, flags), 0);
+	if (parent_uses_both)
+		check_eq(ringq_send(pair->childs, "", 0, RINGQ_NOWAIT) + ringq_receive(pair->mine, NULL, 0, RINGQ_NOWAIT), 0);
 	return pair;
 }
 
@@ -320,9 +324,12 @@ int main(void)
 	static const unsigned flags[] = {0, RINGQ_SINGLE_PRODUCER | RINGQ_SINGLE_CONSUMER};
 	static const int64_t afters[] = {0, RINGQ_MS(30), RINGQ_MS(250)};
 
-	for (int calls = 0; calls < 2; calls++) {
+	for (int uses = 0; uses < 4; uses++) {
+		bool calls = uses & 1;
+
+		parent_uses_both = uses & 2;
 		for (size_t i = 0; i < COUNT(flags); i++)
-			for (size_t k = 0; k < COUNT(afters); k++)
+			for (size_t k = uses & 2 ? 2 : 0; k < COUNT(afters); k++)
 				killed_while_the_other_sleeps(flags[i], calls, afters[k]);
 		one_killed_of_several(calls);
 		a_stopped_holder_is_none_that_died(calls);
