@@ -46,6 +46,9 @@ struct rq_bond {
 	uint32_t calm_put; /* how often calm was due since the last sleep */
 	bool spinning; /* looks in quick succession: what needs a system call need not be asked each time */
 	int64_t slice; /* the last sleep where nothing tells of a death, in ns: hold.h */
+	uint64_t peer; /* the other side's witness when it was last seen alive, and its lease then; 0: none was */
+	rq_u64 *peer_lease;
+	uint64_t peer_lease_word;
 	void *reserved; /* open reservation, or NULL */
 	size_t reserved_len;
 	rq_u64 *reserved_place;

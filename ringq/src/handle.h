@@ -53,6 +53,9 @@ static inline uint32_t rq_lanes_used(const struct ringq_queue *queue)
 	return rq_likely(n <= queue->set.max) ? n : queue->set.max;
 }
 
+/* All sleepers wake, and look again. */
+void rq_queue_wake(struct ringq_queue *queue);
+
 /* No more puts, for everybody; all sleepers wake. */
 void rq_queue_shut(struct ringq_queue *queue);
 

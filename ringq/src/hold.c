@@ -61,8 +61,26 @@ void rq_hold_witness(struct rq_bond *bond)
 void rq_hold_leave(struct rq_bond *bond)
 {
 	uint64_t mine = bond->seat->id;
-	if (rq_load(witness_of(bond->queue, bond->queue->side)) == mine)
-		rq_cas(witness_of(bond->queue, bond->queue->side), &mine, 0);
+	if (rq_load(witness_of(bond->queue, bond->queue->side)) == mine &&
+	    rq_cas(witness_of(bond->queue, bond->queue->side), &mine, 0))
+		rq_queue_wake(bond->queue); /* who sleeps on its lease must know that it tells no more */
+}
+
+/* Remembers the witness and its lease, see rq_hold_may_put(). */
+static bool is_alive(struct rq_bond *bond, uint64_t id)
+{
+	const struct ringq_region *region = bond->queue->region;
+	bond->peer = 0;
+	if (!rq_member_alive(region, id))
+		return false;
+	rq_u64 *lease = rq_lease_at(region, ((uint32_t)id & RQ_ID_INDEX_MASK) - 1);
+	uint64_t word = rq_load_acquire(lease);
+	if (!rq_lease_held(word) || word >> 32 != id >> 32)
+		return false;
+	bond->peer_lease = lease;
+	bond->peer_lease_word = word;
+	bond->peer = id;
+	return true;
 }
 
 /* A dead one's name is taken away, so that the living see that there is none. */
@@ -70,7 +88,7 @@ static bool has_witness(struct rq_bond *bond)
 {
 	rq_u64 *theirs = witness_of(bond->queue, other(bond->queue->side));
 	uint64_t id = rq_load_acquire(theirs);
-	if (rq_likely(id && rq_member_alive(bond->queue->region, id)))
+	if (rq_likely(id && is_alive(bond, id)))
 		return true;
 	if (id)
 		rq_cas(theirs, &id, 0);
@@ -89,7 +107,7 @@ bool rq_hold_peer_gone(struct rq_bond *bond)
 	return true;
 }
 
-int rq_hold_may_put(struct rq_bond *bond)
+int rq_hold_ask(struct rq_bond *bond)
 {
 	if (rq_unlikely(bond->queue->side == RQ_SIDE_READER))
 		return -EINVAL;

@@ -71,7 +71,17 @@ void rq_hold_leave(struct rq_bond *bond);
 bool rq_hold_peer_gone(struct rq_bond *bond);
 
 /* What a put must ask of a pipe's queue: 0, -EPIPE, -EINVAL where the handle is the reader's. */
-int rq_hold_may_put(struct rq_bond *bond);
+int rq_hold_ask(struct rq_bond *bond);
+
+/* The same, without a call where both sides' witnesses are as this thread saw them last. Wait-free. */
+static inline int rq_hold_may_put(struct rq_bond *bond)
+{
+	rq_u64 *witness = bond->queue->shared->witness;
+	if (rq_likely(bond->queue->side == RQ_SIDE_WRITER && bond->peer && rq_load(&witness[1]) &&
+		      rq_load(&witness[0]) == bond->peer && rq_load(bond->peer_lease) == bond->peer_lease_word))
+		return 0;
+	return rq_hold_ask(bond);
+}
 
 /* The longest that a sleep on a pipe's queue may be, of `most`. */
 int64_t rq_hold_sleep(struct rq_bond *bond, int64_t most);

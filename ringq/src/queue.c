@@ -54,7 +54,7 @@ static void unlist(struct ringq_queue *queue)
 	*link = queue->next;
 }
 
-static void wake_all(struct ringq_queue *queue)
+void rq_queue_wake(struct ringq_queue *queue)
 {
 	rq_event_wake_all(&queue->shared->items);
 	rq_event_wake_all(&queue->shared->room);
@@ -72,7 +72,7 @@ void ringq_queue_release(ringq_queue *queue)
 	pthread_mutex_unlock(&rq_process_lock);
 	rq_store_release(&queue->id, RQ_HANDLE_GONE);
 	rq_watch_end(queue);
-	wake_all(queue);
+	rq_queue_wake(queue);
 	rq_wait_for_calls(); /* whoever is inside a call now has left it, or sleeps and holds the handle */
 	pthread_mutex_lock(&rq_process_lock);
 	rq_bonds_drop_queue(queue);
@@ -232,7 +232,7 @@ int ringq_queue_create(ringq_queue **out, ringq_region *region, const struct rin
 void rq_queue_shut(struct ringq_queue *queue)
 {
 	rq_store_release(&queue->shared->closed, 1);
-	wake_all(queue);
+	rq_queue_wake(queue);
 }
 
 int ringq_close(ringq_queue *queue)

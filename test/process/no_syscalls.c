@@ -89,7 +89,7 @@ static void one_process(void *queue)
 }
 
 struct table {
-	ringq_queue *forth, *back;
+	ringq_queue *asks, *gets_answer, *gets_question, *answers;
 	atomic_int ready;
 };
 
@@ -120,12 +120,12 @@ static void asking_process(void *arg)
 {
 	struct table *table = arg;
 
-	ask(table->forth, table->back, ROUND_TRIPS);
+	ask(table->asks, table->gets_answer, ROUND_TRIPS);
 	check(forbid_system_calls());
 	atomic_fetch_add(&table->ready, 1);
 	while (table->ready < 2)
 		continue;
-	ask(table->forth, table->back, ROUND_TRIPS);
+	ask(table->asks, table->gets_answer, ROUND_TRIPS);
 	end(0);
 }
 
@@ -133,28 +133,47 @@ static void answering_process(void *arg)
 {
 	struct table *table = arg;
 
-	answer(table->forth, table->back, ROUND_TRIPS);
+	answer(table->gets_question, table->answers, ROUND_TRIPS);
 	check(forbid_system_calls());
 	atomic_fetch_add(&table->ready, 1);
 	while (table->ready < 2)
 		continue;
-	answer(table->forth, table->back, ROUND_TRIPS);
+	answer(table->gets_question, table->answers, ROUND_TRIPS);
 	end(0);
 }
 
-static void two_processes(const struct ringq_queue_options *options)
+static void two_processes(struct table *table)
 {
-	struct table *table = share_memory(sizeof(*table));
-	pid_t one, two;
+	pid_t one = fork_child(asking_process, table), two = fork_child(answering_process, table);
 
-	table->forth = queue_new(options);
-	table->back = queue_new(options);
-	one = fork_child(asking_process, table);
-	two = fork_child(answering_process, table);
 	reap_child(one);
 	reap_child(two);
-	ringq_queue_release(table->forth);
-	ringq_queue_release(table->back);
+}
+
+static void by_queues(const struct ringq_queue_options *options)
+{
+	struct table *table = share_memory(sizeof(*table));
+
+	table->asks = table->gets_question = queue_new(options);
+	table->answers = table->gets_answer = queue_new(options);
+	two_processes(table);
+	ringq_queue_release(table->asks);
+	ringq_queue_release(table->answers);
+}
+
+static void by_a_pipe(unsigned flags)
+{
+	struct table *table = share_memory(sizeof(*table));
+	ringq_pipe *a, *b;
+
+	check_eq(ringq_pipe_create(&a, &b, NULL, flags), 0);
+	table->asks = ringq_pipe_output(a);
+	table->gets_answer = ringq_pipe_input(a);
+	table->answers = ringq_pipe_output(b);
+	table->gets_question = ringq_pipe_input(b);
+	two_processes(table);
+	ringq_pipe_close(a);
+	ringq_pipe_close(b);
 }
 
 static void use_arrays(ringq_array *array, int rounds)
@@ -209,7 +228,10 @@ int main(void)
 		test_context = kinds[i].name;
 		reap_child(fork_child(one_process, queue));
 		ringq_queue_release(queue);
-		two_processes(&kinds[i].options);
+		by_queues(&kinds[i].options);
 	}
+	test_context = "(pipe)";
+	by_a_pipe(0);
+	by_a_pipe(RINGQ_SINGLE_PRODUCER | RINGQ_SINGLE_CONSUMER);
 	return 0;
 }

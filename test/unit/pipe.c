@@ -428,7 +428,7 @@ Test(pipe, gives_its_memory_back)
 {
 	ringq_region *region = region_new(1 << 20);
 	char *record = calloc(1, 400000);
-	int64_t before;
+	int64_t before = 0;
 
 	for (int round = 0; round < 2000; round++) {
 		struct ends ends;
