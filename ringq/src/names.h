@@ -5,11 +5,12 @@
 /*
  * Objects and their names. An object is a run of units; its first unit's owner word says that it is one.
  *
- * Names are in a hash table with open addressing, in which nothing is ever removed, as objects are not. Its creator first
- * makes an object complete, owner words and all, then looks along the name's places: one that has the name has won; at
- * the first empty one it puts its own object by CAS, and if that fails looks at that place again. All who want one name
- * look along the same places, so the first CAS decides, and nobody waits for anybody. The same CAS makes the object
- * visible: a named one that no place has is none. Its creator takes it back, or is dead, and then a sweep does.
+ * Names are in a hash table with open addressing, in which nothing is ever removed, as named objects are not. Its
+ * creator first makes an object complete, owner words and all, then looks along the name's places: one that has the
+ * name has won; at the first empty one it puts its own object by CAS, and if that fails looks at that place again. All
+ * who want one name look along the same places, so the first CAS decides, and nobody waits for anybody. The same CAS
+ * makes the object visible: a named one that no place has is none. Its creator takes it back, or is dead, and then a
+ * sweep does.
  */
 
 #include "slots.h"

@@ -30,10 +30,10 @@ static void closed_pipes_leave_nothing(void)
 	for (uint64_t round = 0; round < rounds; round++) {
 		ringq_pipe *a, *b;
 
-		check_eq(ringq_pipe_create(&a, &b, region, round % 4 ? RINGQ_SIMPLEX : 0), 0);
-		if (round % 4 == 0)
+		check_eq(ringq_pipe_create(&a, &b, region, round % 10 ? RINGQ_SIMPLEX : 0), 0);
+		if (round % 10 == 0)
 			use(a, b);
-		else if (round % 4 < 3)
+		else if (round % 10 < 3)
 			check_eq(ringq_send(b, record, LEN, RINGQ_NOWAIT), 0);
 		ringq_pipe_close(round % 2 ? a : b);
 		ringq_pipe_close(round % 2 ? b : a);

@@ -20,7 +20,8 @@ extern "C" {
  * from a socket. When the last holder of an end has closed it, or has ended in whatever way, the other end is told as
  * by a pipe of the system: receives drain what was sent and are then -EPIPE, sends are -EPIPE at once. No signal is
  * sent. So a child that keeps a copy of an end delays that: after a fork, each process should close the end that it
- * does not use. exec gives ends up.
+ * does not use. exec gives ends up. A child that is forked while another thread is inside ringq_pipe_create(),
+ * ringq_pipe_take() or ringq_pipe_close() may hold copies that it cannot close, until it ends or calls exec.
  *
  * An end keeps a close-on-exec descriptor for each direction, by which the kernel knows who holds it. Do not close it:
  * who closes all descriptors, as with closefrom(), gives the ends up, and must not use or close them any more.
