@@ -3,7 +3,8 @@
 #define RINGQ_RINGQ_H
 
 /**
- * ringq: lock-free queues of variable-length records in shared memory, for C services on one Linux machine.
+ * ringq: lock-free queues of variable-length records in shared memory, for C services on one Linux machine; and, in the
+ * same memory, pipes and arrays.
  *
  * The rules for all calls, stated once:
  *
@@ -18,11 +19,12 @@
  *             goes on using them at once, as a participant of its own. Do not use them between vfork() and exec().
  *  Release    ringq_queue_release(), ringq_pipe_close() and ringq_region_detach() may run while other threads are inside
  *             calls on the same handle: those calls end with -EBADF. A call that begins after the release has returned is
- *             a use after free.
+ *             a use after free. ringq_array_release() is as free(): nobody else may be using the handle.
  *  Signals    no call is async-signal-safe. A process may be killed or stopped at any instruction of any call without
  *             harm to other participants.
  *  Progress   each call says whether it is wait-free, lock-free or blocking. Blocking calls wait for room or for a
- *             record, never for a participant to leave a critical section: there is none.
+ *             record, never for a participant to leave a critical section: there is none; but for an array's lock, which
+ *             is one of the caller's making. -EAGAIN and -ETIMEDOUT may also mean that others were faster a million times.
  *
  * Errors that any call can return: -EINVAL, a bad argument; -EBADF, the handle was released meanwhile; -EBADMSG, a word
  * in the shared region failed its check, so some participant has scribbled over it; -EUSERS, the region's table of
