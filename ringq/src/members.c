@@ -6,7 +6,6 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include "slots.h"
 #include "sys.h"
 
 static struct rq_member *member_at(const struct ringq_region *region, uint32_t index)
@@ -81,10 +80,7 @@ int rq_member_join(struct rq_seat *seat, struct ringq_region *region)
 		introduce(seat->member);
 		rq_add(&region->header->joins, 1);
 		rq_sys.futex_wake(&region->header->joins, INT_MAX);
-		/* What the last holder had in its hands when it died would else stay backed until memory runs short. */
-		if (left)
-			rq_slots_sweep(region);
-		return 0;
+		return left;
 	}
 	return -EUSERS;
 }

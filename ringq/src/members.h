@@ -25,7 +25,7 @@ struct rq_seat {
 	struct rq_seat *all_next; /* the process's others, under rq_process_lock */
 };
 
-/* Takes an entry of the table for the calling thread. -EUSERS, -ENOMEM, -ENOTSUP. */
+/* Takes an entry of the table for the calling thread. 0; 1: its last holder died; -EUSERS, -ENOMEM, -ENOTSUP. */
 int rq_member_join(struct rq_seat *seat, struct ringq_region *region);
 void rq_member_leave(struct rq_seat *seat);
 

@@ -175,7 +175,7 @@ int rq_seat_of(struct rq_seat **out, struct ringq_region *region)
 	if (!s)
 		return -ENOMEM;
 	int r = rq_member_join(s, region);
-	if (r) {
+	if (r < 0) {
 		free(s);
 		return r;
 	}
@@ -187,6 +187,9 @@ int rq_seat_of(struct rq_seat **out, struct ringq_region *region)
 	rq_process_seats = s;
 	pthread_mutex_unlock(&rq_process_lock);
 	*out = s;
+	/* What the last holder had in its hands when it died would else stay backed until memory runs short. */
+	if (r == 1)
+		rq_slots_sweep(region);
 	return 0;
 }
 

