@@ -86,7 +86,7 @@ static int sleep_outside(struct rq_op *op, rq_u32 *event, struct rq_sleep *s, in
 	rq_handle_hold(queue);
 	sleep_once(op, s, until);
 	urcu_bp_read_lock();
-	bool gone = rq_handle_is_gone(queue);
+	bool gone = rq_handle_is_gone(queue); /* Q2 */
 	if (gone) {
 		rq_event_wake(event, 1); /* the wake-up may have been for a sleeper of another handle */
 		rq_guard_leave(op->guard);

@@ -89,7 +89,7 @@ static int back_lane(struct ringq_queue *queue, uint32_t i)
 {
 	struct rq_queue_shared *s = queue->shared;
 	uint64_t page = queue->region->at.page;
-	uint32_t have = rq_load_acquire(&s->lanes_backed);
+	uint32_t have = rq_load_acquire(&s->lanes_backed); /* B2 */
 	if (i < have)
 		return 0;
 	/* To the end of the page that the lane ends in: the next lanes there cost nothing. */
@@ -99,7 +99,7 @@ static int back_lane(struct ringq_queue *queue, uint32_t i)
 	if (want > queue->set.max)
 		want = queue->set.max;
 	int r = rq_region_back(queue->region, queue->set.lanes, end - queue->set.lanes);
-	while (r == 0 && have < want && !rq_cas(&s->lanes_backed, &have, (uint32_t)want))
+	while (r == 0 && have < want && !rq_cas(&s->lanes_backed, &have, (uint32_t)want)) /* B1 */
 		;
 	return r;
 }
@@ -107,7 +107,7 @@ static int back_lane(struct ringq_queue *queue, uint32_t i)
 static void show_lane(struct rq_queue_shared *s, uint32_t i)
 {
 	uint32_t used = rq_load(&s->lanes_used);
-	while (used <= i && !rq_cas(&s->lanes_used, &used, i + 1))
+	while (used <= i && !rq_cas(&s->lanes_used, &used, i + 1)) /* U1 */
 		;
 }
 
@@ -116,11 +116,11 @@ static bool own_lane(struct rq_bond *bond, uint32_t i, bool *died)
 {
 	struct ringq_queue *queue = bond->queue;
 	struct rq_lane *lane = rq_lane_at(&queue->set, i);
-	uint64_t owner = rq_load_acquire(&lane->owner);
+	uint64_t owner = rq_load_acquire(&lane->owner); /* O2 */
 	*died = owner != 0;
 	if (owner && rq_member_alive(queue->region, owner))
 		return false;
-	return rq_cas(&lane->owner, &owner, bond->id);
+	return rq_cas(&lane->owner, &owner, bond->id); /* O1 */
 }
 
 static struct rq_producer *new_producer(const struct ringq_queue *queue)
@@ -232,7 +232,7 @@ static void end_bond(struct rq_bond *b)
 		/* Another thread may be reading in another queue, by the same hazard word: then nothing is looked at. */
 		if (rq_load(&b->producer->lane->owner) == mine)
 			rq_producer_retire(b->producer, b->thread == rq_thread_current ? &b->reader : NULL);
-		rq_cas(&b->producer->lane->owner, &mine, 0);
+		rq_cas(&b->producer->lane->owner, &mine, 0); /* O3 */
 	}
 	free(b->producer);
 	free(b);

@@ -97,7 +97,7 @@ static int look_at_stamp(struct rq_bond *b, uint32_t lane, struct rq_view *view)
 {
 	for (uint32_t steps = 0; steps < RQ_LOOK_STEPS; steps++) {
 		int r = rq_lane_look(&b->reader, lane, view);
-		rq_acquire_fence();
+		rq_acquire_fence(); /* G5 */
 		if (r <= 0 || rq_likely(rq_view_is_current(view)))
 			return r;
 	}
@@ -134,7 +134,7 @@ static int look_at_all(struct rq_bond *b, struct look *look)
 	look->lanes = rq_lanes_used(b->queue);
 	look->words = (look->lanes + RQ_ROSTER_LANES - 1) / RQ_ROSTER_LANES;
 	for (uint32_t w = 0; w < look->words; w++) {
-		look->roster[w] = rq_load_acquire(&b->queue->shared->roster[w]);
+		look->roster[w] = rq_load_acquire(&b->queue->shared->roster[w]); /* R2 */
 		look->empty[w] = 0;
 		for (uint32_t in = rq_roster_in(look->roster[w]); in; in &= in - 1) {
 			uint32_t lane = lane_of(w, in);
@@ -164,7 +164,7 @@ static bool nothing_came(struct rq_bond *b, const struct look *look)
 			if (rq_lane_look(&b->reader, lane_of(w, left), &view))
 				return false;
 	for (uint32_t w = 0; w < look->words; w++)
-		if (rq_load_acquire(&b->queue->shared->roster[w]) != look->roster[w])
+		if (rq_load_acquire(&b->queue->shared->roster[w]) != look->roster[w]) /* R3 */
 			return false;
 	return rq_lanes_used(b->queue) == look->lanes;
 }

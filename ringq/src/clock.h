@@ -39,7 +39,7 @@ static inline uint64_t rq_clock_stamp(struct ringq_region *region)
 		return __builtin_ia32_rdtsc();
 	}
 #endif
-	return rq_add(&region->header->ticket, 1) + 1;
+	return rq_add(&region->header->ticket, 1) + 1; /* K1 */
 }
 
 #endif

@@ -49,7 +49,7 @@ static inline bool rq_handle_is_gone(const struct ringq_queue *queue)
 /* Lanes that may have been owned: what consumers look at. */
 static inline uint32_t rq_lanes_used(const struct ringq_queue *queue)
 {
-	uint32_t n = rq_load_acquire(&queue->shared->lanes_used);
+	uint32_t n = rq_load_acquire(&queue->shared->lanes_used); /* U4 */
 	return rq_likely(n <= queue->set.max) ? n : queue->set.max;
 }
 

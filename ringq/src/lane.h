@@ -329,7 +329,7 @@ static inline void rq_producer_publish(struct rq_producer *p)
 		rq_producer_leave(p);
 	rq_store_release(p->first, p->first_header);
 	p->first = NULL;
-	rq_store(&p->lane->puts, p->puts);
+	rq_store(&p->lane->puts, p->puts); /* P2 */
 	rq_producer_set_limit(p);
 }
 

@@ -44,6 +44,7 @@ static void take_spares(const struct rq_reader *reader, struct rq_lane *lane, ui
 	for (uint32_t i = 0; i < reader->set->table; i++) {
 		uint64_t entry = rq_load_acquire(&lane->table[i]);
 		uint32_t chunk = rq_entry_chunk(entry);
+		/* T3 */
 		if (entry == 0 || chunk == keep || (int32_t)(chunk - head_chunk) >= 0 || !rq_cas(&lane->table[i], &entry, 0))
 			continue;
 		spare.entries[spare.n++] = entry;
@@ -103,16 +104,16 @@ static inline bool announce(struct rq_reader *reader, struct rq_lane *lane, uint
 {
 	if (rq_likely(rq_load(reader->reading) == key))
 		return true;
-	rq_store_release(reader->reading, key); /* what was read of the chunk named before stays before */
+	rq_store_release(reader->reading, key); /* H1: what was read of the chunk named before stays before */
 	rq_light_barrier();
-	return rq_load_acquire(&lane->head) == head;
+	return rq_load_acquire(&lane->head) == head; /* H2 */
 }
 
 /* Finds the ring that head is in. 1; 0: its chunk has no memory yet; -EAGAIN: head has moved; -EBADMSG. */
 static inline int enter(struct rq_reader *reader, struct rq_lane *lane, uint32_t index, uint64_t head)
 {
 	uint32_t chunk = rq_head_chunk(head);
-	uint64_t entry = rq_load_acquire(rq_entry_at(reader->set, lane, chunk));
+	uint64_t entry = rq_load_acquire(rq_entry_at(reader->set, lane, chunk)); /* T2 */
 	if (rq_unlikely(entry == 0 || rq_entry_chunk(entry) != chunk))
 		return rq_load_acquire(&lane->head) == head ? 0 : -EAGAIN;
 	uint64_t key = rq_owner_lane(reader->set, index, chunk);

@@ -90,7 +90,7 @@ static bool clear_entry(struct rq_producer *p, uint32_t chunk, uint64_t head)
 	struct rq_ring ring;
 	if (chunk - rq_head_chunk(head) >= p->set->table)
 		return false;
-	if (entry && rq_cas(at, &entry, 0) && rq_ring_of(p->set, entry, &ring)) {
+	if (entry && rq_cas(at, &entry, 0) && rq_ring_of(p->set, entry, &ring)) { /* T5 */
 		uint64_t owner = rq_owner_lane(p->set, p->index, rq_entry_chunk(entry));
 		rq_slots_release(p->set->region, rq_entry_unit(entry), rq_size_units(entry & 0xff), owner);
 	}
@@ -105,7 +105,7 @@ static int64_t reuse(struct rq_producer *p, uint32_t chunk, unsigned code, uint6
 		uint64_t entry = rq_load_acquire(&p->lane->table[i]);
 		if (entry == 0 || (entry & 0xff) != code || (int32_t)(rq_entry_chunk(entry) - rq_head_chunk(head)) >= 0)
 			continue;
-		if (!rq_cas(&p->lane->table[i], &entry, 0) || !rq_ring_of(p->set, entry, &ring))
+		if (!rq_cas(&p->lane->table[i], &entry, 0) || !rq_ring_of(p->set, entry, &ring)) /* T4 */
 			continue;
 		uint64_t from = rq_owner_lane(p->set, p->index, rq_entry_chunk(entry));
 		uint64_t to = rq_owner_lane(p->set, p->index, chunk);
@@ -135,7 +135,7 @@ static int take_chunk(struct rq_producer *p, uint64_t size, bool once, uint64_t 
 	if (!rq_ring_of(p->set, entry, &ring))
 		return -EBADMSG;
 	rq_store((rq_u64 *)ring.base, 0);
-	rq_store_release(rq_entry_at(p->set, p->lane, chunk), entry);
+	rq_store_release(rq_entry_at(p->set, p->lane, chunk), entry); /* T1 */
 	p->end = rq_producer_end(p);
 	if (chunk != p->chunk) {
 		*sent_at(p, chunk) = (struct rq_sent){ .before = records_before(p, p->chunk, p->tail) };
@@ -377,7 +377,7 @@ static int find_tail(struct rq_producer *p, struct walk *w)
 		walked += RQ_GRANULE; /* the least that a header stands for */
 		bool possible = w->chunk - rq_head_chunk(start) < p->set->table && walked <= p->set->region->at.size;
 		r = possible ? walk_on(p, w) : -EBADMSG;
-		uint64_t head = rq_load_acquire(&p->lane->head);
+		uint64_t head = rq_load_acquire(&p->lane->head); /* P1 */
 		if (head != start && head != here && rq_head_reached(head, here))
 			return -EAGAIN;
 	}

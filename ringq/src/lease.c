@@ -133,7 +133,7 @@ int rq_lease_take(struct rq_lease *lease, struct ringq_region *region, uint32_t 
 	lease->node = (void **)node;
 	uint64_t mine = ((*word >> 32) + 1) << 32 | rq_sys_thread();
 	pending(list, lease->node);
-	bool taken = rq_cas(shared, word, mine);
+	bool taken = rq_cas(shared, word, mine); /* M4 */
 	if (taken) {
 		link_entry(list, lease->node);
 		*word = mine;
@@ -148,7 +148,7 @@ void rq_lease_clear(rq_u64 *lease, uint64_t incarnation)
 {
 	uint64_t word = rq_load(lease);
 	while (word >> 32 == incarnation && rq_lease_held(word)) {
-		if (!rq_cas(lease, &word, word >> 32 << 32))
+		if (!rq_cas(lease, &word, word >> 32 << 32)) /* M5 */
 			continue;
 		if (word & FUTEX_WAITERS)
 			rq_sys.futex_wake((const rq_u32 *)lease, INT_MAX);

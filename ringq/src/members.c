@@ -18,7 +18,7 @@ static struct rq_member *member_at(const struct ringq_region *region, uint32_t i
 /* Members that may exist: the mark is shared, so it is not believed beyond the table. */
 static uint32_t backed(const struct ringq_region *region)
 {
-	uint32_t n = rq_load_acquire(&region->header->members_backed);
+	uint32_t n = rq_load_acquire(&region->header->members_backed); /* M2 */
 	return n < region->at.member_count ? n : region->at.member_count;
 }
 
@@ -32,7 +32,7 @@ int rq_member_back(struct ringq_region *region, uint32_t index)
 	if (have >= want)
 		return 0;
 	int r = rq_region_back(region, from, region->at.members + (index / RQ_MEMBERS_A_PAGE + 1) * page - from);
-	while (r == 0 && have < want && !rq_cas(&region->header->members_backed, &have, want))
+	while (r == 0 && have < want && !rq_cas(&region->header->members_backed, &have, want)) /* M1 */
 		;
 	return r;
 }
@@ -78,7 +78,7 @@ int rq_member_join(struct rq_seat *seat, struct ringq_region *region)
 		seat->lease_word = shared;
 		seat->id = word >> 32 << 32 | (i + 1);
 		introduce(seat->member);
-		rq_add(&region->header->joins, 1);
+		rq_add(&region->header->joins, 1); /* J1 */
 		rq_sys.futex_wake(&region->header->joins, INT_MAX);
 		return left;
 	}
@@ -97,7 +97,7 @@ bool rq_member_alive(const struct ringq_region *region, uint64_t id)
 	uint32_t index = ((uint32_t)id & RQ_ID_INDEX_MASK) - 1;
 	if (index >= backed(region))
 		return false;
-	uint64_t word = rq_load_acquire(rq_lease_at(region, index));
+	uint64_t word = rq_load_acquire(rq_lease_at(region, index)); /* M3 */
 	return word >> 32 == id >> 32 && rq_lease_held(word);
 }
 
@@ -105,6 +105,7 @@ bool rq_members_reading(const struct ringq_region *region, uint64_t key)
 {
 	uint32_t n = backed(region);
 	for (uint32_t i = 0; i < n; i++)
+		/* H3 */
 		if (rq_load_acquire(&member_at(region, i)->reading) == key && rq_lease_held(rq_load(rq_lease_at(region, i))))
 			return true;
 	return false;

@@ -80,10 +80,10 @@ static int find_or_take(struct ringq_region *region, const char *name, uint64_t 
 		rq_u64 *place = place_at(region, hash + i);
 		if (!place)
 			return -ENOMEM;
-		uint64_t word = rq_load_acquire(place);
+		uint64_t word = rq_load_acquire(place); /* N2 */
 		if (word == 0 && mine == 0)
 			return -ENOENT;
-		if (word == 0 && rq_cas(place, &word, mine))
+		if (word == 0 && rq_cas(place, &word, mine)) /* N1 */
 			word = mine;
 		*first = word & UNIT_MASK;
 		if (word == mine || (word >> UNIT_BITS == hash && has_name(region, *first, name)))
@@ -123,7 +123,7 @@ static void put_words(struct ringq_region *region, uint64_t first, uint64_t unit
 {
 	for (uint64_t u = 1; u < units; u++)
 		rq_store(rq_owner_at(region, first + u), rq_owner_body(rq_owner_created(word), first));
-	rq_store_release(rq_owner_at(region, first), word);
+	rq_store_release(rq_owner_at(region, first), word); /* N3 */
 }
 
 static uint64_t next_created(struct ringq_region *region)
@@ -154,7 +154,7 @@ static int find_first(struct ringq_region *region, uint32_t kind, uint64_t *firs
 {
 	uint64_t frontier = rq_slots_frontier(region), oldest = UINT64_MAX, probes = RQ_PROBES_MOST;
 	for (uint64_t u = 0; u < frontier; u++) {
-		uint64_t owner = rq_load_acquire(rq_owner_at(region, u));
+		uint64_t owner = rq_load_acquire(rq_owner_at(region, u)); /* N4 */
 		if (rq_owner_kind(owner) != RQ_OWNER_OBJECT || rq_owner_created(owner) >= oldest ||
 		    object_at(region, u)->kind != kind ||
 		    (rq_owner_object_is_named(owner) && !is_placed(region, u, &probes)))

@@ -23,7 +23,7 @@ static bool is_free(const struct rq_lane_set *set, uint64_t word)
 	uint64_t lane = (word >> POSITION_BITS) - 1;
 	if (word == 0 || lane >= set->max)
 		return true;
-	uint64_t head = rq_load_acquire(&rq_lane_at(set, (uint32_t)lane)->head);
+	uint64_t head = rq_load_acquire(&rq_lane_at(set, (uint32_t)lane)->head); /* C1 */
 	return behind(word & POSITION_MASK, head >> 2 & POSITION_MASK) > 0;
 }
 
@@ -39,7 +39,7 @@ static uint64_t look(const struct rq_places *places, const struct rq_lane_set *s
 	uint64_t n = places->count, i = rq_load(places->hint) % n;
 	*digest = 0;
 	for (uint64_t seen = 0; seen < n; seen++) {
-		*word = rq_load_acquire(&places->words[i]);
+		*word = rq_load_acquire(&places->words[i]); /* C2 */
 		if (is_free(set, *word))
 			return i;
 		*digest += mix(i, *word);
@@ -75,7 +75,7 @@ int rq_place_take(const struct rq_places *places, const struct rq_producer *prod
 		uint64_t i = find(places, producer->set, &word);
 		if (i == places->count)
 			return -EAGAIN;
-		if (rq_cas(&places->words[i], &word, mine)) {
+		if (rq_cas(&places->words[i], &word, mine)) { /* C3 */
 			rq_store(places->hint, i + 1);
 			*place = &places->words[i];
 			return 0;
@@ -86,7 +86,7 @@ int rq_place_take(const struct rq_places *places, const struct rq_producer *prod
 
 void rq_place_return(rq_u64 *place)
 {
-	rq_store_release(place, 0);
+	rq_store_release(place, 0); /* C4 */
 }
 
 void rq_places_drop(const struct rq_places *places, uint32_t lane, uint64_t end)
@@ -95,7 +95,7 @@ void rq_places_drop(const struct rq_places *places, uint32_t lane, uint64_t end)
 	for (uint64_t i = 0; i < places->count; i++) {
 		uint64_t word = rq_load_acquire(&places->words[i]);
 		if (word >> POSITION_BITS == lane + 1 && behind(word & POSITION_MASK, limit) <= 0)
-			rq_cas(&places->words[i], &word, 0);
+			rq_cas(&places->words[i], &word, 0); /* C5 */
 	}
 }
 

@@ -70,7 +70,7 @@ void ringq_queue_release(ringq_queue *queue)
 	pthread_mutex_lock(&rq_process_lock);
 	unlist(queue);
 	pthread_mutex_unlock(&rq_process_lock);
-	rq_store_release(&queue->id, RQ_HANDLE_GONE);
+	rq_store_release(&queue->id, RQ_HANDLE_GONE); /* Q1 */
 	rq_watch_end(queue);
 	rq_queue_wake(queue);
 	rq_wait_for_calls(); /* whoever is inside a call now has left it, or sleeps and holds the handle */
@@ -231,7 +231,7 @@ int ringq_queue_create(ringq_queue **out, ringq_region *region, const struct rin
 
 void rq_queue_shut(struct ringq_queue *queue)
 {
-	rq_store_release(&queue->shared->closed, 1);
+	rq_store_release(&queue->shared->closed, 1); /* E1 */
 	rq_queue_wake(queue);
 }
 

@@ -27,7 +27,7 @@ static rq_always_inline void wake_producer(struct rq_lane *lane, uint64_t next)
 	if (rq_likely(!(rq_load(&lane->room) & (RQ_EVENT_ASLEEP | RQ_EVENT_READY))))
 		return;
 	rq_fence();
-	if (rq_head_reached(next, rq_load_acquire(&lane->wake_at)))
+	if (rq_head_reached(next, rq_load_acquire(&lane->wake_at))) /* W4 */
 		rq_event_wake(&lane->room, 1);
 }
 
@@ -60,7 +60,7 @@ static rq_noinline int find_or_end(struct rq_bond *b, struct rq_view *view)
 static rq_always_inline int find(struct rq_bond *b, struct rq_view *view)
 {
 	/* Looked at first: whatever was put before the close is seen after it. */
-	bool closed = rq_load_acquire(&b->queue->shared->closed);
+	bool closed = rq_load_acquire(&b->queue->shared->closed); /* E2 */
 	int r = rq_choose(b, view);
 	return rq_likely(r) ? r : closed ? -EPIPE : rq_unlikely(b->queue->side) ? find_or_end(b, view) : -EAGAIN;
 }
@@ -396,7 +396,7 @@ static ssize_t peek(struct rq_op *op)
 		if (fits)
 			rq_copy_out(op->buf, view.payload, view.len);
 		/* Still at the head after the copy: so it was not overwritten in between. */
-		rq_acquire_fence();
+		rq_acquire_fence(); /* G4 */
 		if (rq_view_is_current(&view))
 			return fits ? (ssize_t)view.len : -EMSGSIZE;
 	} while (goes_on(&lost, &view));

@@ -19,7 +19,7 @@
  */
 static inline uint64_t stamp_for(const struct ringq_queue *q)
 {
-	if (!q->total || rq_load_acquire(&q->shared->lanes_used) == 1)
+	if (!q->total || rq_load_acquire(&q->shared->lanes_used) == 1) /* U2 */
 		return 0;
 	return rq_clock_stamp(q->region);
 }
@@ -71,7 +71,7 @@ static inline void leave_put(const struct rq_bond *b)
 /* What is open to puts: 0, or -EPIPE, -EBUSY, -EUSERS, ... */
 static inline int may_put(struct rq_bond *b)
 {
-	if (rq_unlikely(rq_load_acquire(&b->queue->shared->closed)))
+	if (rq_unlikely(rq_load_acquire(&b->queue->shared->closed))) /* E3 */
 		return -EPIPE;
 	if (rq_unlikely(b->queue->side)) {
 		int r = rq_hold_may_put(b);
@@ -138,7 +138,7 @@ static void want_room(struct rq_op *op, size_t len)
 	if (op->event != room_event(op->bond))
 		return;
 	op->wake_at = rq_producer_wake_at(p, len);
-	rq_store_release(&p->lane->wake_at, op->wake_at);
+	rq_store_release(&p->lane->wake_at, op->wake_at); /* W3 */
 }
 
 static bool room_is_likely(struct rq_op *op)

@@ -17,7 +17,7 @@ static int push_frontier(struct ringq_region *region, uint64_t want)
 	if (want > region->at.unit_count)
 		want = region->at.unit_count;
 	int r = rq_region_back(region, region->at.owners + have * sizeof(rq_u64), (want - have) * sizeof(rq_u64));
-	while (r == 0 && have < want && !rq_cas(&region->header->frontier, &have, want))
+	while (r == 0 && have < want && !rq_cas(&region->header->frontier, &have, want)) /* A6 */
 		;
 	return r;
 }
@@ -39,7 +39,7 @@ bool rq_words_claim(struct rq_words words, uint64_t first, uint64_t n, uint64_t 
 {
 	for (uint64_t i = 0; i < n; i++) {
 		uint64_t expected = words.free;
-		if (!rq_cas(words.at + first + i, &expected, owner)) {
+		if (!rq_cas(words.at + first + i, &expected, owner)) { /* A1 */
 			rq_words_release(words, first, i, owner);
 			return false;
 		}
@@ -51,7 +51,7 @@ void rq_words_release(struct rq_words words, uint64_t first, uint64_t n, uint64_
 {
 	for (uint64_t i = 0; i < n; i++) {
 		uint64_t expected = owner;
-		rq_cas(words.at + first + i, &expected, words.free);
+		rq_cas(words.at + first + i, &expected, words.free); /* A2 */
 	}
 }
 
@@ -120,7 +120,7 @@ void rq_slots_give_back(struct rq_seat *seat, uint64_t first, uint64_t n, uint64
 	uint64_t mine = rq_owner_member(seat->id), end = first + n;
 	while (first < end) {
 		uint64_t u = first, expected = owner;
-		while (u < end && rq_cas(rq_owner_at(region, u), &expected, mine))
+		while (u < end && rq_cas(rq_owner_at(region, u), &expected, mine)) /* A3 */
 			u++;
 		if (u > first)
 			rq_sys.give_back(region->fd, region->at.units + first * region->at.page, (u - first) * region->at.page);
@@ -133,7 +133,7 @@ bool rq_slots_move(struct ringq_region *region, uint64_t first, uint64_t n, uint
 {
 	for (uint64_t i = 0; i < n; i++) {
 		uint64_t expected = from;
-		if (!rq_cas(rq_owner_at(region, first + i), &expected, to)) {
+		if (!rq_cas(rq_owner_at(region, first + i), &expected, to)) { /* A4 */
 			rq_slots_release(region, first, i, to);
 			rq_slots_release(region, first + i, n - i, from);
 			return false;
@@ -194,7 +194,7 @@ uint64_t rq_slots_sweep(struct ringq_region *region)
 	uint64_t frontier = rq_slots_frontier(region), freed = 0;
 	struct sweep sweep = { .probes = RQ_PROBES_MOST };
 	for (uint64_t u = 0; u < frontier; u++) {
-		uint64_t owner = rq_load_acquire(rq_owner_at(region, u));
+		uint64_t owner = rq_load_acquire(rq_owner_at(region, u)); /* A5 */
 		if (owner && free_garbage(region, u, owner, &sweep))
 			freed++;
 	}
