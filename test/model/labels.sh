@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+
+# Usage: labels.sh SOURCE_ROOT
+# Each label of a memory access in ringq/src, a comment that begins with a capital letter and at most one digit, has a
+# row in docs/memory-model.md, and each row's label is in the code, in the file that the row names.
+set -euo pipefail
+cd "$1"
+
+code=$(grep -oE '/\* (P|[A-Z][0-9])([:, ]| and [A-Z][0-9])' ringq/src/*.[ch] |
+	sed -E 's,ringq/src/([^:]*):/\* ([A-Z][0-9]?).*,\2 \1,' | sort -u)
+table=$(sed -nE 's/^\| ([A-Z][0-9]?) \| `([a-z_.]*)`.*/\2 \1/p' docs/memory-model.md | awk '{ print $2, $1 }' | sort -u)
+[[ -n $code && -n $table ]] || { echo 'no labels found'; exit 1; }
+if ! difference=$(diff <(echo "$code") <(echo "$table")); then
+	echo "labels in the code (<) and in docs/memory-model.md (>) differ:"
+	echo "$difference"
+	exit 1
+fi
+echo "$(wc -l <<<"$code") labels, all with a row"
