@@ -240,10 +240,9 @@ init
 	atomic {
 		run producer();
 		run consumer(0);
-		run consumer(1);
 		if
 		:: ADOPT -> run adopter()
-		:: else
+		:: else -> run consumer(1)
 		fi
 	}
 }
