@@ -14,6 +14,7 @@
  * A consumer dismisses idle lanes whenever it likes. Lanes are claimed by CAS, so a look may be stale.
  *
  * RUN: -DPUTS0=2 -DPUTS1=1 -DCONSUMERS=1 -DDISMISS=1
+ * ONLY FAULTS: -DPUTS0=2 -DPUTS1=2 -DCONSUMERS=1 -DDISMISS=1
  * ONLY FAULTS: -DPUTS0=3 -DPUTS1=1 -DCONSUMERS=2 -DDISMISS=0
  */
 
@@ -300,7 +301,6 @@ look_at_all:
 	fi;
 	/* find_unlisted() */
 	l = 0;
-#ifndef FAULT_UNLISTED_STAY
 	do
 	:: l >= lanes_used -> break
 	:: else ->
@@ -317,7 +317,6 @@ look_at_all:
 		fi;
 		l++
 	od;
-#endif
 	/* was_empty(): all_empty() twice */
 	used = lanes_used;
 	d_step { l = 0; heads = 0 };
@@ -331,7 +330,6 @@ look_at_all:
 		fi;
 		l++
 	od;
-#ifndef FAULT_EMPTY_AT_ONE_LOOK
 	l = 0;
 	do
 	:: l == used -> break
@@ -347,7 +345,6 @@ look_at_all:
 	:: heads != 0 || used != lanes_used -> goto look
 	:: else
 	fi;
-#endif
 	assert(was_empty[me]);
 	if
 	:: me -> goto out
