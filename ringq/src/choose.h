@@ -67,7 +67,8 @@ static rq_always_inline bool rq_choose_again(const struct rq_bond *bond, uint64_
 static inline bool rq_choose_nothing_yet(const struct rq_bond *bond)
 {
 	const struct rq_queue_shared *s = bond->queue->shared;
-	return rq_lane_nothing_yet(&bond->reader) && rq_load_acquire(&s->lanes_used) == 1 && !rq_load_acquire(&s->closed);
+	return rq_lane_nothing_yet(&bond->reader) && rq_load_acquire(&s->lanes_used) == 1 && /* U3 */
+	       !rq_load_acquire(&s->closed);
 }
 
 bool rq_was_empty(struct rq_bond *bond);
