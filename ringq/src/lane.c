@@ -49,7 +49,8 @@ bool rq_lane_set_load(struct rq_lane_set *set, struct ringq_region *region, uint
 	};
 	set->spares = set->max_bytes > RQ_SPARES_BYTES ? 1 : 1 + (uint32_t)(set->max_bytes / RQ_SPARE_LARGEST);
 	/* In this order each difference is known not to wrap. */
-	return rq_load_once(&s->kind) == RQ_OBJECT_QUEUE && set->table >= 2 && set->table <= 65536 && !(set->table & (set->table - 1)) &&
+	return rq_load_once(&s->kind) == RQ_OBJECT_QUEUE &&
+	       set->table >= 2 && set->table <= 65536 && !(set->table & (set->table - 1)) &&
 	       set->table <= 2 * (region->at.size / RQ_SPARE_LARGEST + 16) && /* not more than queue.c makes */
 	       set->stride >= sizeof(struct rq_lane) + set->table * sizeof(rq_u64) && set->stride % RQ_LINE == 0 &&
 	       set->stride <= (1u << 20) && set->max >= 1 && set->max <= RQ_LANES_MAX && set->lanes % RQ_LINE == 0 &&

@@ -23,10 +23,11 @@
  * and then wakes all: who is about to sleep is not lost.
  *
  * A wake-up taken by somebody who cannot use it (a time-out, a release, an error, a wait on several) is passed on by
- * calling rq_event_wake() again. Two deaths remain: a sleeper killed after it was woken, a waker killed between its change and its
- * wake. A first sleep ends after 100 ms at most, with another look; those after it end after a second, or at once when
- * any member of the region dies (block.c). So such a death costs the others 100 ms at worst, and an idle sleeper costs a
- * wake-up a second. A wait on several queues, and beside more than 126 members, has the 100 ms but not the leases.
+ * calling rq_event_wake() again. Two deaths remain: a sleeper killed after it was woken, a waker killed between its change
+ * and its wake. A first sleep ends after 100 ms at most, with another look; those after it end after a second, or at once
+ * when any member of the region dies (block.c). So such a death costs the others 100 ms at worst, and an idle sleeper
+ * costs a wake-up a second. One who is stopped at these places, not killed, costs them up to that second. A wait on
+ * several queues, and beside more than 126 members, has the 100 ms but not the leases.
  */
 
 #include "atomic.h"

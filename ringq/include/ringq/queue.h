@@ -86,8 +86,9 @@ RINGQ_API int ringq_put(ringq_queue *queue, const void *data, size_t len, int64_
  *
  * Errors: -EAGAIN (RINGQ_NOWAIT: empty), -ETIMEDOUT, -EPIPE (closed and drained), -EMSGSIZE (larger than size: the
  * record stays; ringq_get_alloc() takes it). Empty means that there was an instant of the call at which the queue was;
- * with RINGQ_ORDER_PRODUCER, that there was one for each producer's part, not all the same. Progress: lock-free; blocking when empty, if timeout says so.
- * buf may have been written to beyond the record's length, within size, and on error.
+ * with RINGQ_ORDER_PRODUCER, that there was one for each producer's part, not all the same.
+ * buf may have been written to beyond the record's length, within size, and on error. Progress: lock-free; blocking when
+ * empty, if timeout says so.
  */
 RINGQ_API ssize_t ringq_get(ringq_queue *queue, void *buf, size_t size, int64_t timeout);
 
@@ -108,9 +109,10 @@ RINGQ_API ssize_t ringq_peek(ringq_queue *queue, void *buf, size_t size);
 RINGQ_API ssize_t ringq_put_many(ringq_queue *queue, const struct iovec *records, size_t n, int64_t timeout);
 
 /**
- * Takes up to n records that are there, waiting only for the first: as so many gets, one after the other. iov_len says each buffer's size and becomes the
- * record's length. Returns how many were taken; an error only when none was. Errors: as get; -EMSGSIZE only for the
- * first. n is 1 to 2^20. Buffers beyond the returned count may have been written to; their iov_len is left alone.
+ * Takes up to n records that are there, waiting only for the first: as so many gets, one after the other. iov_len says
+ * each buffer's size and becomes the record's length. Returns how many were taken; an error only when none was. Errors: as
+ * get; -EMSGSIZE only for the first. n is 1 to 2^20. Buffers beyond the returned count may have been written to; their
+ * iov_len is left alone.
  */
 RINGQ_API ssize_t ringq_get_many(ringq_queue *queue, struct iovec *records, size_t n, int64_t timeout);
 
