@@ -317,7 +317,7 @@ struct walk {
 	uint64_t last; /* header of the last record seen, or 0 */
 };
 
-/* The ring of the walk's chunk; size 0 if it has none. */
+/* The ring of the walk's chunk, named as a hazard; size 0 if it has none. False too if consumers have left it. */
 static bool walk_into(const struct rq_producer *p, struct walk *w)
 {
 	uint64_t entry = rq_load_acquire(rq_entry_at(p->set, p->lane, w->chunk));
@@ -326,7 +326,10 @@ static bool walk_into(const struct rq_producer *p, struct walk *w)
 		w->ring = (struct rq_ring){ 0 };
 		return w->bytes == 0;
 	}
-	return rq_ring_of(p->set, entry, &w->ring);
+	rq_store_release(&p->seat->member->reading, rq_owner_lane(p->set, p->index, w->chunk)); /* H1 */
+	rq_light_barrier();
+	uint64_t head = rq_load_acquire(&p->lane->head); /* H2 */
+	return (int32_t)(rq_head_chunk(head) - w->chunk) <= 0 && rq_ring_of(p->set, entry, &w->ring);
 }
 
 /* One header further. 1, 0 at the tail, or -EBADMSG for what no producer writes. */
@@ -430,6 +433,7 @@ int rq_producer_adopt(struct rq_producer *p, const struct rq_lane_set *set, stru
 	p->stamped = set->stamped;
 	for (unsigned walks = 0; r == -EAGAIN && walks < WALKS_MOST; walks++)
 		r = find_tail(p, &w);
+	rq_store_release(&seat->member->reading, 0);
 	if (r)
 		return r == -EAGAIN ? -EBADMSG : r;
 	p->ring = w.ring;
