@@ -1,60 +1,52 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Total order: ringq/src/choose.c, roster.c, published() and stamp_for() of queue_put.c.
+ * Total order: ringq/src/choose.h, choose.c, roster.c, published() and stamp_for() of queue_put.c, get_again() of queue_get.c.
  *
- * Each producer has a lane; lane 0 has the ring of two places in which it goes round, so that a stamp can be overwritten
- * under who reads it. The shared ticket is the clock. A publish stays in its producer's store buffer until the memory
- * takes it, its put returns, or membarrier waits for it; a put that has returned is one that others may know of, as by
- * a message. Any producer may stop anywhere for good: then it is simply not chosen again.
+ * Two lanes, a producer each. The shared ticket is the clock. A publish stays in its producer's store buffer until the
+ * memory takes it, its put returns, or membarrier waits for it; a put that has returned is one that others may know of,
+ * as by a message. Any producer may stop anywhere for good: then it is simply not chosen again. Lane 0 has one place,
+ * which its producer writes over as soon as head has left it: who reads a stamp there too late reads anything.
+ *
+ * A consumer keeps what it has learned of the lanes from one get to the next, and takes what it may by that. It dismisses
+ * idle lanes whenever it likes.
  *
  * What must hold: when a record is taken, no record whose put was over before this one's began is still in the queue; when
  * a get says empty, there was an instant inside it at which every record whose put was over had been taken.
  *
- * A consumer dismisses idle lanes whenever it likes. Lanes are claimed by CAS, so a look may be stale.
- *
- * RUN: -DPUTS0=2 -DPUTS1=1 -DCONSUMERS=1 -DDISMISS=1
- * ONLY FAULTS: -DPUTS0=2 -DPUTS1=2 -DCONSUMERS=1 -DDISMISS=1
- * ONLY FAULTS: -DPUTS0=3 -DPUTS1=1 -DCONSUMERS=2 -DDISMISS=0
+ * RUN: -DPUTS0=2 -DPUTS1=1 -DCONSUMERS=1 -DDISMISS=1 -DLIVE=2 -DSETTLED=0
+ * RUN: -DPUTS0=1 -DPUTS1=2 -DCONSUMERS=1 -DDISMISS=1 -DLIVE=2 -DSETTLED=1
+ * RUN: -DPUTS0=1 -DPUTS1=2 -DCONSUMERS=1 -DDISMISS=1 -DLIVE=1 -DSETTLED=1
  */
 
 #define LANES 2
-#define MOST 4 /* records */
-#define RING 2
+#define MOST 4 /* records of a lane */
 #define NONE 15
+#define NEVER 14 /* later than all stamps */
 
 /* Records are numbered by lane * MOST + place in the lane. */
 #define RECORD(lane, n) ((lane) * MOST + (n))
+#define BIT(r) (1 << (r))
 
 byte ticket;          /* header.ticket */
 byte lanes_used;      /* rq_queue_shared.lanes_used */
 byte head[LANES];     /* records taken from the lane */
 byte tail[LANES];     /* records published, as all see it */
 bit buffer[LANES];    /* one more, as only its producer sees it */
-byte stamps[4];       /* lane * RING + place: what lies there, whichever record it is of */
+byte stamps[8];       /* of records */
 byte roster;          /* lane's bits: IN << 2 * lane, SURE << 2 * lane; and above, 4 bits of version */
 
 #define IN(lane) (1 << (2 * (lane)))
 #define SURE(lane) (2 << (2 * (lane)))
 #define VERSION 16
 
-/* What an onlooker knows. before[r]: those whose puts were over before the put of r began, and all that were before. */
-byte over;                  /* lane 0: bits 0 to 3, lane 1: bits 4 to 7 */
-byte taken;
+/* What an onlooker knows. */
+byte over;            /* records that wait and whose puts are over: lane 0: bits 0 to 3, lane 1: bits 4 to 7 */
+byte before[8];       /* of a record: those that waited so when its put began, and still wait */
+bit was_empty[2];     /* whether there was such an instant in the get of a consumer that began last */
 byte dismissals;
-byte before[8];
-bit was_empty[2];           /* whether there was such an instant in the get of a consumer that began last */
 
-#define BIT(r) (1 << (r))
-#define ALL ((BIT(PUTS0) - 1) + ((BIT(PUTS1) - 1) << MOST))
-
-inline note_emptiness()
-{
-	if
-	:: !(over & ~taken) -> was_empty[0] = 1; was_empty[1] = 1
-	:: else
-	fi
-}
+#define ALL_TAKEN (head[0] == PUTS0 && head[1] == PUTS1)
 
 /* ringq_put() */
 proctype producer(byte lane; byte puts)
@@ -70,31 +62,37 @@ proctype producer(byte lane; byte puts)
 	do
 	:: n == puts -> break
 	:: else ->
-		atomic { tail[lane] - head[lane] < RING; before[RECORD(lane, n)] = over };
+		atomic { tail[lane] - head[lane] < 1 + lane * MOST; before[RECORD(lane, n)] = over };
 		/* stamp_for() */
-#ifdef FAULT_STAMP_AFTER_PUBLISH
-		s = 0;
-#else
 		atomic {
 			if
 #ifdef FAULT_NEVER_STAMP
 			:: true -> s = 0
 #else
+#ifdef FAULT_STAMP_AFTER_PUBLISH
+			:: true -> s = 0
+#else
+#ifdef FAULT_ONE_LANE_FOR_EVER
+			:: lanes_used == 1 || (lane == 0 && n > 0 && stamps[RECORD(0, n - 1)] == 0) -> s = 0
+#else
 			:: lanes_used == 1 -> s = 0
+#endif
+#endif
 #endif
 			:: else -> ticket++; s = ticket
 			fi
 		};
-#endif
-		stamps[lane * RING + n % RING] = s;
-		buffer[lane] = 1; /* P */
+		atomic {
+			stamps[RECORD(lane, n)] = s;
+			buffer[lane] = 1; /* P */
+			s = 0
+		};
 #ifdef FAULT_STAMP_AFTER_PUBLISH
-		ticket++;
-		stamps[lane * RING + n % RING] = ticket;
+		atomic { ticket++; stamps[RECORD(lane, n)] = ticket };
 #endif
 		/* rq_roster_published() */
-		w = roster;
 #ifndef FAULT_NO_ROSTER
+		w = roster;
 		if
 		:: (w & (IN(lane) | SURE(lane))) != (IN(lane) | SURE(lane)) ->
 			atomic { /* R1: a full CAS */
@@ -104,7 +102,15 @@ proctype producer(byte lane; byte puts)
 		:: else
 		fi;
 #endif
-		atomic { !buffer[lane] -> over = over | BIT(RECORD(lane, n)); n++; w = 0; s = 0 }
+		atomic {
+			!buffer[lane];
+			if
+			:: head[lane] <= n -> over = over | BIT(RECORD(lane, n))
+			:: else
+			fi;
+			n++;
+			w = 0
+		}
 	od
 }
 
@@ -118,42 +124,74 @@ end:	do
 }
 
 /* rq_lane_look(): h is where head is, NONE if there is nothing. An empty lane's head is looked at again. */
-inline lane_look(lane, h)
+inline lane_look(lane)
 {
 	atomic {
+		h = (head[lane] < tail[lane] -> head[lane] : NONE)
+	}
+}
+
+/* The stamp is another load, after a while: of what is there then. */
+inline read_stamp(lane)
+{
+	if
+	:: head[lane] == h -> s = stamps[RECORD(lane, h)]
+	:: head[lane] != h && lane -> s = stamps[RECORD(lane, h)]
+	:: head[lane] != h && !lane -> s = 0
+	:: head[lane] != h && !lane -> s = NEVER
+	fi
+}
+
+/*
+ * look_at_stamp(). If head has not moved at the second look, it had not when the stamp was read, nor in between: so these
+ * are one step.
+ */
+inline look_at_stamp(lane)
+{
+#ifdef FAULT_STAMP_AFTER_PUBLISH
+	lane_look(lane);
+	if
+	:: h != NONE -> atomic { read_stamp(lane) }
+	:: else
+	fi
+#else
+	atomic {
+		h = (head[lane] < tail[lane] -> head[lane] : NONE);
 		if
-		:: head[lane] < tail[lane] -> h = head[lane]
-		:: else -> h = NONE
+		:: h != NONE -> s = stamps[RECORD(lane, h)]
+		:: else
 		fi
 	}
+#endif
 }
 
 /* rq_roster_dismiss() of what was found empty */
 inline dismiss(lane)
 {
-	d = roster;
+	w = roster;
 #ifdef FAULT_DISMISS_AT_ONCE
 	atomic {
 		if
-		:: roster == d -> roster = (d & ~(IN(lane) | SURE(lane))) + VERSION; d = 0
-		:: else -> d = NONE
-		fi
-	};
+		:: roster == w -> roster = (w & ~(IN(lane) | SURE(lane))) + VERSION
+		:: else
+		fi;
+		w = 0
+	}
 #else
 	atomic { /* D1 */
 		if
-		:: roster == d -> roster = (d & ~SURE(lane)) + VERSION; d = roster
-		:: else -> d = 0
+		:: roster == w -> roster = (w & ~SURE(lane)) + VERSION; w = roster
+		:: else -> w = 0
 		fi
 	};
 	if
-	:: d ->
+	:: w ->
 #ifndef FAULT_NO_BARRIER
 		!buffer[0]; /* D2 */
 		!buffer[1];
 #endif
 #ifndef FAULT_DISMISS_WITHOUT_LOOKING
-		lane_look(lane, h);
+		lane_look(lane);
 #else
 		h = NONE;
 #endif
@@ -162,110 +200,187 @@ inline dismiss(lane)
 #ifdef FAULT_DISMISS_WHATEVER_CAME
 			:: h == NONE -> roster = (roster & ~IN(lane)) + VERSION
 #else
-			:: h == NONE && roster == d -> roster = (d & ~IN(lane)) + VERSION
+			:: h == NONE && roster == w -> roster = (w & ~IN(lane)) + VERSION
 #endif
 			:: else
 			fi;
 			h = 0;
-			d = 0
+			w = 0
 		}
 	:: else
 	fi
 #endif
 }
 
-/* ringq_get(): find(), choose_oldest(), rq_lane_claim(), until there is nothing. */
-proctype consumer(byte me)
+/* remember(): with LIVE lanes remembered, those with the oldest heads */
+inline remember(lane, stamp)
 {
-	byte used, in, l, h, s, best, best_head, best_stamp, bare, d;
-	byte heads;
-again:	skip;
-	d_step { used = 0; in = 0; l = 0; h = 0; s = 0; best = NONE; best_head = 0; best_stamp = 0; bare = 0; d = 0; heads = 0 };
+	bound[lane] = stamp;
 	if
-	:: taken == ALL -> goto out
-	:: else
-	fi;
-	atomic { was_empty[me] = 0; note_emptiness() };
-look:	skip;
-	d_step { l = 0; h = 0; s = 0; best = NONE; best_head = 0; best_stamp = 0; bare = 0; heads = 0 };
-	/* oldest() */
-	used = lanes_used;
-	if
-	:: used == 1 -> /* rq_choose(): with one lane there is nothing to merge */
-		lane_look(0, h);
-		if
-		:: h == NONE -> goto look_at_all
-		:: else -> best = 0; best_head = h
-		fi;
-#ifndef FAULT_ONE_LANE_FOR_EVER
-		if
-		:: lanes_used == 1 -> goto claim
-		:: else -> goto look
-		fi
-#else
-		goto claim
+	:: LIVE == 1 && bound[0] != NONE && bound[1] != NONE ->
+		w = (bound[0] > bound[1] -> 0 : 1);
+#ifndef FAULT_LEFT_OUT_IS_FORGOTTEN
+		rest = (bound[w] < rest -> bound[w] : rest);
 #endif
-	:: used == 0 -> goto look_at_all
-	:: used == 2
-	fi;
-	in = roster;
+		bound[w] = NONE;
+		w = 0
+	:: else
+	fi
+}
+
+/* all_empty() */
+inline all_empty(sign)
+{
 	l = 0;
 	do
-	:: l == LANES -> break
+	:: l == used -> l = 0; break
+	:: else ->
+		lane_look(l);
+		if
+		:: h != NONE -> goto choose
+		:: else -> d_step { heads = heads + sign * head[l]; h = 0; l++ }
+		fi
+	od
+}
+
+/* ringq_get(), until there is nothing. */
+proctype consumer(byte me)
+{
+	byte bound[LANES], rest, horizon, lane = NONE; /* rq_merge; a lane that is not remembered: NONE */
+	byte used, in, l, h, s, w, best, best_head, best_stamp, bare, heads;
+	d_step { bound[0] = NONE; bound[1] = NONE };
+
+again:	skip;
+	d_step { used = 0; in = 0; l = 0; h = 0; s = 0; w = 0; best = 0; best_head = 0; best_stamp = 0; bare = 0; heads = 0 };
+	if
+	:: ALL_TAKEN -> goto out
+	:: else
+	fi;
+	was_empty[me] = !over;
+
+	/* get_again(): rq_choose_again() */
+	if
+	:: lane == NONE
+	:: else ->
+		lane_look(lane);
+		if
+		:: h == NONE ->
+			if /* rq_choose_nothing_yet(); for gets that do not wait */
+#ifdef FAULT_NOTHING_IN_ONE_LANE
+			:: true ->
+#else
+			:: lanes_used == 1 ->
+#endif
+				assert(was_empty[me] || me);
+				goto again
+			:: true
+			fi
+		:: else ->
+			atomic { read_stamp(lane) };
+			d_step {
+				if
+				:: s <= horizon -> best = lane; best_head = h
+				:: else -> best_head = NONE
+				fi;
+				h = 0;
+				s = 0
+			};
+			if
+			:: best_head != NONE -> goto claim
+			:: else
+			fi
+		fi
+	fi;
+
+choose:	skip;
+	d_step { used = 0; in = 0; l = 0; h = 0; s = 0; w = 0; best = 0; best_head = 0; best_stamp = 0; bare = 0; heads = 0 };
+	/* merge() */
+	do
+	:: bound[0] == NONE && bound[1] == NONE -> break
+	:: else ->
+		d_step {
+			l = (bound[0] <= bound[1] -> 0 : 1);
+			w = (bound[1 - l] < rest -> bound[1 - l] : rest) /* others */
+		};
+		if
+		:: bound[l] > rest -> break
+		:: else
+		fi;
+		look_at_stamp(l);
+		d_step {
+			if
+#ifdef FAULT_MERGE_BY_BOUND
+			:: h != NONE ->
+#else
+			:: h != NONE && s <= w ->
+#endif
+				bound[l] = s;
+				lane = l;
+#ifdef FAULT_HORIZON_IS_REST
+				horizon = rest;
+#else
+				horizon = w;
+#endif
+				best = l;
+				best_head = h;
+				in = 1
+			:: h != NONE && s > w && s <= rest -> bound[l] = s
+			:: h == NONE || s > rest -> bound[l] = NONE /* nothing there that `rest` does not know */
+			fi;
+			l = 0;
+			h = 0;
+			s = 0;
+			w = 0
+		};
+		if
+		:: in -> in = 0; goto claim
+		:: else
+		fi
+	od;
+
+	/* look_at_all() */
+	skip;
+	d_step { bound[0] = NONE; bound[1] = NONE; rest = 0; best = NONE; l = 0; w = 0 };
+#ifndef FAULT_TIME_AFTER_THE_LOOKS
+	rest = ticket; /* K2 */
+#endif
+#ifdef FAULT_NO_NOTED_TIME
+	rest = NEVER;
+#endif
+	used = lanes_used; /* U4 */
+	if
+	:: used -> in = roster /* R2 */
+	:: else
+	fi;
+	do
+	:: l == used -> break
 	:: else ->
 		if
 		:: in & IN(l) ->
-			lane_look(l, h);
-			if
-			:: h == NONE -> bare = bare | BIT(l)
-			:: else ->
-				s = stamps[l * RING + h % RING]; /* rq_record_at(): another load, after a while */
-#ifndef FAULT_STALE_STAMP
-				if /* look_with_stamp(): rq_view_is_current() */
-				:: head[l] != h -> goto look
-				:: else
-				fi;
-#endif
+			look_at_stamp(l);
+			d_step {
 				if
-				:: best == NONE || s < best_stamp -> d_step { best = l; best_head = h; best_stamp = s; s = 0; h = 0 }
-				:: else -> d_step { s = 0; h = 0 }
-				fi
-			fi
+				:: h == NONE -> bare = bare | BIT(l)
+				:: else ->
+					if
+					:: best == NONE || s < best_stamp -> best = l; best_head = h; best_stamp = s
+					:: else
+					fi;
+					remember(l, s)
+				fi;
+				h = 0;
+				s = 0
+			}
 		:: else
 		fi;
 		l++
 	od;
-	l = 0; h = 0; s = 0;
-	if
-	:: best == NONE -> goto look_at_all
-	:: else
-	fi;
-	/* nothing_came() */
-#ifndef FAULT_LOOK_ONCE
-	do
-	:: l == LANES -> break
-	:: else ->
-		if
-		:: bare & BIT(l) ->
-			lane_look(l, h);
-			if
-			:: h != NONE -> goto look
-			:: else
-			fi
-		:: else
-		fi;
-		l++
-	od;
-	l = 0; h = 0;
-#endif
-#ifndef FAULT_ROSTER_ONCE
-	if
-	:: roster != in -> goto look
-	:: else
-	fi;
+	l = 0;
+#ifdef FAULT_TIME_AFTER_THE_LOOKS
+	rest = ticket;
 #endif
 	if
-	:: lanes_used != used -> goto look
+	:: best == NONE -> goto look_at_everything
 	:: else
 	fi;
 	if
@@ -274,37 +389,76 @@ look:	skip;
 		if
 		:: bare == 1 -> dismiss(0)
 		:: bare == 2 -> dismiss(1)
-		:: else
 		fi
 	:: true
 	fi;
-	d_step { in = 0; bare = 0; l = 0; h = 0 };
-claim:
-	atomic { /* G3 */
+	if
+	:: best_stamp <= rest -> goto choose
+	:: best_stamp <= rest && (bound[0] == NONE || bound[1] == NONE) -> goto stay /* no other lane was read since */
+	:: else
+	fi;
+	/* nothing_came() */
+#ifndef FAULT_EMPTY_LANES_FORGOTTEN
+	do
+	:: l == LANES -> l = 0; break
+	:: else ->
+		if
+		:: bare & BIT(l) ->
+			lane_look(l);
+			if
+			:: h != NONE -> goto choose
+			:: else -> h = 0
+			fi
+		:: else
+		fi;
+		l++
+	od;
+#endif
+#ifndef FAULT_ROSTER_ONCE
+	if /* R3 */
+	:: roster != in -> goto choose
+	:: else
+	fi;
+#endif
+#ifndef FAULT_NEW_LANES_FORGOTTEN
+	if
+	:: lanes_used != used -> goto choose
+	:: else
+	fi;
+#endif
+stay:	skip;
+	d_step { lane = best; horizon = rest; used = 0; in = 0; bare = 0; best_stamp = 0; l = 0; h = 0 };
+
+claim:	atomic { /* G3 */
 		if
 		:: head[best] == best_head ->
 			head[best]++;
-			taken = taken | BIT(RECORD(best, best_head));
-			assert(!(before[RECORD(best, best_head)] & ~taken));
-			note_emptiness()
-		:: else -> goto look
+			s = RECORD(best, best_head);
+			over = over & ~BIT(s);
+			for (w : 0 .. 7) {
+				before[w] = before[w] & ~BIT(s)
+			}
+			assert(!before[s]);
+			if
+			:: !over -> was_empty[0] = 1; was_empty[1] = 1
+			:: else
+			fi
+		:: else -> goto choose
 		fi
 	};
 	if
-	:: me -> goto out /* one get is enough of the second */
+	:: me -> goto out
 	:: else -> goto again
 	fi;
-look_at_all:
-	if
-	:: CONSUMERS == 2 -> tail[0] > head[0] || tail[1] > head[1] || taken == ALL; goto again /* the other run has the rest */
-	:: else
-	fi;
+
+look_at_everything:
+	skip;
 	/* find_unlisted() */
-	l = 0;
+	d_step { l = 0; h = 0; in = 0; bare = 0; best = 0 };
 	do
 	:: l >= lanes_used -> break
 	:: else ->
-		lane_look(l, h);
+		lane_look(l);
 		if
 		:: h != NONE -> atomic {
 				if
@@ -312,53 +466,34 @@ look_at_all:
 				:: else
 				fi
 			};
-			goto look
-		:: else
+			goto choose
+		:: else -> h = 0
 		fi;
 		l++
 	od;
-	/* was_empty(): all_empty() twice */
+	/* was_empty() */
+	skip;
+	d_step { l = 0; heads = 0; h = 0 };
 	used = lanes_used;
-	d_step { l = 0; heads = 0 };
-	do
-	:: l == used -> break
-	:: else ->
-		lane_look(l, h);
-		if
-		:: h != NONE -> goto look
-		:: else -> heads = heads + head[l]
-		fi;
-		l++
-	od;
-	l = 0;
-	do
-	:: l == used -> break
-	:: else ->
-		lane_look(l, h);
-		if
-		:: h != NONE -> goto look
-		:: else -> heads = heads - head[l]
-		fi;
-		l++
-	od;
+	all_empty(1);
+	all_empty(-1);
 	if
-	:: heads != 0 || used != lanes_used -> goto look
+	:: heads != 0 || used != lanes_used -> goto choose
 	:: else
 	fi;
 	assert(was_empty[me]);
-	if
-	:: me -> goto out
-	:: else -> goto again
-	fi;
+	goto again;
+
 out:	skip;
-	d_step { used = 0; in = 0; l = 0; h = 0; s = 0; best = 0; best_head = 0; best_stamp = 0; bare = 0; d = 0; heads = 0 }
+	d_step { used = 0; in = 0; l = 0; h = 0; s = 0; w = 0; best = 0; best_head = 0; best_stamp = 0; bare = 0; heads = 0;
+		 bound[0] = 0; bound[1] = 0; rest = 0; horizon = 0; lane = 0; was_empty[me] = 0 }
 }
 
 init
 {
 	atomic {
 		if
-		:: !DISMISS -> roster = 15; lanes_used = 2 /* as after a while */
+		:: SETTLED -> roster = 15; lanes_used = 2 /* as after a while */
 		:: else
 		fi;
 		run producer(0, PUTS0);
