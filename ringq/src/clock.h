@@ -28,7 +28,7 @@ static inline uint64_t rq_clock_now(const struct ringq_region *region)
 		return now;
 	}
 #endif
-	return rq_load_acquire(&region->header->ticket);
+	return rq_load_acquire(&region->header->ticket); /* K2 */
 }
 
 static inline uint64_t rq_clock_stamp(struct ringq_region *region)

@@ -171,7 +171,7 @@ static bool is_nobodys(struct ringq_region *region, uint64_t first, uint64_t own
 	    is_held(region, first, RQ_SIDE_WRITER))
 		return false;
 	rq_fence();
-	return !rq_members_reading(region, owner); /* E3 */
+	return !rq_members_reading(region, owner); /* X3 */
 }
 
 bool rq_hold_reap(struct ringq_region *region, uint64_t first, uint64_t owner)
@@ -197,12 +197,12 @@ void rq_hold_end(struct ringq_queue *queue)
 		close(queue->hold); /* others notice by themselves, and a sweep frees the memory */
 		return;
 	}
-	rq_store_release(&seat->member->reading, owner); /* E1 */
+	rq_store_release(&seat->member->reading, owner); /* X1 */
 	rq_fence();
 	close(queue->hold);
 	if (!is_held(region, first, queue->side))
 		rq_queue_shut(queue);
-	rq_store_release(&seat->member->reading, 0); /* E2 */
+	rq_store_release(&seat->member->reading, 0); /* X2 */
 	rq_fence();
 	rq_hold_reap(region, first, owner);
 }

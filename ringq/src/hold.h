@@ -36,9 +36,9 @@
  * Nobody can be reading there. A handle gives its hold up with its last reference, and every call has one: whoever is
  * inside, or asleep in it, keeps the handle, and so the hold (rq_handle_drop). One exception: who has just given up its
  * hold must still close the queue and wake its sleepers, if it was the last on its side. It names the object in its
- * member's hazard word before (E1), and takes the name back when it is done (E2). Who wants to delete looks at the
- * hazards (E3) after it has seen that nobody holds: E1 comes before the end of the hold, so E3 sees it. It then leaves
- * the object alone, and whoever takes its name back looks itself: of two at once, the fences at E2 let one see that
+ * member's hazard word before (X1), and takes the name back when it is done (X2). Who wants to delete looks at the
+ * hazards (X3) after it has seen that nobody holds: X1 comes before the end of the hold, so X3 sees it. It then leaves
+ * the object alone, and whoever takes its name back looks itself: of two at once, the fences at X2 let one see that
  * the other's name is gone.
  *
  *   op          progress

@@ -116,9 +116,7 @@ walk:	at = head;
 	:: header[CELL(at)] != NONE && header[CELL(at)] != LINK -> n = header[CELL(at)]; at++
 	od;
 	if
-#ifndef FAULT_TAIL_WITHOUT_LOOKING_AGAIN
 	:: head != start -> goto walk
-#endif
 	:: else
 	fi;
 	if

@@ -8,8 +8,9 @@
  * as by a message. Any producer may stop anywhere for good: then it is simply not chosen again. Lane 0 has one place,
  * which its producer writes over as soon as head has left it: who reads a stamp there too late reads anything.
  *
- * A consumer keeps what it has learned of the lanes from one get to the next, and takes what it may by that. It dismisses
- * idle lanes whenever it likes.
+ * There is one consumer: with two the search does not end, so claims that are lost to rivals, and stamps that are read
+ * of records that rivals have taken, are not shown here. It keeps what it has learned of the lanes from one get to the
+ * next, and takes what it may by that. It dismisses idle lanes whenever it likes.
  *
  * What must hold: when a record is taken, no record whose put was over before this one's began is still in the queue; when
  * a get says empty, there was an instant inside it at which every record whose put was over had been taken.
