@@ -156,8 +156,8 @@ static void free_lanes(struct rq_seat *seat, uint64_t first)
 static void free_object(struct rq_seat *seat, uint64_t first, uint64_t owner, uint64_t mine)
 {
 	struct ringq_region *region = seat->region;
-	uint64_t units = rq_owner_object_units(owner), frontier = rq_slots_frontier(region);
-	if (units > 1 && units <= frontier - first)
+	uint64_t units = rq_owner_object_units(owner);
+	if (units > 1 && units <= region->at.unit_count - first) /* the frontier may have been scribbled over since */
 		rq_slots_give_back(seat, first + 1, units - 1, rq_owner_body(rq_owner_created(owner), first));
 	rq_slots_give_back(seat, first, 1, mine);
 }
