@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * ringq in its modes: total order, the default; producer order; producer order with both single flags, which is one to
- * one. Calls sleep by themselves; batches are ringq_put_many and ringq_get_many. Records are copied in and out.
+ * one; and a pipe, by the queues of its two ends, which is what ringq_send and ringq_receive call. Calls sleep by
+ * themselves; batches are ringq_put_many and ringq_get_many. Records are copied in and out.
  */
 #include "peer.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <sys/uio.h>
 
 #include <ringq/ringq.h>
@@ -98,6 +100,16 @@ static void close_it(struct end *end)
 	ringq_close(end->state);
 }
 
+static const struct channel_ops queue_ops = {
+	.try_put = try_put,
+	.try_get = try_get,
+	.put = put,
+	.get = get,
+	.put_many = put_many,
+	.get_many = get_many,
+	.close = close_it,
+};
+
 static void open_with(struct channel *c, unsigned order, unsigned flags)
 {
 	struct ringq_queue_options options = {.order = order, .flags = flags};
@@ -115,15 +127,7 @@ static void open_with(struct channel *c, unsigned order, unsigned flags)
 	if (r)
 		bench_die(r, "cannot make a queue");
 	c->state = queue;
-	c->ops = (struct channel_ops){
-		.try_put = try_put,
-		.try_get = try_get,
-		.put = put,
-		.get = get,
-		.put_many = put_many,
-		.get_many = get_many,
-		.close = close_it,
-	};
+	c->ops = queue_ops;
 }
 
 static void open_total(struct channel *c)
@@ -139,6 +143,30 @@ static void open_producer(struct channel *c)
 static void open_single(struct channel *c)
 {
 	open_with(c, RINGQ_ORDER_PRODUCER, RINGQ_SINGLE_PRODUCER | RINGQ_SINGLE_CONSUMER);
+}
+
+struct pipe_ends {
+	ringq_pipe *reader, *writer;
+};
+
+static void join_pipe(struct end *end)
+{
+	const struct pipe_ends *ends = end->channel->state;
+
+	end->state = end->producer ? ringq_pipe_output(ends->writer) : ringq_pipe_input(ends->reader);
+}
+
+static void open_pipe(struct channel *c)
+{
+	struct pipe_ends *ends = malloc(sizeof(*ends));
+	unsigned flags = RINGQ_SIMPLEX | RINGQ_SINGLE_PRODUCER | RINGQ_SINGLE_CONSUMER;
+	int r = ends ? ringq_pipe_create(&ends->reader, &ends->writer, NULL, flags) : -ENOMEM;
+
+	if (r)
+		bench_die(r, "cannot make a pipe");
+	c->state = ends;
+	c->ops = queue_ops;
+	c->ops.join = join_pipe;
 }
 
 static struct peer total = {
@@ -164,9 +192,19 @@ static struct peer single = {
 	.open = open_single,
 };
 
+static struct peer pipe_of_ringq = {
+	.name = "ringq pipe",
+	.mode = "a simplex pipe with both single flags; 8 MiB, whatever the scenario asks for",
+	.flags = PEER_THREADS | PEER_PROCESSES | PEER_TRIES | PEER_SLEEPS | PEER_MANY,
+	.max_producers = 1,
+	.max_consumers = 1,
+	.open = open_pipe,
+};
+
 __attribute__((constructor)) static void add(void)
 {
 	peer_add(&total);
 	peer_add(&producer);
 	peer_add(&single);
+	peer_add(&pipe_of_ringq);
 }
