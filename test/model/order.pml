@@ -1,23 +1,37 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Total order: ringq/src/choose.h, choose.c, roster.c, published() and stamp_for() of queue_put.c, get_again() of queue_get.c.
+ * Total order: ringq/src/choose.h, choose.c, roster.c; published() and stamp_for() of queue_put.c; get_again() of
+ * queue_get.c.
  *
  * Two lanes, a producer each. The shared ticket is the clock. A publish stays in its producer's store buffer until the
  * memory takes it, its put returns, or membarrier waits for it; a put that has returned is one that others may know of,
- * as by a message. Any producer may stop anywhere for good: then it is simply not chosen again. Lane 0 has one place,
- * which its producer writes over as soon as head has left it: who reads a stamp there too late reads anything.
+ * as by a message. Any producer may stop anywhere for good: then it is simply not chosen again. Lane 0 has few places,
+ * which its producer writes over as soon as head has left them: who reads a stamp there too late reads anything.
  *
- * There is one consumer: with two the search does not end, so claims that are lost to rivals, and stamps that are read
- * of records that rivals have taken, are not shown here. It keeps what it has learned of the lanes from one get to the
- * next, and takes what it may by that. It dismisses idle lanes whenever it likes.
+ * One consumer does what choose.c does. It keeps what it has learned of the lanes from one get to the next, and takes
+ * what it may by that. It dismisses idle lanes whenever it likes. Of the others, its rivals, only the takings are here:
+ * at any time, any record that may be taken. No consumer that is right takes another, so that one is right among these
+ * says that several are among themselves. What rivals do to the roster is not here: there is one dismisser.
  *
- * What must hold: when a record is taken, no record whose put was over before this one's began is still in the queue; when
- * a get says empty, there was an instant inside it at which every record whose put was over had been taken.
+ * What must hold: when a record is taken, no record whose put was over before this one's began is still in the queue;
+ * when a get says empty, there was an instant inside it at which every record whose put was over had been taken; and a
+ * get that finds records only in lanes that are not listed does not go round for ever, unless something moves.
  *
- * RUN: -DPUTS0=2 -DPUTS1=1 -DCONSUMERS=1 -DDISMISS=1 -DLIVE=2 -DSETTLED=0
- * RUN: -DPUTS0=1 -DPUTS1=2 -DCONSUMERS=1 -DDISMISS=1 -DLIVE=2 -DSETTLED=1
- * RUN: -DPUTS0=1 -DPUTS1=2 -DCONSUMERS=1 -DDISMISS=1 -DLIVE=1 -DSETTLED=1
+ *   PUTS0, PUTS1   records of each lane
+ *   PLACES0        places of lane 0
+ *   RIVALS         records that rivals may take
+ *   DISMISS        dismissals
+ *   LIVE           lanes that are remembered
+ *   SETTLED        1: both lanes have been in use and in the roster for long
+ *   UNLISTED       0: without find_unlisted(), which is there so that gets end; the rest must hold all the same
+ *
+ * RUN: -DPUTS0=1 -DPUTS1=2 -DPLACES0=1 -DRIVALS=0 -DDISMISS=1 -DLIVE=2 -DSETTLED=1 -DUNLISTED=1
+ * RUN: -DPUTS0=1 -DPUTS1=2 -DPLACES0=1 -DRIVALS=0 -DDISMISS=1 -DLIVE=1 -DSETTLED=1 -DUNLISTED=1
+ * RUN: -DPUTS0=2 -DPUTS1=1 -DPLACES0=1 -DRIVALS=1 -DDISMISS=0 -DLIVE=2 -DSETTLED=1 -DUNLISTED=1
+ * RUN: -DPUTS0=2 -DPUTS1=1 -DPLACES0=1 -DRIVALS=1 -DDISMISS=1 -DLIVE=2 -DSETTLED=0 -DUNLISTED=1
+ * RUN: -DPUTS0=2 -DPUTS1=2 -DPLACES0=2 -DRIVALS=0 -DDISMISS=0 -DLIVE=2 -DSETTLED=1 -DUNLISTED=1
+ * RUN: -DPUTS0=2 -DPUTS1=2 -DPLACES0=1 -DRIVALS=3 -DDISMISS=0 -DLIVE=2 -DSETTLED=1 -DUNLISTED=0
  */
 
 #define LANES 2
@@ -44,10 +58,26 @@ byte roster;          /* lane's bits: IN << 2 * lane, SURE << 2 * lane; and abov
 /* What an onlooker knows. */
 byte over;            /* records that wait and whose puts are over: lane 0: bits 0 to 3, lane 1: bits 4 to 7 */
 byte before[8];       /* of a record: those that waited so when its put began, and still wait */
-bit was_empty[2];     /* whether there was such an instant in the get of a consumer that began last */
+bit was_empty;        /* whether there was such an instant in the get that began last */
+bit moved = 1;        /* whether a head or a tail has moved since the consumer last began to look at all */
 byte dismissals;
 
 #define ALL_TAKEN (head[0] == PUTS0 && head[1] == PUTS1)
+
+/* G3, of lane's record r */
+inline take(lane, r)
+{
+	d_step {
+		head[lane]++;
+		moved = 1;
+		over = over & ~BIT(r);
+		for (w : 0 .. 7) {
+			before[w] = before[w] & ~BIT(r)
+		}
+		w = 0;
+		was_empty = was_empty || !over
+	}
+}
 
 /* ringq_put() */
 proctype producer(byte lane; byte puts)
@@ -63,7 +93,7 @@ proctype producer(byte lane; byte puts)
 	do
 	:: n == puts -> break
 	:: else ->
-		atomic { tail[lane] - head[lane] < 1 + lane * MOST; before[RECORD(lane, n)] = over };
+		atomic { tail[lane] - head[lane] < (lane -> MOST : PLACES0); before[RECORD(lane, n)] = over };
 		/* stamp_for() */
 		atomic {
 			if
@@ -119,8 +149,8 @@ proctype producer(byte lane; byte puts)
 active proctype memory()
 {
 end:	do
-	:: atomic { buffer[0] -> buffer[0] = 0; tail[0]++ }
-	:: atomic { buffer[1] -> buffer[1] = 0; tail[1]++ }
+	:: atomic { buffer[0] -> buffer[0] = 0; tail[0]++; moved = 1 }
+	:: atomic { buffer[1] -> buffer[1] = 0; tail[1]++; moved = 1 }
 	od
 }
 
@@ -144,11 +174,18 @@ inline read_stamp(lane)
 }
 
 /*
- * look_at_stamp(). If head has not moved at the second look, it had not when the stamp was read, nor in between: so these
- * are one step.
+ * look_at_stamp(). If head has not moved at the second look, it had not when the stamp was read, nor in between: so
+ * these are one step.
  */
 inline look_at_stamp(lane)
 {
+#ifdef FAULT_STALE_STAMP
+	lane_look(lane);
+	if
+	:: h != NONE -> atomic { read_stamp(lane) }
+	:: else
+	fi
+#else
 #ifdef FAULT_STAMP_AFTER_PUBLISH
 	lane_look(lane);
 	if
@@ -163,6 +200,7 @@ inline look_at_stamp(lane)
 		:: else
 		fi
 	}
+#endif
 #endif
 }
 
@@ -238,26 +276,41 @@ inline all_empty(sign)
 	:: else ->
 		lane_look(l);
 		if
-		:: h != NONE -> goto choose
+		:: h != NONE -> assert(moved || !UNLISTED); goto choose
 		:: else -> d_step { heads = heads + sign * head[l]; h = 0; l++ }
 		fi
 	od
 }
 
+/* Other consumers: up to RIVALS times, one takes what a consumer may take, whenever it may. */
+active proctype rivals()
+{
+	byte n, s, w;
+end:	do
+	:: atomic { n < RIVALS && head[0] < tail[0] && !before[RECORD(0, head[0])] ->
+			s = RECORD(0, head[0]); take(0, s); s = 0; n++ }
+	:: atomic { n < RIVALS && head[1] < tail[1] && !before[RECORD(1, head[1])] ->
+			s = RECORD(1, head[1]); take(1, s); s = 0; n++ }
+	od
+}
+
 /* ringq_get(), until there is nothing. */
-proctype consumer(byte me)
+proctype consumer()
 {
 	byte bound[LANES], rest, horizon, lane = NONE; /* rq_merge; a lane that is not remembered: NONE */
 	byte used, in, l, h, s, w, best, best_head, best_stamp, bare, heads;
 	d_step { bound[0] = NONE; bound[1] = NONE };
 
 again:	skip;
-	d_step { used = 0; in = 0; l = 0; h = 0; s = 0; w = 0; best = 0; best_head = 0; best_stamp = 0; bare = 0; heads = 0 };
+	d_step {
+		used = 0; in = 0; l = 0; h = 0; s = 0; w = 0; bare = 0; heads = 0;
+		best = 0; best_head = 0; best_stamp = 0
+	};
 	if
 	:: ALL_TAKEN -> goto out
 	:: else
 	fi;
-	was_empty[me] = !over;
+	was_empty = !over;
 
 	/* get_again(): rq_choose_again() */
 	if
@@ -272,7 +325,7 @@ again:	skip;
 #else
 			:: lanes_used == 1 ->
 #endif
-				assert(was_empty[me] || me);
+				assert(was_empty);
 				goto again
 			:: true
 			fi
@@ -294,7 +347,10 @@ again:	skip;
 	fi;
 
 choose:	skip;
-	d_step { used = 0; in = 0; l = 0; h = 0; s = 0; w = 0; best = 0; best_head = 0; best_stamp = 0; bare = 0; heads = 0 };
+	d_step {
+		used = 0; in = 0; l = 0; h = 0; s = 0; w = 0; bare = 0; heads = 0;
+		best = 0; best_head = 0; best_stamp = 0
+	};
 	/* merge() */
 	do
 	:: bound[0] == NONE && bound[1] == NONE -> break
@@ -325,8 +381,12 @@ choose:	skip;
 				best = l;
 				best_head = h;
 				in = 1
+#ifndef FAULT_LATER_IS_FORGOTTEN
 			:: h != NONE && s > w && s <= rest -> bound[l] = s
 			:: h == NONE || s > rest -> bound[l] = NONE /* nothing there that `rest` does not know */
+#else
+			:: h == NONE || s > w -> bound[l] = NONE
+#endif
 			fi;
 			l = 0;
 			h = 0;
@@ -341,7 +401,7 @@ choose:	skip;
 
 	/* look_at_all() */
 	skip;
-	d_step { bound[0] = NONE; bound[1] = NONE; rest = 0; best = NONE; l = 0; w = 0 };
+	d_step { bound[0] = NONE; bound[1] = NONE; rest = 0; best = NONE; l = 0; w = 0; moved = 0 };
 #ifndef FAULT_TIME_AFTER_THE_LOOKS
 	rest = ticket; /* K2 */
 #endif
@@ -433,37 +493,28 @@ stay:	skip;
 claim:	atomic { /* G3 */
 		if
 		:: head[best] == best_head ->
-			head[best]++;
 			s = RECORD(best, best_head);
-			over = over & ~BIT(s);
-			for (w : 0 .. 7) {
-				before[w] = before[w] & ~BIT(s)
-			}
 			assert(!before[s]);
-			if
-			:: !over -> was_empty[0] = 1; was_empty[1] = 1
-			:: else
-			fi
+			take(best, s)
 		:: else -> goto choose
 		fi
 	};
-	if
-	:: me -> goto out
-	:: else -> goto again
-	fi;
+	goto again;
 
 look_at_everything:
 	skip;
 	/* find_unlisted() */
 	d_step { l = 0; h = 0; in = 0; bare = 0; best = 0 };
+#ifndef FAULT_ROSTER_IS_TRUSTED
 	do
-	:: l >= lanes_used -> break
+	:: !UNLISTED || l >= lanes_used -> break
 	:: else ->
 		lane_look(l);
 		if
 		:: h != NONE -> atomic {
 				if
-				:: (roster & (IN(l) | SURE(l))) != (IN(l) | SURE(l)) -> roster = (roster | IN(l) | SURE(l)) + VERSION
+				:: (roster & (IN(l) | SURE(l))) != (IN(l) | SURE(l)) ->
+					roster = (roster | IN(l) | SURE(l)) + VERSION
 				:: else
 				fi
 			};
@@ -472,22 +523,29 @@ look_at_everything:
 		fi;
 		l++
 	od;
+#endif
 	/* was_empty() */
 	skip;
 	d_step { l = 0; heads = 0; h = 0 };
 	used = lanes_used;
 	all_empty(1);
+#ifndef FAULT_ONE_LOOK_AT_ALL
 	all_empty(-1);
 	if
 	:: heads != 0 || used != lanes_used -> goto choose
 	:: else
 	fi;
-	assert(was_empty[me]);
+#endif
+	assert(was_empty);
+	moved = 1;
 	goto again;
 
 out:	skip;
-	d_step { used = 0; in = 0; l = 0; h = 0; s = 0; w = 0; best = 0; best_head = 0; best_stamp = 0; bare = 0; heads = 0;
-		 bound[0] = 0; bound[1] = 0; rest = 0; horizon = 0; lane = 0; was_empty[me] = 0 }
+	d_step {
+		used = 0; in = 0; l = 0; h = 0; s = 0; w = 0; bare = 0; heads = 0;
+		best = 0; best_head = 0; best_stamp = 0;
+		bound[0] = 0; bound[1] = 0; rest = 0; horizon = 0; lane = 0; was_empty = 0; moved = 1
+	}
 }
 
 init
@@ -499,10 +557,6 @@ init
 		fi;
 		run producer(0, PUTS0);
 		run producer(1, PUTS1);
-		run consumer(0);
-		if
-		:: CONSUMERS == 2 -> run consumer(1)
-		:: else
-		fi
+		run consumer()
 	}
 }
