@@ -34,13 +34,14 @@ static void end(int status)
 	syscall(SYS_exit_group, status);
 }
 
-/* From here on this process may write and exit, nothing else. False if the kernel lacks such filters. */
+/* From here on this process may write and exit, nothing else but what a sanitizer does by itself. False if the kernel lacks such filters. */
 static bool forbid_system_calls(void)
 {
 	struct sock_filter filter[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_exit_group, 2, 0),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_write, 1, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_exit_group, 3, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_write, 2, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, TEST_UNDER_ASAN ? __NR_mmap : __NR_write, 1, 0), /* its stacks */
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
