@@ -6,10 +6,11 @@
 
 #include "lane.h"
 
-#define RING_KEEP (UINT64_C(64) << 10)    /* smaller rings are not shrunk */
+#define RING_KEEP (UINT64_C(64) << 10)    /* smaller rings stay with a lane whose producer has ended */
 #define RING_PATIENT (UINT64_C(256) << 10) /* larger ones wait a moment for consumers before they grow */
 #define RING_LARGEST RQ_SPARE_LARGEST       /* for records that fit four times */
 #define RING_ROUND (UINT64_C(16) << 20)   /* larger records than fit four times here do not go round */
+#define LARGE (UINT64_C(4) << 10)         /* records from here on */
 #define CALM_ENOUGH 4
 #define POLLS 64
 #define POLLS_UNMOVED 8
@@ -161,13 +162,24 @@ static void set_room(struct rq_producer *p, uint64_t limit, uint64_t wait)
 }
 
 /*
+ * The ring for records of this size, without a backlog: four of them fit, of large ones sixteen, if that is no more than
+ * the largest. Rings that have grown so far are not shrunk, either: a line that has left its writer's own cache is had
+ * several times faster.
+ */
+static uint64_t ring_for(uint64_t need)
+{
+	uint64_t size = at_least_power_of_two(4 * need);
+	return need < LARGE || size >= RING_LARGEST ? size : 4 * size < RING_LARGEST ? 4 * size : RING_LARGEST;
+}
+
+/*
  * A larger ring: four times the last, but not above the largest, unless for four of these records. Where memory is
  * short, a smaller one; for a record that is larger than all that, one of its own.
  */
 static int grow(struct rq_producer *p, uint64_t need, uint64_t head, uint64_t wait)
 {
 	uint64_t page = p->set->region->at.page, bound = p->set->max_bytes, most = RING_LARGEST;
-	uint64_t size = at_least_power_of_two(4 * need), next = p->once ? 0 : 4 * p->ring.size;
+	uint64_t size = ring_for(need), next = p->once ? 0 : 4 * p->ring.size;
 	int r = -ENOMEM;
 
 	if (bound < most)
@@ -191,12 +203,12 @@ static int grow(struct rq_producer *p, uint64_t need, uint64_t head, uint64_t wa
 	return r;
 }
 
-/* A ring that has been nearly empty for long makes way for a small one. */
+/* A ring that has been nearly empty for long makes way for a smaller one. */
 static void shrink(struct rq_producer *p, uint64_t need, uint64_t head)
 {
-	uint64_t size = at_least_power_of_two(4 * need);
-	if (size < RING_KEEP)
-		size = RING_KEEP;
+	uint64_t size = ring_for(need);
+	if (size < RING_LARGEST)
+		size = RING_LARGEST;
 	if (size < p->ring.size)
 		take_chunk(p, size, false, head);
 	p->calm = 0;
@@ -230,7 +242,7 @@ int rq_producer_make_room(struct rq_producer *p, uint64_t len)
 			rq_pause();
 			continue;
 		}
-		if (p->ring.size > RING_KEEP && !p->once && wait < p->ring.size / 8 && ++p->calm > CALM_ENOUGH) {
+		if (p->ring.size > RING_LARGEST && !p->once && wait < p->ring.size / 8 && ++p->calm > CALM_ENOUGH) {
 			shrink(p, need, head);
 			limit = ring_limit(p, head);
 		} else if (wait >= p->ring.size / 8) {
