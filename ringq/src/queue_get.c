@@ -389,6 +389,8 @@ static ssize_t peek(struct rq_op *op)
 	struct rq_view view;
 	uint64_t lost = 0;
 	do {
+		/* What is known of the lanes is enough to take a record, not to say what others will take next. */
+		op->bond->merge.n = 0;
 		int r = find(op->bond, &view);
 		if (r < 0)
 			return r;
