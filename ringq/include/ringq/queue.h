@@ -97,7 +97,7 @@ RINGQ_API ssize_t ringq_get_alloc(ringq_queue *queue, void **out, int64_t timeou
 
 /**
  * Copies the next record and leaves it there; never waits. Returns its length. Errors: as get with RINGQ_NOWAIT.
- * A record whose put is under way meanwhile may still come out before the one that was seen.
+ * Another record may still come out before the one that was seen, if neither's put was over when the other's began.
  */
 RINGQ_API ssize_t ringq_peek(ringq_queue *queue, void *buf, size_t size);
 
