@@ -45,6 +45,16 @@ static inline void rq_fence(void)
 	atomic_thread_fence(memory_order_seq_cst);
 }
 
+/* The same right behind a rq_cas() that has succeeded: on x86 that was one already, as every locked instruction is. */
+static inline void rq_fence_behind_cas(void)
+{
+#if defined(__x86_64__)
+	atomic_signal_fence(memory_order_seq_cst);
+#else
+	rq_fence();
+#endif
+}
+
 /* Keeps the plain copy before it before the look after it. */
 static inline void rq_acquire_fence(void)
 {

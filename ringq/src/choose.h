@@ -53,7 +53,7 @@ static rq_always_inline bool rq_choose_may_stay(const struct rq_bond *bond, cons
  * The look that most often succeeds, for gets of one record of no more than `most` bytes: whether *view, as said by
  * rq_lane_look_again(), may be next. A consumer may take RQ_STAY of these before it chooses again.
  */
-static rq_always_inline bool rq_choose_again(const struct rq_bond *bond, uint64_t most, struct rq_view *view)
+static rq_always_inline bool rq_choose_again(struct rq_bond *bond, uint64_t most, struct rq_view *view)
 {
 	return rq_likely(bond->stay && rq_lane_look_again(&bond->reader, most, view) && rq_choose_may_stay(bond, view));
 }

@@ -12,21 +12,22 @@
 #include "wait.h"
 
 #define CALM_EVERY 256u /* claims, of which the quick path counts one in RQ_STAY */
-#ifndef STREAM_PAUSES
 #define STREAM_PAUSES 8
-#endif
 #define STREAM_RUN 2u /* records taken at once since the last miss: fewer is no stream */
 #define GET_MANY_MOST ((size_t)1 << 20)
 #define BATCH 64u
 #define BATCHES_LOST_MOST 16384u /* as RQ_LOSSES_MOST */
 
 /* The lane's producer may wait for the room that a claim up to `next` has made. */
-static rq_always_inline void wake_producer(struct rq_lane *lane, uint64_t next)
+static rq_always_inline void wake_producer(const struct rq_reader *reader, struct rq_lane *lane, uint64_t next)
 {
 	rq_light_barrier();
 	if (rq_likely(!(rq_load(&lane->room) & (RQ_EVENT_ASLEEP | RQ_EVENT_READY))))
 		return;
-	rq_fence();
+	if (reader->set->single_consumer)
+		rq_fence();
+	else
+		rq_fence_behind_cas();
 	if (rq_head_reached(next, rq_load_acquire(&lane->wake_at))) /* W4 */
 		rq_event_wake(&lane->room, 1);
 }
@@ -35,7 +36,7 @@ static rq_always_inline void wake_producer(struct rq_lane *lane, uint64_t next)
 static void claimed(struct rq_bond *b, const struct rq_view *view, uint64_t next, int n)
 {
 	struct rq_queue_shared *s = b->queue->shared;
-	wake_producer(view->lane, next);
+	wake_producer(&b->reader, view->lane, next);
 	if (b->queue->places.count)
 		rq_event_signal(&s->room, n);
 	if (rq_unlikely(b->reader.ring.size != b->reader.ring.mask + 1)) {
@@ -201,13 +202,16 @@ static ssize_t arming(struct rq_op *op, ssize_t (*get)(struct rq_op *))
 /* One more short record of the same lane, if that is what is next: its length. -EAGAIN: it is not, or somebody took it. */
 static rq_always_inline ssize_t get_again(struct rq_bond *b, void *buf, size_t size, struct rq_view *view)
 {
-	if (rq_unlikely(!rq_choose_again(b, size < RQ_SHORT ? size : RQ_SHORT, view)))
-		return -EAGAIN;
-	rq_copy_out_short(buf, view->payload, view->len);
-	if (rq_unlikely(!rq_lane_claim(&b->reader, view, view->next)))
-		return -EAGAIN;
-	b->stay--;
-	return (ssize_t)view->len;
+	if (rq_likely(rq_choose_again(b, size < RQ_SHORT ? size : RQ_SHORT, view))) {
+		rq_copy_out_short(buf, view->payload, view->len);
+		if (rq_likely(rq_lane_claim(&b->reader, view, view->next))) {
+			b->reader.at = view->next;
+			b->stay--;
+			return (ssize_t)view->len;
+		}
+	}
+	b->reader.alone = 0;
+	return -EAGAIN;
 }
 
 static ssize_t get_into(struct rq_op *op)
@@ -216,7 +220,7 @@ static ssize_t get_into(struct rq_op *op)
 	ssize_t n = get_again(op->bond, op->buf, op->len, &view);
 	if (n < 0)
 		return get_one(op->bond, op->buf, op->len);
-	wake_producer(view.lane, view.next);
+	wake_producer(&op->bond->reader, view.lane, view.next);
 	return n;
 }
 
@@ -327,9 +331,9 @@ static rq_noinline ssize_t leave_and_get(ringq_queue *queue, struct rq_bond *b, 
 }
 
 /* What is left to do after a get at once, if anything is. */
-static rq_noinline ssize_t get_end(struct rq_lane *lane, uint64_t next, ssize_t len)
+static rq_noinline ssize_t get_end(const struct rq_reader *reader, struct rq_lane *lane, uint64_t next, ssize_t len)
 {
-	wake_producer(lane, next);
+	wake_producer(reader, lane, next);
 	rq_leave();
 	return len;
 }
@@ -348,7 +352,7 @@ ssize_t ringq_get(ringq_queue *queue, void *buf, size_t size, int64_t timeout)
 		return leave_and_get(queue, b, buf, size, timeout);
 	rq_light_barrier();
 	if (rq_unlikely(rq_load(&view.lane->room) & (RQ_EVENT_ASLEEP | RQ_EVENT_READY)))
-		return get_end(view.lane, view.next, n);
+		return get_end(&b->reader, view.lane, view.next, n);
 	rq_leave();
 	return n;
 }
