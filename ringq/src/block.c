@@ -11,7 +11,8 @@
 #define SPIN_MOST 1024u
 #define SPIN_LEAST 16u
 #define SPIN_SHORT_PAUSES 128u
-#define LONG_PAUSE 4
+#define LONG_PAUSE 4u
+#define RARELY 8u /* a rare look costs as much of the budget as so many others */
 #define CLOCK_EVERY 32u
 
 int64_t rq_deadline(int64_t timeout)
@@ -20,12 +21,18 @@ int64_t rq_deadline(int64_t timeout)
 	return timeout < 0 ? -1 : timeout > INT64_MAX - now ? INT64_MAX : now + timeout;
 }
 
+/* How long to pause before look i. */
+static uint32_t pauses(const struct rq_op *op, uint32_t i)
+{
+	return op->rarely ? RARELY * LONG_PAUSE : i < SPIN_SHORT_PAUSES ? 1 : LONG_PAUSE;
+}
+
 /* What one more look costs is little beside a sleep; but on a busy machine the one who is waited for needs this CPU. */
 static ssize_t spin(struct rq_op *op, int64_t until)
 {
 	uint32_t budget = *op->spin;
-	for (uint32_t i = 0; i < budget; i++) {
-		for (int p = 0; p < (i < SPIN_SHORT_PAUSES ? 1 : LONG_PAUSE); p++)
+	for (uint32_t i = 0; i < budget; i += op->rarely ? RARELY : 1) {
+		for (uint32_t n = pauses(op, i); n; n--)
 			rq_pause();
 		if (op->poll && !op->poll(op))
 			continue;
@@ -34,7 +41,7 @@ static ssize_t spin(struct rq_op *op, int64_t until)
 			*op->spin = budget * 2 > SPIN_MOST ? SPIN_MOST : budget * 2;
 			return r;
 		}
-		if (until >= 0 && i % CLOCK_EVERY == CLOCK_EVERY - 1 && rq_sys.now() >= until)
+		if (until >= 0 && (op->rarely || i % CLOCK_EVERY == CLOCK_EVERY - 1) && rq_sys.now() >= until)
 			return -EAGAIN;
 	}
 	*op->spin = budget / 2 < SPIN_LEAST ? SPIN_LEAST : budget / 2;

@@ -25,6 +25,7 @@ struct rq_op {
 	size_t len;
 	size_t done;
 	uint64_t wake_at;
+	bool rarely; /* looks rarely: at a word that those who are waited for keep writing */
 };
 
 /*

@@ -14,6 +14,7 @@
 #define CALM_ENOUGH 4
 #define POLLS 64
 #define POLLS_UNMOVED 8
+#define POLL_PAUSES 64 /* between polls: each takes the line of head from a consumer, whose next claim then waits for it */
 
 static uint64_t at_least_power_of_two(uint64_t n)
 {
@@ -239,7 +240,8 @@ int rq_producer_make_room(struct rq_producer *p, uint64_t len)
 			       limit - p->tail < p->ring.size / 8 && poll < POLLS &&
 			       (poll < POLLS_UNMOVED || head != first_head);
 		if (patient) {
-			rq_pause();
+			for (int i = 0; i < POLL_PAUSES; i++)
+				rq_pause();
 			continue;
 		}
 		if (p->ring.size > RING_LARGEST && !p->once && wait < p->ring.size / 8 && ++p->calm > CALM_ENOUGH) {

@@ -135,7 +135,8 @@ static void want_room(struct rq_op *op, size_t len)
 {
 	struct rq_producer *p = op->bond->producer;
 	op->wake_at = 0;
-	if (op->event != room_event(op->bond))
+	op->rarely = op->event == room_event(op->bond);
+	if (!op->rarely)
 		return;
 	op->wake_at = rq_producer_wake_at(p, len);
 	rq_store_release(&p->lane->wake_at, op->wake_at); /* W3 */
