@@ -108,7 +108,7 @@ static void trim(struct rq_bond *bond)
 {
 	uint32_t used = rq_lanes_used(bond->queue);
 	for (uint32_t i = 0; i < used; i++)
-		rq_lane_trim(&bond->reader, i);
+		rq_lane_trim(&bond->queue->set, bond->seat, i);
 }
 
 ssize_t rq_block(struct rq_op *op, int64_t timeout)

@@ -438,8 +438,8 @@ static inline bool rq_lane_nothing_yet(const struct rq_reader *reader)
 /* 1: there is a record, *view is it. 0: the lane was empty at some instant, with its head at view->head. -EBADMSG. */
 int rq_lane_look(struct rq_reader *reader, uint32_t index, struct rq_view *view);
 
-/* Gives back the spare chunks of a lane that nobody has put to for a while. */
-void rq_lane_trim(struct rq_reader *reader, uint32_t index);
+/* Gives back the spare chunks of a lane that nobody has put to for a while. The caller reads no chunk after it. */
+void rq_lane_trim(const struct rq_lane_set *set, struct rq_seat *seat, uint32_t index);
 
 /* The record behind a view that has not been claimed. 1, 0: none, or not in this chunk. -EBADMSG; -EAGAIN: view is stale. */
 int rq_lane_look_behind(const struct rq_reader *reader, const struct rq_view *view, struct rq_view *behind);

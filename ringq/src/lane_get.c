@@ -20,28 +20,30 @@ struct spare {
 };
 
 /* After this, whoever reads one of these chunks has named it where it is seen, or will find that head has moved. */
-static void give_back(const struct rq_reader *reader, uint32_t index, const struct spare *spare)
+static void give_back(const struct rq_lane_set *set, struct rq_seat *seat, uint32_t index, const struct spare *spare)
 {
-	struct ringq_region *region = reader->set->region;
+	struct ringq_region *region = set->region;
 	bool all_passed = rq_sys.barrier() == 0;
 	for (uint32_t i = 0; i < spare->n; i++) {
 		uint64_t entry = spare->entries[i], unit = rq_entry_unit(entry), n = rq_size_units(entry & 0xff);
-		uint64_t owner = rq_owner_lane(reader->set, index, rq_entry_chunk(entry));
+		uint64_t owner = rq_owner_lane(set, index, rq_entry_chunk(entry));
 		if (unit >= region->at.unit_count || region->at.unit_count - unit < n)
 			continue;
 		if (all_passed && !rq_members_reading(region, owner))
-			rq_slots_give_back(reader->seat, unit, n, owner);
+			rq_slots_give_back(seat, unit, n, owner);
 		else
 			rq_slots_release(region, unit, n, owner);
 	}
 }
 
-/* Takes the entries of chunks that head has left out of the table, but for the chunk `keep`. */
-static void take_spares(const struct rq_reader *reader, struct rq_lane *lane, uint32_t head_chunk, uint32_t keep,
-			uint32_t index)
+/* Takes the entries of chunks that head has left out of the table, but for the chunk `keep`. The caller reads none of them. */
+static void take_spares(const struct rq_lane_set *set, struct rq_seat *seat, uint32_t index, uint32_t head_chunk,
+			uint32_t keep)
 {
+	struct rq_lane *lane = rq_lane_at(set, index);
 	struct spare spare = { .n = 0 };
-	for (uint32_t i = 0; i < reader->set->table; i++) {
+	rq_store_release(&seat->member->reading, 0);
+	for (uint32_t i = 0; i < set->table; i++) {
 		uint64_t entry = rq_load_acquire(&lane->table[i]);
 		uint32_t chunk = rq_entry_chunk(entry);
 		/* T3 */
@@ -49,18 +51,18 @@ static void take_spares(const struct rq_reader *reader, struct rq_lane *lane, ui
 			continue;
 		spare.entries[spare.n++] = entry;
 		if (spare.n == GIVE_BACK_AT_ONCE) {
-			give_back(reader, index, &spare);
+			give_back(set, seat, index, &spare);
 			spare.n = 0;
 		}
 	}
 	if (spare.n)
-		give_back(reader, index, &spare);
+		give_back(set, seat, index, &spare);
 }
 
-static uint32_t count_spares(const struct rq_reader *reader, struct rq_lane *lane, uint32_t head_chunk)
+static uint32_t count_spares(const struct rq_lane_set *set, struct rq_lane *lane, uint32_t head_chunk)
 {
 	uint32_t spares = 0;
-	for (uint32_t i = 0; i < reader->set->table; i++) {
+	for (uint32_t i = 0; i < set->table; i++) {
 		uint64_t entry = rq_load(&lane->table[i]);
 		spares += entry && (int32_t)(rq_entry_chunk(entry) - head_chunk) < 0;
 	}
@@ -73,9 +75,9 @@ static uint32_t count_spares(const struct rq_reader *reader, struct rq_lane *lan
  * not take and give back memory each time; else, once consumers have caught up, one. None that is larger than what the
  * producer uses now, as that is not what it will want.
  */
-static void crossed(struct rq_reader *reader, struct rq_lane *lane, uint32_t index, uint32_t left)
+static void crossed(const struct rq_reader *reader, struct rq_lane *lane, uint32_t index, uint32_t left)
 {
-	uint32_t now = left + 1, spares = count_spares(reader, lane, now);
+	uint32_t now = left + 1, spares = count_spares(reader->set, lane, now);
 	uint64_t units = reader->ring.size / reader->set->region->at.page;
 	uint64_t next = rq_load_acquire(rq_entry_at(reader->set, lane, now));
 	bool keep = next && rq_entry_chunk(next) == now && rq_size_units(next & 0xff) >= units &&
@@ -83,18 +85,15 @@ static void crossed(struct rq_reader *reader, struct rq_lane *lane, uint32_t ind
 	bool caught_up = rq_load_acquire(&lane->newest) == now;
 	if (keep && (spares <= reader->set->spares || (spares <= SPARES_MOST && !caught_up)))
 		return;
-	rq_store_release(reader->reading, 0); /* this one reads none of them any more */
-	take_spares(reader, lane, now, keep ? left : now, index);
+	take_spares(reader->set, reader->seat, index, now, keep ? left : now);
 }
 
-void rq_lane_trim(struct rq_reader *reader, uint32_t index)
+void rq_lane_trim(const struct rq_lane_set *set, struct rq_seat *seat, uint32_t index)
 {
-	struct rq_lane *lane = rq_lane_at(reader->set, index);
+	struct rq_lane *lane = rq_lane_at(set, index);
 	uint32_t now = rq_head_chunk(rq_load_acquire(&lane->head));
-	if (count_spares(reader, lane, now) == 0)
-		return;
-	rq_store_release(reader->reading, 0);
-	take_spares(reader, lane, now, now, index);
+	if (count_spares(set, lane, now))
+		take_spares(set, seat, index, now, now);
 }
 
 /* ---- looking ---- */

@@ -461,6 +461,7 @@ int rq_producer_adopt(struct rq_producer *p, const struct rq_lane_set *set, stru
 	p->line = 0;
 	p->calm = CALM_ENOUGH; /* if it is drained, its memory was for somebody else's needs */
 	drop_unpublished(p, owner_died);
+	rq_lane_trim(set, seat, index); /* what it kept for the backlog of somebody else */
 	rq_store_release(&p->lane->newest, p->chunk);
 	rq_store(&p->lane->puts, p->puts);
 	return 0;
