@@ -37,6 +37,7 @@ struct rq_bond {
 	uint32_t lane_at;  /* where the next get looks first */
 	uint32_t stay;     /* gets left before it goes round */
 	uint32_t missed;   /* stay at the last get that found nothing at once */
+	uint32_t back_off; /* pauses after the last claim that was lost */
 	uint32_t batch;    /* records to claim at once in get_many */
 	uint32_t spin_get; /* how often to look before sleeping: more where that has paid */
 	uint32_t spin_put;

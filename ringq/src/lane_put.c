@@ -13,7 +13,7 @@
 #define LARGE (UINT64_C(4) << 10)         /* records from here on */
 #define CALM_ENOUGH 4
 #define POLLS 64
-#define POLLS_UNMOVED 8
+#define POLLS_UNMOVED 2
 #define POLL_PAUSES 64 /* between polls: each takes the line of head from a consumer, whose next claim then waits for it */
 
 static uint64_t at_least_power_of_two(uint64_t n)

@@ -14,6 +14,7 @@
 #define CALM_EVERY 256u /* claims, of which the quick path counts one in RQ_STAY */
 #define STREAM_PAUSES 8
 #define STREAM_RUN 2u /* records taken at once since the last miss: fewer is no stream */
+#define BACK_OFF_MOST 64u /* pauses: about a microsecond */
 #define GET_MANY_MOST ((size_t)1 << 20)
 #define BATCH 64u
 #define BATCHES_LOST_MOST 16384u /* as RQ_LOSSES_MOST */
@@ -74,6 +75,17 @@ static inline bool goes_on(uint64_t *lost, const struct rq_view *view)
 	return *lost < RQ_LOSSES_MOST;
 }
 
+/*
+ * Another consumer was faster. Two that go for the same lane's records lose claims to each other, and pass its lines to and
+ * fro: apart for a moment, each takes many in a row.
+ */
+static rq_noinline void step_back(struct rq_bond *b)
+{
+	b->back_off = b->back_off < BACK_OFF_MOST / 2 ? 2 * b->back_off + 2 : BACK_OFF_MOST;
+	for (uint32_t i = 0; i < b->back_off; i++)
+		rq_pause();
+}
+
 static rq_always_inline ssize_t get_one(struct rq_bond *b, void *buf, size_t size)
 {
 	struct rq_view view;
@@ -90,8 +102,10 @@ static rq_always_inline ssize_t get_one(struct rq_bond *b, void *buf, size_t siz
 		rq_copy_out(buf, view.payload, view.len);
 		if (rq_likely(rq_lane_claim(&b->reader, &view, view.next))) {
 			claimed(b, &view, view.next, 1);
+			b->back_off /= 2;
 			return (ssize_t)view.len;
 		}
+		step_back(b);
 	} while (goes_on(&lost, &view));
 	return -EAGAIN;
 }
@@ -209,6 +223,7 @@ static rq_always_inline ssize_t get_again(struct rq_bond *b, void *buf, size_t s
 			b->stay--;
 			return (ssize_t)view->len;
 		}
+		step_back(b);
 	}
 	b->reader.alone = 0;
 	return -EAGAIN;
