@@ -56,7 +56,7 @@ struct rq_lane_set {
 	uint32_t table;
 	uint32_t max;
 	uint32_t spares;      /* chunks that head has left and a lane may keep */
-	bool stamped;         /* records carry a time stamp */
+	bool stamps;          /* records carry a time stamp where there are several lanes */
 	bool counted;         /* a record needs more than room: the fast path of put is closed */
 	bool single_consumer; /* G3 may be a store */
 };
@@ -84,7 +84,7 @@ struct rq_producer {
 	uint64_t puts;       /* records, published and not */
 	struct rq_lane *lane;
 	uint32_t index;
-	bool stamped;
+	bool stamped;        /* the record that is being put is to carry a time stamp */
 
 	bool once;     /* the chunk is of no size to go round in: it is used up to `line`, and then left */
 	uint64_t room; /* the tail may go up to here without another look at head */
@@ -109,7 +109,6 @@ struct rq_reader {
 	struct rq_lane *lane; /* never NULL: see rq_no_lane */
 	uint64_t entry; /* of the table, that ring is decoded from; 0 at first */
 	uint32_t index;
-	bool stamped;
 	uint32_t alone; /* claims in a row, up to RQ_ALONE, between which nobody else has moved head */
 	uint64_t at;    /* where the last of them has left head */
 	const struct rq_lane_set *set;
@@ -170,12 +169,22 @@ static inline bool rq_head_reached(uint64_t a, uint64_t b)
 /* Headers. */
 static inline uint64_t rq_record_header(uint64_t sequence, uint64_t len, enum rq_record_kind kind)
 {
-	return sequence << 36 | len << 2 | kind;
+	return sequence << 36 | len << 3 | kind;
 }
 
 static inline uint64_t rq_record_len(uint64_t header)
 {
-	return header >> 2 & 0x3ffffffff;
+	return header >> 3 & 0x1ffffffff;
+}
+
+static inline bool rq_record_is_stamped(uint64_t header)
+{
+	return header & RQ_RECORD_STAMPED;
+}
+
+static inline bool rq_record_is_data(uint64_t header)
+{
+	return (header & ~(uint64_t)RQ_RECORD_STAMPED & 7) == RQ_RECORD_DATA;
 }
 
 static inline uint64_t rq_payload_offset(bool stamped)
@@ -186,6 +195,11 @@ static inline uint64_t rq_payload_offset(bool stamped)
 static inline uint64_t rq_footprint(uint64_t len, bool stamped)
 {
 	return (rq_payload_offset(stamped) + len + RQ_GRANULE - 1) & ~(uint64_t)(RQ_GRANULE - 1);
+}
+
+static inline enum rq_record_kind rq_data_kind(bool stamped)
+{
+	return stamped ? RQ_RECORD_DATA_STAMPED : RQ_RECORD_DATA;
 }
 
 #define RQ_SEQUENCE_MASK UINT64_C(0xfffffff)
@@ -249,8 +263,8 @@ int rq_producer_make_room(struct rq_producer *p, uint64_t len);
 /* Where a sleeping producer that needs room for len wants head to be. Not beyond the tail. */
 uint64_t rq_producer_wake_at(struct rq_producer *p, uint64_t len);
 
-/* Whether an empty record would have to wait for room now. */
-bool rq_producer_full(struct rq_producer *p);
+/* Whether an empty record, stamped or not, would have to wait for room now. */
+bool rq_producer_full(struct rq_producer *p, bool stamped);
 
 /* Appends a LINK to a chunk without memory yet, so that this one's can go as soon as what is in it is taken. */
 void rq_producer_leave(struct rq_producer *p);
@@ -268,7 +282,7 @@ void rq_producer_flush(struct rq_producer *p);
 static inline int rq_producer_room(struct rq_producer *p, uint64_t len)
 {
 	uint64_t need = rq_footprint(len, p->stamped);
-	if (rq_likely(len < (UINT64_C(1) << 33) && (p->tail & p->ring.mask) + need <= p->ring.size &&
+	if (rq_likely(len <= RQ_RECORD_MAX && (p->tail & p->ring.mask) + need <= p->ring.size &&
 		      p->tail + need + RQ_GRANULE <= p->room))
 		return 0;
 	return rq_producer_make_room(p, len);
@@ -318,7 +332,7 @@ static inline void rq_producer_append(struct rq_producer *p, uint64_t len, uint6
 {
 	if (p->stamped)
 		rq_store((rq_u64 *)rq_producer_record(p) + 1, stamp);
-	rq_producer_header(p, rq_record_header(p->puts, len, RQ_RECORD_DATA));
+	rq_producer_header(p, rq_record_header(p->puts, len, rq_data_kind(p->stamped)));
 	p->tail += rq_footprint(len, p->stamped);
 	p->puts++;
 	rq_store((rq_u64 *)rq_producer_record(p), 0);
@@ -336,28 +350,29 @@ static inline void rq_producer_publish(struct rq_producer *p)
 }
 
 /* Whether a record of no more than `most` may be put at once; *next: where it will end. */
-static rq_always_inline bool rq_producer_may_put(const struct rq_producer *p, uint64_t len, uint64_t most, uint64_t *next)
+static rq_always_inline bool rq_producer_may_put(const struct rq_producer *p, uint64_t len, uint64_t most, bool stamped,
+						 uint64_t *next)
 {
-	*next = p->tail + rq_footprint(len, p->stamped);
+	*next = p->tail + rq_footprint(len, stamped);
 	return len <= most && *next <= p->limit;
 }
 
 /* Append and publish of one record, of no more than `most`, with nothing before it that is not published. */
 static rq_always_inline void rq_producer_put(struct rq_producer *p, const void *data, uint64_t len, uint64_t most,
-					     uint64_t stamp, uint64_t next)
+					     bool stamped, uint64_t stamp, uint64_t next)
 {
 	uint64_t mask = p->ring.mask, puts = p->puts;
 	char *base = p->ring.base, *record = base + (p->tail & mask);
 	if (most == RQ_SHORT)
-		rq_copy_in_short(record + rq_payload_offset(p->stamped), data, len);
+		rq_copy_in_short(record + rq_payload_offset(stamped), data, len);
 	else
-		rq_copy_in(record + rq_payload_offset(p->stamped), data, len);
-	if (p->stamped)
+		rq_copy_in(record + rq_payload_offset(stamped), data, len);
+	if (stamped)
 		rq_store((rq_u64 *)record + 1, stamp);
 	rq_store((rq_u64 *)(base + (next & mask)), 0);
 	p->puts = puts + 1;
 	p->tail = next;
-	rq_store_release((rq_u64 *)record, rq_record_header(puts, len, RQ_RECORD_DATA)); /* P */
+	rq_store_release((rq_u64 *)record, rq_record_header(puts, len, rq_data_kind(stamped))); /* P */
 	rq_store(&p->lane->puts, puts + 1);
 }
 
@@ -368,14 +383,14 @@ static rq_always_inline bool rq_record_at(const struct rq_reader *reader, uint64
 {
 	const struct rq_ring *ring = &reader->ring;
 	uint64_t offset = rq_head_bytes(at) & ring->mask;
-	bool stamped = reader->stamped;
 	char *record = ring->base + offset;
 
 	if (rq_unlikely(offset + RQ_GRANULE > ring->size))
 		return false;
 	uint64_t header = rq_load_acquire((rq_u64 *)record); /* G2 */
+	bool stamped = rq_record_is_stamped(header);
 	uint64_t len = rq_record_len(header), footprint = rq_footprint(len, stamped);
-	if (rq_unlikely((header & 3) != RQ_RECORD_DATA || footprint > ring->size - offset))
+	if (rq_unlikely(!rq_record_is_data(header) || footprint > ring->size - offset))
 		return false;
 	view->sequence = (uint32_t)(header >> 36);
 	view->head = at;
@@ -413,15 +428,16 @@ static rq_always_inline bool rq_lane_look_again(struct rq_reader *reader, uint64
 	uint64_t offset = rq_head_bytes(head) & reader->ring.mask;
 	char *record = reader->ring.base + offset;
 	uint64_t header = rq_load_acquire((rq_u64 *)record), len = rq_record_len(header); /* G2 */
-	uint64_t footprint = rq_footprint(len, reader->stamped);
-	if (rq_unlikely((header & 3) != RQ_RECORD_DATA || len > most || footprint > reader->ring.size - offset))
+	bool stamped = rq_record_is_stamped(header);
+	uint64_t footprint = rq_footprint(len, stamped);
+	if (rq_unlikely(!rq_record_is_data(header) || len > most || footprint > reader->ring.size - offset))
 		return false;
 	view->lane = reader->lane;
 	view->head = head;
 	view->next = head + (footprint >> 2);
 	view->len = len;
-	view->payload = record + rq_payload_offset(reader->stamped);
-	view->stamp = reader->stamped ? rq_load((rq_u64 *)record + 1) : 0;
+	view->payload = record + rq_payload_offset(stamped);
+	view->stamp = stamped ? rq_load((rq_u64 *)record + 1) : 0;
 	return true;
 }
 

@@ -145,14 +145,15 @@ static inline int parse(const struct rq_reader *reader, uint64_t at, struct rq_v
 		return -EBADMSG;
 	uint64_t header = rq_load_acquire((rq_u64 *)(ring->base + offset)), len = rq_record_len(header);
 	view->head = at;
-	switch (header & 3) {
+	switch (header & 7) {
 	case RQ_RECORD_PAD:
 		view->next = at + (len >> 2);
 		return offset && len == ring->size - offset ? RQ_RECORD_PAD : -EBADMSG;
 	case RQ_RECORD_LINK:
 		view->next = rq_head(rq_head_chunk(at) + 1, 0);
 		return RQ_RECORD_LINK;
-	case RQ_RECORD_DATA: /* published since the first look, or too long for the ring */
+	case RQ_RECORD_DATA:
+	case RQ_RECORD_DATA_STAMPED: /* published since the first look, or too long for the ring */
 		return rq_record_at(reader, at, view) ? RQ_RECORD_DATA : -EBADMSG;
 	default:
 		return header ? -EBADMSG : RQ_RECORD_NONE;

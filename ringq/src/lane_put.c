@@ -223,7 +223,7 @@ int rq_producer_make_room(struct rq_producer *p, uint64_t len)
 {
 	if (len > RQ_RECORD_MAX)
 		return -EMSGSIZE;
-	uint64_t need = rq_footprint(len, p->set->stamped), head, first_head = 0;
+	uint64_t need = rq_footprint(len, p->stamped), head, first_head = 0;
 	const struct rq_geometry *at = &p->set->region->at;
 	if (need + 2 * RQ_GRANULE > at->unit_count * at->page)
 		return -EMSGSIZE;
@@ -261,16 +261,16 @@ int rq_producer_make_room(struct rq_producer *p, uint64_t len)
 	}
 }
 
-bool rq_producer_full(struct rq_producer *p)
+bool rq_producer_full(struct rq_producer *p, bool stamped)
 {
-	uint64_t head, least = rq_footprint(0, p->set->stamped);
+	uint64_t head, least = rq_footprint(0, stamped);
 	uint64_t wait = read_head(p, &head) ? waiting(p, head) : 0;
 	return wait && wait + least > p->set->max_bytes;
 }
 
 uint64_t rq_producer_wake_at(struct rq_producer *p, uint64_t len)
 {
-	uint64_t head, need = rq_footprint(len, p->set->stamped), eighth = p->ring.size / 8;
+	uint64_t head, need = rq_footprint(len, p->stamped), eighth = p->ring.size / 8;
 	if (!read_head(p, &head))
 		return 0;
 	uint64_t end = rq_producer_end(p);
@@ -355,22 +355,25 @@ static int walk_on(struct rq_producer *p, struct walk *w)
 	if (offset + RQ_GRANULE > w->ring.size || w->bytes - w->from >= w->ring.size)
 		return -EBADMSG;
 	uint64_t header = rq_load_acquire((rq_u64 *)(w->ring.base + offset)), len = rq_record_len(header);
-	switch (header & 3) {
+	switch (header & 7) {
 	case RQ_RECORD_NONE:
 		return 0;
 	case RQ_RECORD_DATA:
+	case RQ_RECORD_DATA_STAMPED:
 		w->last = header;
-		w->bytes += rq_footprint(len, p->set->stamped);
+		w->bytes += rq_footprint(len, rq_record_is_stamped(header));
 		return w->bytes <= RQ_CHUNK_BYTES ? 1 : -EBADMSG;
 	case RQ_RECORD_PAD:
 		w->bytes += len;
 		note_pad(p, w->chunk, w->bytes, len);
 		return offset && offset + len == w->ring.size ? 1 : -EBADMSG;
-	default:
+	case RQ_RECORD_LINK:
 		*sent_at(p, w->chunk + 1) = (struct rq_sent){ .before = records_before(p, w->chunk, w->bytes) };
 		w->chunk++;
 		w->bytes = 0;
 		return walk_into(p, w) ? 1 : -EBADMSG;
+	default:
+		return -EBADMSG;
 	}
 }
 
@@ -444,7 +447,7 @@ int rq_producer_adopt(struct rq_producer *p, const struct rq_lane_set *set, stru
 	p->seat = seat;
 	p->index = index;
 	p->lane = rq_lane_at(set, index);
-	p->stamped = set->stamped;
+	p->stamped = set->stamps;
 	for (unsigned walks = 0; r == -EAGAIN && walks < WALKS_MOST; walks++)
 		r = find_tail(p, &w);
 	rq_store_release(&seat->member->reading, 0);

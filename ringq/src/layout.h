@@ -20,7 +20,7 @@
 #include "atomic.h"
 
 #define RQ_MAGIC UINT64_C(0x0a0d51474e495289) /* not text, and broken by a text transfer */
-#define RQ_MAJOR 2
+#define RQ_MAJOR 3
 #define RQ_MINOR 0
 #define RQ_BYTE_ORDER UINT32_C(0x01020304)
 #define RQ_LINE 128 /* two cache lines: x86 fetches them in pairs */
@@ -258,8 +258,8 @@ _Static_assert(sizeof(struct rq_array_shared) == 56, "layout");
 /*
  * A record in a chunk, 16-byte aligned:
  *
- *   0    header: sequence:28 | length:34 | kind:2; 0 where nothing is published yet
- *   8    stamp, in queues that stamp; then the payload, else the payload at once
+ *   0    header: sequence:28 | length:33 | kind:3; 0 where nothing is published yet
+ *   8    the stamp, if it is stamped, and then the payload; else the payload at once
  *
  * Its footprint is all that rounded up to 16. Behind the last record there is always a zero header.
  */
@@ -268,9 +268,11 @@ enum rq_record_kind {
 	RQ_RECORD_DATA = 1,
 	RQ_RECORD_PAD = 2,  /* the rest of the ring is unused: go on at its start */
 	RQ_RECORD_LINK = 3, /* go on in the next chunk */
+	RQ_RECORD_STAMPED = 4,
+	RQ_RECORD_DATA_STAMPED = RQ_RECORD_DATA | RQ_RECORD_STAMPED,
 };
 
 #define RQ_GRANULE 16u
-#define RQ_RECORD_MAX ((UINT64_C(1) << 34) - 64)
+#define RQ_RECORD_MAX ((UINT64_C(1) << 33) - 64)
 
 #endif

@@ -114,7 +114,7 @@ int rq_queue_handle(struct ringq_queue **out, struct ringq_region *region, uint6
 		return -EBADMSG;
 	}
 	q->total = q->order == RINGQ_ORDER_TOTAL && !(q->flags & RINGQ_SINGLE_PRODUCER);
-	q->set.stamped = q->total;
+	q->set.stamps = q->total;
 	q->set.counted = q->max_records != 0;
 	q->set.single_consumer = q->flags & RINGQ_SINGLE_CONSUMER;
 	q->refs = 1;

@@ -14,14 +14,18 @@
 #define PUT_MANY_MOST ((size_t)1 << 20)
 
 /*
- * The stamp of a record that is about to be published. While the queue has one lane, none is needed: whatever comes in
- * other lanes later begins after this put did, and 0 is older than every stamp.
+ * Whether a record that is about to be published needs a stamp. While the queue has one lane, none does: whatever comes in
+ * other lanes later begins after this put did, and what has no stamp is older than all that has. Most queues that have one
+ * producer never stamp, and their records are shorter by that: one of 56 bytes is one cache line.
  */
-static inline uint64_t stamp_for(const struct ringq_queue *q)
+static inline bool needs_stamp(const struct ringq_queue *q)
 {
-	if (!q->total || rq_load_acquire(&q->shared->lanes_used) == 1) /* U2 */
-		return 0;
-	return rq_clock_stamp(q->region);
+	return q->total && rq_load_acquire(&q->shared->lanes_used) != 1; /* U2 */
+}
+
+static inline uint64_t stamp_if(const struct ringq_queue *q, bool stamped)
+{
+	return stamped ? rq_clock_stamp(q->region) : 0;
 }
 
 static inline rq_u32 *room_event(const struct rq_bond *b)
@@ -30,7 +34,7 @@ static inline rq_u32 *room_event(const struct rq_bond *b)
 }
 
 /* Room for a record at the tail of the caller's lane, and a place if the queue counts. *event: what a wait is for. */
-static rq_always_inline int make_room(struct rq_bond *b, size_t len, rq_u64 **place, rq_u32 **event)
+static rq_always_inline int find_room(struct rq_bond *b, size_t len, rq_u64 **place, rq_u32 **event)
 {
 	struct ringq_queue *q = b->queue;
 	struct rq_producer *p = b->producer;
@@ -41,6 +45,7 @@ static rq_always_inline int make_room(struct rq_bond *b, size_t len, rq_u64 **pl
 		*event = room_event(b);
 		return r;
 	}
+	*place = NULL;
 	if (rq_likely(q->places.count == 0))
 		return 0;
 	r = rq_place_take(&q->places, p, place);
@@ -48,6 +53,20 @@ static rq_always_inline int make_room(struct rq_bond *b, size_t len, rq_u64 **pl
 		r = rq_place_take(&q->places, p, place);
 	*event = &q->shared->room;
 	return r;
+}
+
+/* The same, for the record with its stamp if it needs one. It is known whether it does when all else is there. */
+static rq_always_inline int make_room(struct rq_bond *b, size_t len, rq_u64 **place, rq_u32 **event)
+{
+	struct rq_producer *p = b->producer;
+	p->stamped = needs_stamp(b->queue);
+	int r = find_room(b, len, place, event);
+	if (rq_likely(r || p->stamped || !needs_stamp(b->queue)))
+		return r;
+	if (*place)
+		rq_place_return(*place);
+	p->stamped = true;
+	return find_room(b, len, place, event);
 }
 
 /* RINGQ_SINGLE_PRODUCER is a promise about whole calls, asleep or not. */
@@ -120,7 +139,7 @@ static int put_once(struct rq_bond *b, const void *data, size_t len, rq_u32 **ev
 		rq_producer_flush(p);
 		return r;
 	}
-	uint64_t stamp = stamp_for(b->queue);
+	uint64_t stamp = stamp_if(b->queue, p->stamped);
 	rq_copy_in(rq_producer_payload(p), data, len);
 	rq_producer_append(p, len, stamp);
 	rq_producer_publish(p);
@@ -207,7 +226,7 @@ static rq_always_inline bool is_quiet(const struct rq_queue_shared *s, const str
 {
 	rq_light_barrier();
 	return !(rq_load(&s->items) & (RQ_EVENT_ASLEEP | RQ_EVENT_READY)) && !calm_is_due(p, 1) &&
-	       (!p->stamped || rq_roster_is_sure(s, p->index));
+	       (!p->set->stamps || rq_roster_is_sure(s, p->index));
 }
 
 /*
@@ -219,11 +238,12 @@ static rq_always_inline int put_again(ringq_queue *queue, struct rq_bond *b, con
 {
 	struct rq_queue_shared *s = queue->shared;
 	struct rq_producer *p = b->producer;
+	bool stamped = needs_stamp(queue);
 	uint64_t next;
-	if (rq_unlikely(!rq_producer_may_put(p, len, most, &next) || rq_load_acquire(&s->closed) ||
+	if (rq_unlikely(!rq_producer_may_put(p, len, most, stamped, &next) || rq_load_acquire(&s->closed) ||
 			rq_load(&p->lane->owner) != b->id || (queue->side && rq_hold_may_put(b)) || put_guard(queue)))
 		return leave_and_put(queue, data, len, timeout);
-	rq_producer_put(p, data, len, most, p->stamped ? stamp_for(queue) : 0, next);
+	rq_producer_put(p, data, len, most, stamped, stamp_if(queue, stamped), next);
 	if (rq_unlikely(!is_quiet(s, p)))
 		return put_end(b);
 	rq_leave();
@@ -260,12 +280,14 @@ static int put_some(struct rq_op *op)
 	if (r)
 		return r;
 	struct rq_producer *p = b->producer;
-	uint64_t stamp = stamp_for(b->queue), room = p->room;
+	p->stamped = needs_stamp(b->queue);
+	bool stamped = p->stamped;
+	uint64_t stamp = stamp_if(b->queue, stamped), room = p->room;
 	uint32_t chunk = p->chunk;
 	while (op->done < op->len) {
 		const struct iovec *record = &op->records[op->done];
 		uint64_t next;
-		if (rq_likely(record->iov_base && rq_producer_may_put(p, record->iov_len, RQ_SHORT, &next))) {
+		if (rq_likely(record->iov_base && rq_producer_may_put(p, record->iov_len, RQ_SHORT, stamped, &next))) {
 			rq_copy_in_short(rq_producer_payload(p), record->iov_base, record->iov_len);
 			rq_producer_append(p, record->iov_len, stamp);
 			op->done++;
@@ -275,8 +297,9 @@ static int put_some(struct rq_op *op)
 		if (r)
 			break;
 		/* A turn taken before there was room, or a place, would be before those that came while there was none. */
-		if (b->queue->places.count || p->room != room || p->chunk != chunk) {
-			stamp = stamp_for(b->queue);
+		if (b->queue->places.count || p->room != room || p->chunk != chunk || p->stamped != stamped) {
+			stamped = p->stamped;
+			stamp = stamp_if(b->queue, stamped);
 			room = p->room;
 			chunk = p->chunk;
 		}
@@ -335,7 +358,9 @@ static ssize_t attempt_reserve(struct rq_op *op)
 	int r = may_put(b);
 	if (r)
 		return r;
-	r = make_room(b, op->len, &place, &op->event);
+	/* Whether it will need a stamp is not known before it is committed. */
+	b->producer->stamped = b->queue->total;
+	r = find_room(b, op->len, &place, &op->event);
 	if (r) {
 		rq_producer_flush(b->producer);
 		if (r == -EAGAIN)
@@ -382,7 +407,7 @@ int ringq_commit(ringq_queue *queue, void *reserved, size_t len)
 	}
 	b->reserved = NULL;
 	b->reserved_place = NULL;
-	rq_producer_append(b->producer, len, stamp_for(queue));
+	rq_producer_append(b->producer, len, stamp_if(queue, needs_stamp(queue)));
 	rq_producer_publish(b->producer);
 	published(b, 1);
 	rq_leave();
@@ -417,7 +442,7 @@ bool ringq_full(const ringq_queue *queue)
 	if (full && rq_bond_reap(b))
 		full = rq_places_full(&q->places, &q->set);
 	if (!full && b->producer)
-		full = rq_producer_full(b->producer);
+		full = rq_producer_full(b->producer, needs_stamp(q));
 	rq_leave();
 	return full;
 }

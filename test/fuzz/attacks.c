@@ -107,9 +107,9 @@ static void roster_has_lanes_that_are_none(struct stage *s)
 /* A record of a length that is not there, of each kind, at the head of every lane. */
 static void lengths_lead_out(struct stage *s)
 {
-	static const uint64_t lens[] = {4096, 1 << 20, RQ_RECORD_MAX, (UINT64_C(1) << 34) - 1, (UINT64_C(1) << 34) - 16};
+	static const uint64_t lens[] = {4096, 1 << 20, RQ_RECORD_MAX, (UINT64_C(1) << 33) - 1, (UINT64_C(1) << 33) - 16};
 
-	for (unsigned kind = 0; kind < 4 * COUNT(lens); kind++) {
+	for (unsigned kind = 0; kind < 8 * COUNT(lens); kind++) {
 		scribble_back(s);
 		for (uint32_t lane = 0; lane < 2; lane++) {
 			uint64_t head = word_at(s, LANE(s, lane, head));
@@ -117,7 +117,7 @@ static void lengths_lead_out(struct stage *s)
 			uint64_t at = s->at.units + rq_entry_unit(entry) * s->at.page + rq_head_bytes(head) % s->at.page;
 
 			scribble_word(s, "record.header", at, 8,
-				rq_record_header(0, lens[kind / 4], (enum rq_record_kind)(kind % 4)));
+				rq_record_header(0, lens[kind / 8], (enum rq_record_kind)(kind % 8)));
 		}
 		for (size_t i = 0; i < calls_count; i++) {
 			struct chooser chooser = {.rng = {i}};

@@ -35,8 +35,8 @@ static const struct word words[] = {
 	{L(newest), PLAIN, 0, {0}},
 	{"lane.table", ENTRY, 0, 8, TABLE_ENTRY, 0, {8, 24, 32}},
 	{"lane.table", ENTRY, 0, 8, TABLE_ENTRY, 0, {8, 24, 32}},
-	{"record.header", RECORD, 0, 8, RECORD_HEADER, 0, {2, 34, 28}},
-	{"record.header", RECORD, 0, 8, RECORD_HEADER, 0, {2, 34, 28}},
+	{"record.header", RECORD, 0, 8, RECORD_HEADER, 0, {3, 33, 28}},
+	{"record.header", RECORD, 0, 8, RECORD_HEADER, 0, {3, 33, 28}},
 	{"record.stamp", RECORD, 8, 8, PLAIN, 0, {0}},
 	{"place", PLACE, 0, 8, PLACE_WORD, 0, {51, 13}},
 	{"owner (lane)", OWNER, 0, 8, OWNER_WORD, 0, {3, 24, 12, 25}},
@@ -210,9 +210,9 @@ static uint64_t make_up(const struct stage *s, struct chooser *c, const struct s
 		return rq_entry(chunk, choose(c, 2) ? choose_unit(s, c) : choose(c, RQ_UNITS_MAX), (unsigned)choose(c, 256));
 	case RECORD_HEADER: {
 		uint64_t rest = s->at.page - spot->offset % s->at.page;
-		uint64_t lens[] = {0, rest, rest - 8, rest - 16, rest - 24, 1, 100, RQ_RECORD_MAX, (UINT64_C(1) << 34) - 1};
+		uint64_t lens[] = {0, rest, rest - 8, rest - 16, rest - 24, 1, 100, RQ_RECORD_MAX, (UINT64_C(1) << 33) - 1};
 
-		return rq_record_header(choose(c, 1 << 28), lens[choose(c, COUNT(lens))], (enum rq_record_kind)choose(c, 4));
+		return rq_record_header(choose(c, 1 << 28), lens[choose(c, COUNT(lens))], (enum rq_record_kind)choose(c, 8));
 	}
 	case OWNER_WORD:
 		switch (choose(c, 4)) {
