@@ -13,6 +13,7 @@
 #define SPIN_SHORT_PAUSES 128u
 #define LONG_PAUSE 4u
 #define RARELY 8u /* a rare look costs as much of the budget as so many others */
+#define YIELD_EVERY 16u
 #define CLOCK_EVERY 32u
 
 int64_t rq_deadline(int64_t timeout)
@@ -27,11 +28,18 @@ static uint32_t pauses(const struct rq_op *op, uint32_t i)
 	return op->rarely ? RARELY * LONG_PAUSE : i < SPIN_SHORT_PAUSES ? 1 : LONG_PAUSE;
 }
 
-/* What one more look costs is little beside a sleep; but on a busy machine the one who is waited for needs this CPU. */
+/* What one more look costs is little beside a sleep. But on a busy machine the one who is waited for needs this CPU. */
+static bool time_to_yield(uint32_t i, uint32_t budget)
+{
+	return i % YIELD_EVERY == 0 && (i >= SPIN_SHORT_PAUSES || i + YIELD_EVERY >= budget);
+}
+
 static ssize_t spin(struct rq_op *op, int64_t until)
 {
 	uint32_t budget = *op->spin;
 	for (uint32_t i = 0; i < budget; i += op->rarely ? RARELY : 1) {
+		if (time_to_yield(i, budget))
+			rq_sys.yield();
 		for (uint32_t n = pauses(op, i); n; n--)
 			rq_pause();
 		if (op->poll && !op->poll(op))

@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <linux/futex.h>
 #include <linux/membarrier.h>
+#include <sched.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -90,6 +91,11 @@ static int64_t sys_now(void)
 	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
+static void sys_yield(void)
+{
+	sched_yield();
+}
+
 struct rq_sys rq_sys = {
 	.futex_wait = sys_futex_wait,
 	.futex_waitv = sys_futex_waitv,
@@ -99,6 +105,7 @@ struct rq_sys rq_sys = {
 	.give_back = sys_give_back,
 	.held = sys_held,
 	.now = sys_now,
+	.yield = sys_yield,
 };
 
 int rq_sys_register_barrier(void)

@@ -25,6 +25,7 @@ struct rq_sys {
 	/* Whether a description other than fd's has locked the byte (rq_sys_lock_byte). Negative: cannot be told. */
 	int (*held)(int fd, uint64_t byte);
 	int64_t (*now)(void);
+	void (*yield)(void); /* this processor is for whoever else can run */
 };
 
 #define RQ_SYS_WAITV_MAX 128
