@@ -288,49 +288,57 @@ struct bench_spread bench_spread(double *values, size_t n)
 	return (struct bench_spread){(values[(n - 1) / 2] + values[n / 2]) / 2, values[0], values[n - 1]};
 }
 
-struct line {
-	_Alignas(64) _Atomic uint64_t word;
-	_Alignas(64) uint64_t n; /* on a line of its own, as are the neighbours of the struct */
+/* Two words that are far enough apart that no prefetch brings both. */
+struct lines {
+	_Alignas(256) _Atomic uint64_t there;
+	_Alignas(256) _Atomic uint64_t back;
+	_Alignas(256) uint64_t n; /* on a line of its own, as are the neighbours of the struct */
+	_Atomic uint64_t *answer; /* one of the two */
 	int cpu;
 };
 
-/* Turns each odd value into the next even one. */
+static void await(const _Atomic uint64_t *word, uint64_t value)
+{
+	while (atomic_load_explicit(word, memory_order_acquire) != value)
+		;
+}
+
+/* Answers each odd value with the next even one. */
 static void *pingpong_back(void *arg)
 {
-	struct line *line = arg;
+	struct lines *lines = arg;
 
-	bench_pin(line->cpu);
-	for (uint64_t i = 0; i < line->n; i++) {
-		while (atomic_load_explicit(&line->word, memory_order_acquire) != 2 * i + 1)
-			;
-		atomic_store_explicit(&line->word, 2 * i + 2, memory_order_release);
+	bench_pin(lines->cpu);
+	for (uint64_t i = 0; i < lines->n; i++) {
+		await(&lines->there, 2 * i + 1);
+		atomic_store_explicit(lines->answer, 2 * i + 2, memory_order_release);
 	}
 	return NULL;
 }
 
-/* The first trips, until both threads run and the line is where it will be, are not timed. */
 enum { PINGPONG_WARM = 1000 };
 
-double bench_pingpong(const int cpus[2], uint64_t n)
+double bench_pingpong(const int cpus[2], unsigned words, uint64_t n)
 {
-	static struct line line;
+	static struct lines lines;
 	uint64_t begin = 0;
 	pthread_t thread;
 	int r;
 
-	line.n = n + PINGPONG_WARM;
-	line.cpu = cpus[1];
-	atomic_store(&line.word, 0);
+	lines.n = n + PINGPONG_WARM;
+	lines.cpu = cpus[1];
+	lines.answer = words == 1 ? &lines.there : &lines.back;
+	atomic_store(&lines.there, 0);
+	atomic_store(&lines.back, 0);
 	bench_pin(cpus[0]);
-	r = pthread_create(&thread, NULL, pingpong_back, &line);
+	r = pthread_create(&thread, NULL, pingpong_back, &lines);
 	if (r)
 		bench_die(r, "pthread_create");
-	for (uint64_t i = 0; i < line.n; i++) {
+	for (uint64_t i = 0; i < lines.n; i++) {
 		if (i == PINGPONG_WARM)
 			begin = bench_now();
-		atomic_store_explicit(&line.word, 2 * i + 1, memory_order_release);
-		while (atomic_load_explicit(&line.word, memory_order_acquire) != 2 * i + 2)
-			;
+		atomic_store_explicit(&lines.there, 2 * i + 1, memory_order_release);
+		await(lines.answer, 2 * i + 2);
 	}
 	begin = bench_now() - begin;
 	pthread_join(thread, NULL);

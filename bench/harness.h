@@ -69,7 +69,10 @@ struct bench_spread {
 /** Of n values, at least one. The values get sorted. */
 struct bench_spread bench_spread(double *values, size_t n);
 
-/** One cache line goes n times there and back between two threads on two cpus. Returns the seconds it took. */
-double bench_pingpong(const int cpus[2], uint64_t n);
+/**
+ * Two threads on two cpus answer each other n times: on one word, so that one cache line goes there and back, or on two
+ * words, one each way, as two queues would. Returns the seconds it took.
+ */
+double bench_pingpong(const int cpus[2], unsigned words, uint64_t n);
 
 #endif

@@ -38,7 +38,8 @@ static const struct scenario kinds[] = {
 };
 
 static const struct scenario bounds[] = {
-	{"raw line", .unit = "ns", .run = scenario_pingpong},
+	{"raw line", .unit = "ns", .run = scenario_pingpong, .lines = 1},
+	{"raw lines, one each way", .unit = "ns", .run = scenario_pingpong, .lines = 2},
 	{"copy of 64 KiB within a core", .unit = "GB/s", .run = scenario_copy, .len = 65536},
 };
 

@@ -83,7 +83,7 @@ static void task_body(void *arg)
 	int cpus[2];
 
 	if (bench_cpus(cpus) > 1)
-		t->out->line = bench_pingpong(cpus, LINE_TRIPS) * 1e9 / LINE_TRIPS;
+		t->out->line = bench_pingpong(cpus, 1, LINE_TRIPS) * 1e9 / LINE_TRIPS;
 	bench_unpin();
 	if (s->peer && s->peer->run)
 		s->peer->run(s, t->n, t->out);

@@ -24,12 +24,14 @@
 
 /* clang-format off */
 static struct scenario scenarios[] = {
-	{ "raw line", .unit = "ns", .run = scenario_pingpong },
+	{ "raw line", .unit = "ns", .run = scenario_pingpong, .lines = 1 },
+	{ "raw lines, one each way", .unit = "ns", .run = scenario_pingpong, .lines = 2, BESIDE("raw line") },
 
 	{ "round trip spinning, 8 B", SPIN, .len = 8, P, TARGET(1.15, "raw line") },
 	{ "round trip spinning, 56 B", SPIN, .len = 56, P, TARGET(1.15, "raw line") },
-	{ "round trip spinning, 8 B, single flags", SPIN, .len = 8, SINGLE, BESIDE("raw line") },
-	{ "round trip spinning, 56 B, single flags", SPIN, .len = 56, SINGLE, BESIDE("raw line") },
+	{ "round trip spinning, 8 B, single flags", SPIN, .len = 8, SINGLE, BESIDE("raw lines, one each way") },
+	{ "round trip spinning, 56 B, single flags", SPIN, .len = 56, SINGLE, BESIDE("raw lines, one each way") },
+	{ "round trip spinning, 56 B, total order", SPIN, .len = 56, T, BESIDE("raw lines, one each way") },
 	{ "pipe: round trip spinning, 56 B", SPIN, .len = 56, PIPE, BESIDE("raw line") },
 
 	{ "round trip asleep, 56 B", ASLEEP, P, TARGET(1, "pipe: round trip asleep, 56 B") },

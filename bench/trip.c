@@ -13,10 +13,9 @@ void scenario_pingpong(const struct scenario *s, uint64_t n, struct sample *out)
 {
 	int cpus[2];
 
-	(void)s;
 	if (bench_cpus(cpus) < 2)
 		bench_die(0, "the raw line needs two cpus");
-	out->seconds = bench_pingpong(cpus, n);
+	out->seconds = bench_pingpong(cpus, s->lines, n);
 	out->value = out->seconds * 1e9 / (double)n;
 }
 
