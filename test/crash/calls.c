@@ -203,6 +203,14 @@ static void set_get(struct stage *s)
 	next_get(s, 1);
 }
 
+/* Its claims have met nobody else's for a while: it takes head to be where it left it. */
+static void set_get_alone(struct stage *s)
+{
+	for (int i = 0; i < 20; i++)
+		joined(s);
+	set_get(s);
+}
+
 static void set_get_empty(struct stage *s)
 {
 	joined(s);
@@ -344,6 +352,7 @@ const struct call calls[] = {
 	{"adopt_bounded", set_put_first, .act = &act_put, .prepare = dead_reservation, .queue.max_records = 5},
 	{"get_first", set_get_first, .act = &act_get, .prepare = two_lanes},
 	{"get_small", set_get, .act = &act_get},
+	{"get_alone", set_get_alone, .act = &act_get},
 	{"get_empty", set_get_empty, .act = &act_get, .expect = -EAGAIN},
 	{"get_bounded", set_get, .act = &act_get, BOUNDED},
 	{"get_wrap", set_get_wrap, .act = &act_get},

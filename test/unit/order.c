@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { PLAYERS = 4, TURNS = TEST_UNDER_TSAN ? 3000 : 15000 };
 
@@ -163,6 +164,30 @@ Test(order, a_backlog_of_many_producers_comes_out_as_it_went_in)
 	while (game->out < game->in)
 		play_get(game);
 	ringq_queue_release(drain);
+}
+
+static void *put_two_and_three(void *queue)
+{
+	check_eq(put_number(queue, 2, RINGQ_NOWAIT), 0);
+	check_eq(put_number(queue, 3, RINGQ_NOWAIT), 0);
+	return NULL;
+}
+
+/* It is reserved while there is one lane, whose records need no stamps, and committed when there are two. */
+Test(order, a_reservation_takes_its_turn_when_it_is_committed)
+{
+	ringq_queue *queue = queue_new(&(struct ringq_queue_options){0});
+	void *reserved;
+
+	check_eq(put_number(queue, 1, RINGQ_NOWAIT), 0);
+	check_eq(ringq_reserve(queue, &reserved, sizeof(int64_t), RINGQ_NOWAIT), 0);
+	join_thread(start_thread(put_two_and_three, queue));
+	memcpy(reserved, &(int64_t){4}, sizeof(int64_t));
+	check_eq(ringq_commit(queue, reserved, sizeof(int64_t)), 0);
+	check_eq(put_number(queue, 5, RINGQ_NOWAIT), 0);
+	for (int64_t i = 1; i <= 5; i++)
+		check_eq(get_number(queue, RINGQ_NOWAIT), i);
+	ringq_queue_release(queue);
 }
 
 #define FLOWING (TEST_UNDER_TSAN ? 4000 : 20000)
