@@ -335,14 +335,22 @@ static inline void let_some_come(struct rq_bond *b)
 			rq_pause();
 }
 
-/* The same, by a caller inside a call, who has just found nothing. */
-static rq_noinline ssize_t leave_and_get(ringq_queue *queue, struct rq_bond *b, void *buf, size_t size, int64_t timeout)
+/*
+ * The same, by a caller inside a call who has nothing to take at once: the lane is empty, or another's turn has come, or
+ * the record is long. All but waiting is done here.
+ */
+static __attribute__((noinline)) ssize_t get_more(ringq_queue *queue, struct rq_bond *b, void *buf, size_t size,
+						  int64_t timeout)
 {
-	if (timeout != RINGQ_NOWAIT)
+	bool nothing = rq_choose_nothing_yet(b), may_try = queue->side != RQ_SIDE_WRITER && !get_guard(queue);
+	if (timeout != RINGQ_NOWAIT && rq_lane_nothing_yet(&b->reader))
 		let_some_come(b);
-	bool empty = timeout == RINGQ_NOWAIT && !queue->watch && !queue->side && rq_choose_nothing_yet(b);
+	ssize_t n = nothing || !may_try ? -EAGAIN : get_one(b, buf, size);
+	bool known = may_try && !(nothing && queue->side); /* a pipe's end may be gone */
 	rq_leave();
-	return empty ? -EAGAIN : get_slowly(queue, buf, size, timeout);
+	if (n != -EAGAIN || (known && timeout == RINGQ_NOWAIT && !queue->watch))
+		return n;
+	return get_slowly(queue, buf, size, timeout);
 }
 
 /* What is left to do after a get at once, if anything is. */
@@ -364,7 +372,7 @@ ssize_t ringq_get(ringq_queue *queue, void *buf, size_t size, int64_t timeout)
 		return get_slowly(queue, buf, size, timeout);
 	ssize_t n = get_guard(queue) ? -EAGAIN : get_again(b, buf, size, &view);
 	if (rq_unlikely(n < 0))
-		return leave_and_get(queue, b, buf, size, timeout);
+		return get_more(queue, b, buf, size, timeout);
 	rq_light_barrier();
 	if (rq_unlikely(rq_load(&view.lane->room) & (RQ_EVENT_ASLEEP | RQ_EVENT_READY)))
 		return get_end(&b->reader, view.lane, view.next, n);
