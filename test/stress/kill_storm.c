@@ -44,6 +44,11 @@ enum {
 #define REGION ((size_t)256 << 20)
 #define MAX_BYTES (256 << 10)
 #define PAUSE_MOST RINGQ_MS(6)
+/*
+ * How much memory a phase leaves depends on which lanes had a backlog: rings of 4 KiB to 512 KiB stay, of each producer one.
+ * A page left behind at each death would come to more than this in half a storm of 15 s.
+ */
+#define GROWTH_MOST ((int64_t)PRODUCERS * (512 << 10))
 
 /* Shared by all processes of a storm; what is not atomic is the killer's. */
 struct storm {
@@ -417,7 +422,7 @@ int main(int argc, char **argv)
 
 		run_phase(s, until, late);
 	}
-	check(s->memory_late == 0 || s->memory_late <= 2 * s->memory_early);
+	check_compare(s->memory_late, <=, s->memory_early + GROWTH_MOST);
 	report(s);
 	if (s->name)
 		check_eq(ringq_region_unlink(s->name), 0);
