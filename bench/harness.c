@@ -316,9 +316,10 @@ static void *pingpong_back(void *arg)
 	return NULL;
 }
 
+/* The first trips, until both threads run and the lines are where they will be, are not timed. */
 enum { PINGPONG_WARM = 1000 };
 
-double bench_pingpong(const int cpus[2], unsigned words, uint64_t n)
+double bench_pingpong(const int cpus[2], unsigned count, uint64_t n)
 {
 	static struct lines lines;
 	uint64_t begin = 0;
@@ -327,7 +328,7 @@ double bench_pingpong(const int cpus[2], unsigned words, uint64_t n)
 
 	lines.n = n + PINGPONG_WARM;
 	lines.cpu = cpus[1];
-	lines.answer = words == 1 ? &lines.there : &lines.back;
+	lines.answer = count == 1 ? &lines.there : &lines.back;
 	atomic_store(&lines.there, 0);
 	atomic_store(&lines.back, 0);
 	bench_pin(cpus[0]);

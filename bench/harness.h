@@ -70,9 +70,9 @@ struct bench_spread {
 struct bench_spread bench_spread(double *values, size_t n);
 
 /**
- * Two threads on two cpus answer each other n times: on one word, so that one cache line goes there and back, or on two
- * words, one each way, as two queues would. Returns the seconds it took.
+ * Two threads on two cpus answer each other n times: on one cache line, which goes there and back, or, with lines of 2, on
+ * one for each way, as two queues would. Returns the seconds it took.
  */
-double bench_pingpong(const int cpus[2], unsigned words, uint64_t n);
+double bench_pingpong(const int cpus[2], unsigned lines, uint64_t n);
 
 #endif
