@@ -28,12 +28,12 @@ static uint32_t pauses(const struct rq_op *op, uint32_t i)
 	return op->rarely ? RARELY * LONG_PAUSE : i < SPIN_SHORT_PAUSES ? 1 : LONG_PAUSE;
 }
 
-/* What one more look costs is little beside a sleep. But on a busy machine the one who is waited for needs this CPU. */
 static bool time_to_yield(uint32_t i, uint32_t budget)
 {
 	return i % YIELD_EVERY == 0 && (i >= SPIN_SHORT_PAUSES || i + YIELD_EVERY >= budget);
 }
 
+/* What one more look costs is little beside a sleep. But on a busy machine the one who is waited for needs this CPU. */
 static ssize_t spin(struct rq_op *op, int64_t until)
 {
 	uint32_t budget = *op->spin;

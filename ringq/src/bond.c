@@ -64,12 +64,11 @@ int rq_bond_make(struct rq_bond **out, struct ringq_queue *queue)
 		if (!b)
 			return -ENOMEM;
 		b->queue = queue;
-		b->total = queue->total;
 		b->seat = seat;
 		b->id = bond_id(seat->id, id);
 		b->reader = (struct rq_reader){
-			.set = &queue->set, .seat = seat,
-			.reading = &seat->member->reading, .quick = RQ_NOT_QUICK, .lane = &rq_no_lane
+			.set = &queue->set, .seat = seat, .reading = &seat->member->reading,
+			.quick = RQ_NOT_QUICK, .lane = &rq_no_lane
 		};
 		b->lane_at = (uint32_t)seat->id; /* consumers start at different lanes */
 		if (queue->side)

@@ -32,7 +32,6 @@ struct rq_bond {
 	struct ringq_queue *queue;
 	struct rq_producer *producer; /* NULL before the first put */
 	struct rq_reader reader;
-	bool total; /* as the queue */
 	struct rq_seat *seat;
 	uint64_t id;       /* what the owner word of its lane says: the seat's id, and which of the thread's bonds it is */
 	uint32_t lane_at;  /* where the next get looks first */

@@ -46,7 +46,7 @@ int rq_choose(struct rq_bond *bond, struct rq_view *view);
 static rq_always_inline bool rq_choose_may_stay(const struct rq_bond *bond, const struct rq_view *view)
 {
 	const struct rq_merge *m = &bond->merge;
-	return !bond->total || (view->lane == m->lane && view->stamp <= m->horizon);
+	return !bond->reader.set->stamps || (view->lane == m->lane && view->stamp <= m->horizon);
 }
 
 /*

@@ -447,7 +447,6 @@ int rq_producer_adopt(struct rq_producer *p, const struct rq_lane_set *set, stru
 	p->seat = seat;
 	p->index = index;
 	p->lane = rq_lane_at(set, index);
-	p->stamped = set->stamps;
 	for (unsigned walks = 0; r == -EAGAIN && walks < WALKS_MOST; walks++)
 		r = find_tail(p, &w);
 	rq_store_release(&seat->member->reading, 0);

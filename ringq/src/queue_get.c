@@ -343,7 +343,7 @@ static __attribute__((noinline)) ssize_t get_more(ringq_queue *queue, struct rq_
 						  int64_t timeout)
 {
 	bool nothing = rq_choose_nothing_yet(b), may_try = queue->side != RQ_SIDE_WRITER && !get_guard(queue);
-	if (timeout != RINGQ_NOWAIT && rq_lane_nothing_yet(&b->reader))
+	if (timeout != RINGQ_NOWAIT && (nothing || rq_lane_nothing_yet(&b->reader)))
 		let_some_come(b);
 	ssize_t n = nothing || !may_try ? -EAGAIN : get_one(b, buf, size);
 	bool known = may_try && !(nothing && queue->side); /* a pipe's end may be gone */

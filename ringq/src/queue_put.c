@@ -354,7 +354,7 @@ ssize_t ringq_put_many(ringq_queue *queue, const struct iovec *records, size_t n
 static ssize_t attempt_reserve(struct rq_op *op)
 {
 	struct rq_bond *b = op->bond;
-	rq_u64 *place = NULL;
+	rq_u64 *place;
 	int r = may_put(b);
 	if (r)
 		return r;
