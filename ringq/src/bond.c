@@ -226,7 +226,7 @@ static void end_bond(struct rq_bond *b)
 	if (b->queue->side)
 		rq_hold_leave(b);
 	if (b->reserved_place && alive)
-		rq_place_return(b->reserved_place);
+		rq_place_return(b->queue->shared, b->reserved_place);
 	if (b->producer && alive) {
 		uint64_t mine = b->id;
 		/* Another thread may be reading in another queue, by the same hazard word: then nothing is looked at. */

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+#include "wait.h"
+
 #define POSITION_BITS 51
 #define POSITION_MASK ((UINT64_C(1) << POSITION_BITS) - 1)
 
@@ -84,9 +86,10 @@ int rq_place_take(const struct rq_places *places, const struct rq_producer *prod
 	return -EAGAIN;
 }
 
-void rq_place_return(rq_u64 *place)
+void rq_place_return(struct rq_queue_shared *shared, rq_u64 *place)
 {
 	rq_store_release(place, 0); /* C4 */
+	rq_event_signal(&shared->room, 1);
 }
 
 void rq_places_drop(const struct rq_places *places, uint32_t lane, uint64_t end)

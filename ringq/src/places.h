@@ -28,8 +28,8 @@ struct rq_places {
 /* Takes a place for the record at the producer's tail. 0, or -EAGAIN: full. */
 int rq_place_take(const struct rq_places *places, const struct rq_producer *producer, rq_u64 **place);
 
-/* Frees a place whose record will not be. */
-void rq_place_return(rq_u64 *place);
+/* Frees a place whose record will not be, and wakes a producer that sleeps for one. */
+void rq_place_return(struct rq_queue_shared *shared, rq_u64 *place);
 
 /* Frees the places that a lane's dead owner took for records at or behind `end`, which it did not publish. */
 void rq_places_drop(const struct rq_places *places, uint32_t lane, uint64_t end);

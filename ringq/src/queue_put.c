@@ -64,7 +64,7 @@ static rq_always_inline int make_room(struct rq_bond *b, size_t len, rq_u64 **pl
 	if (rq_likely(r || p->stamped || !needs_stamp(b->queue)))
 		return r;
 	if (*place)
-		rq_place_return(*place);
+		rq_place_return(b->queue->shared, *place);
 	p->stamped = true;
 	return find_room(b, len, place, event);
 }
@@ -421,7 +421,7 @@ void ringq_abort(ringq_queue *queue, void *reserved)
 		return;
 	if (b->reserved == reserved) {
 		if (b->reserved_place)
-			rq_place_return(b->reserved_place);
+			rq_place_return(queue->shared, b->reserved_place);
 		b->reserved = NULL;
 		b->reserved_place = NULL;
 		rq_producer_flush(b->producer);

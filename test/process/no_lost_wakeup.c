@@ -84,12 +84,40 @@ static void many_in_little_room(const struct ringq_queue_options *options)
 	ringq_queue_release(queue);
 }
 
+static void *put_one(void *queue)
+{
+	check_eq(ringq_put(queue, "", 1, RINGQ_FOREVER), 0);
+	return NULL;
+}
+
+static bool producer_asleep(const ringq_queue *queue)
+{
+	struct ringq_queue_stat stat;
+	check_eq(ringq_queue_stat(queue, &stat), 0);
+	return stat.producers_asleep;
+}
+
+/* The place that a producer sleeps for comes from a reservation that is dropped, not from a get. */
+static void for_a_dropped_reservation(unsigned order)
+{
+	ringq_queue *queue = queue_new(&(struct ringq_queue_options){ .order = order, .max_records = 1 });
+	void *reserved;
+	check_eq(ringq_reserve(queue, &reserved, 1, RINGQ_NOWAIT), 0);
+	pthread_t thread = start_thread(put_one, queue);
+	while (!producer_asleep(queue))
+		sched_yield();
+	ringq_abort(queue, reserved);
+	join_thread(thread);
+	ringq_queue_release(queue);
+}
+
 static void all(void)
 {
 	for (unsigned order = RINGQ_ORDER_TOTAL; order <= RINGQ_ORDER_PRODUCER; order++) {
 		to_and_fro(&(struct ringq_queue_options){ .order = order });
 		many_in_little_room(&(struct ringq_queue_options){ .order = order, .max_bytes = 256 });
 		many_in_little_room(&(struct ringq_queue_options){ .order = order, .max_records = 3 });
+		for_a_dropped_reservation(order);
 	}
 }
 
