@@ -281,7 +281,6 @@ void stage_round(struct book *book, const struct call *call, unsigned order, uin
 	struct traced child;
 
 	alarm(ROUND_SECONDS);
-	s.burst = fate == RESUMED ? 1000 : 100;
 	begin(&s, order, dies);
 	if (fate == PILED)
 		pile(&s, instruction);

@@ -17,6 +17,7 @@
 #include "trace.h"
 
 enum {
+	STAGE_BURST = 1000,   /* records of each of the others' producers */
 	STAGE_RECORDS = 2500, /* the most of one party in a round */
 	STAGE_MANY = 10,      /* records of a put_many or get_many */
 	STAGE_BUFFER = 4 << 20,
@@ -60,7 +61,6 @@ struct stage {
 	ringq_pipe *mine, *theirs;
 	int sockets[2];
 	uint32_t received; /* by the driver */
-	uint32_t burst; /* records of each producer */
 	bool undisturbed;
 };
 
