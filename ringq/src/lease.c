@@ -33,6 +33,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "process.h"
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__ || UINTPTR_MAX != UINT64_MAX
 #error "leases and layout are for 64-bit little-endian machines"
@@ -75,14 +76,15 @@ static int map_window(struct rq_lease *lease, struct ringq_region *region, uint3
 	char *window = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (window == MAP_FAILED)
 		return -ENOMEM;
-	/* Not for a child: it has a list of its own. */
-	if (mmap(window, page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, region->fd, (off_t)at) == MAP_FAILED ||
-	    madvise(window, 2 * page, MADV_DONTFORK)) {
+	/* Not for a child: it has a list of its own. No fork may come between the mapping and that it is not for a child. */
+	pthread_mutex_lock(&rq_process_lock);
+	bool mapped = mmap(window, page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, region->fd, (off_t)at) != MAP_FAILED &&
+		      madvise(window, 2 * page, MADV_DONTFORK) == 0;
+	if (!mapped)
 		munmap(window, 2 * page);
-		return -ENOMEM;
-	}
+	pthread_mutex_unlock(&rq_process_lock);
 	lease->window = window;
-	return 0;
+	return mapped ? 0 : -ENOMEM;
 }
 
 static void **untag(void *entry)

@@ -167,12 +167,16 @@ static void *put_until_stopped(void *arg)
 static void *drain_threads(void *arg)
 {
 	struct shared *shared = arg;
+	int first = 1;
 	int64_t name;
 	ssize_t len;
 
 	/* The numbers of the threads are negative, and so no lengths or errors. */
-	while ((len = ringq_get(shared->queue, &name, sizeof(name), RINGQ_FOREVER)) == sizeof(name))
+	while ((len = ringq_get(shared->queue, &name, sizeof(name), RINGQ_FOREVER)) == sizeof(name)) {
 		check(name < 0 && name >= -THREADS);
+		atomic_fetch_add(&shared->at_work, first);
+		first = 0;
+	}
 	check_eq(len, -EPIPE);
 	return NULL;
 }
@@ -202,7 +206,7 @@ static void fork_in_the_middle_of_puts(const struct ringq_queue_options *options
 	for (size_t i = 0; i < THREADS; i++)
 		putters[i] = start_thread(put_until_stopped, shared);
 	/* The address sanitizer does not stand a fork beside an allocation, which only first calls make. */
-	while (shared->at_work < THREADS)
+	while (shared->at_work < THREADS + 1)
 		pause_ns(RINGQ_MS(1));
 	for (size_t i = 0; i < CHILDREN; i++) {
 		pid_t child = fork_child(put_as_child, shared);
@@ -230,7 +234,7 @@ static void release_and_go_on(void *arg)
 
 	/* The child's own handle and mapping: nothing of the parent's. */
 	ringq_queue_release(shared->queue);
-	check_eq(put_number(shared->back, 1, RINGQ_NOWAIT), 0);
+	check_eq(put_number(shared->back, 1, RINGQ_FOREVER), 0);
 	ringq_queue_release(shared->back);
 	check_eq(count_region_mappings(), 0);
 }
@@ -246,6 +250,40 @@ static void release_in_the_child_leaves_the_parents_handle(void)
 	shared_end(shared);
 }
 
+static void *use_first(void *arg)
+{
+	struct shared *shared = arg;
+
+	check_eq(put_number(shared->queue, 1, RINGQ_FOREVER), 0);
+	check_compare(get_number(shared->queue, RINGQ_FOREVER), ==, 1);
+	return NULL;
+}
+
+static void *use_first_again_and_again(void *arg)
+{
+	struct shared *shared = arg;
+
+	shared->at_work = 1;
+	while (!shared->stop)
+		join_thread(start_thread(use_first, shared));
+	return NULL;
+}
+
+/* What a thread maps for itself by its first call stays the parent's, wherever in that call the fork finds it. */
+static void fork_beside_first_calls(void)
+{
+	struct shared *shared = shared_new(&defaults);
+	pthread_t user = start_thread(use_first_again_and_again, shared);
+
+	while (!shared->at_work)
+		pause_ns(RINGQ_MS(1));
+	for (size_t i = 0; i < 25 * CHILDREN; i++)
+		reap_child(fork_child(release_and_go_on, shared));
+	shared->stop = 1;
+	join_thread(user);
+	shared_end(shared);
+}
+
 int main(void)
 {
 	static const struct ringq_queue_options options[] = {
@@ -256,6 +294,8 @@ int main(void)
 	};
 
 	release_in_the_child_leaves_the_parents_handle();
+	if (!TEST_UNDER_ASAN) /* it stands no fork beside an allocation */
+		fork_beside_first_calls();
 	child_is_a_member_of_its_own();
 	grandchildren_take_part();
 	for (size_t i = 0; i < COUNT(options); i++) {
