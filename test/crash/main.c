@@ -6,7 +6,8 @@
  *     crash_step [NAME [INSTRUCTION]]
  *
  * steps through all calls of the table in calls.c, or that one, by default as many instructions of each as a minute in
- * all allows, with RINGQ_TEST_LONG=1 through every one. RINGQ_TEST_SEED repeats a run's choice.
+ * all allows, with RINGQ_TEST_LONG=1 through every one: first the first pass of each address, then the passes that begin
+ * and end loops, then all others. RINGQ_TEST_SEED repeats a run's choice.
  *
  * The rounds run in a driver, a process of its own: a check that fails ends it, and the next goes on behind that.
  */
@@ -20,7 +21,7 @@
 #include "stage.h"
 #include "trace.h"
 
-#define BRIEF RINGQ_SEC(36)
+#define BRIEF RINGQ_SEC(60)
 #define FAILURES_MOST 5 /* of a call, order and fate: more would tell little more */
 #define ALL UINT64_MAX
 
@@ -56,16 +57,19 @@ static uint64_t greatest_divisor(uint64_t a, uint64_t b)
 	return a;
 }
 
-/* Goes through all instructions, each once, far apart ones first, so that it may end at any time. */
+/* Goes through all instructions, each once; in the brief form corners first, far apart ones, so that it may end at any time. */
 static uint64_t nth_instruction(const struct plan *plan, uint64_t i)
 {
-	uint64_t n = plan->book->instructions, step = n * 618 / 1000 | 1;
+	const struct trace_path *path = &plan->book->path;
+	uint64_t n = path->corners, step = n * 618 / 1000 | 1;
 
-	if (run.every)
+	if (i >= path->count)
 		return i;
+	if (run.every || i >= n)
+		return path->order[i];
 	while (greatest_divisor(step, n) != 1)
 		step++;
-	return (plan->offset + i * step) % n;
+	return path->order[(plan->offset + i * step) % n];
 }
 
 static void drive(void *arg)
@@ -150,9 +154,10 @@ static void step_call(struct plan *plan)
 	printf("%s/%s: ", plan->call->name, order_names[plan->order]);
 	fflush(stdout);
 	if (driver_passed(plan, drive_undisturbed)) {
-		printf("%llu instructions,", (unsigned long long)plan->book->instructions);
+		printf("%llu instructions, %u different,", (unsigned long long)plan->book->instructions,
+			plan->book->path.firsts);
 		fflush(stdout);
-		plan->offset = run.seed % plan->book->instructions;
+		plan->offset = run.seed % plan->book->path.corners;
 		for (plan->fate = KILLED; plan->fate < FATES; plan->fate++)
 			if (stage_allows(plan->call, plan->fate))
 				step_through(plan);

@@ -16,7 +16,7 @@ static void produce(struct stage *s, enum party party)
 {
 	char record[5000];
 
-	for (uint32_t i = 0; i < STAGE_BURST; i++) {
+	for (uint32_t i = 0; i < s->burst; i++) {
 		size_t len = len_of(i);
 		int rc;
 

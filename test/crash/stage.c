@@ -10,7 +10,8 @@
 #define REGION (32u << 20)
 #define ROUND_SECONDS 30 /* a round that takes longer hangs: SIGALRM ends the driver */
 #define PILE 12u
-#define MEMORY_MARGIN (INT64_C(2) << 20) /* rings grow with the backlog, which depends on who is how fast */
+/* Rings grow with the backlog, which depends on who is how fast. */
+#define MEMORY_MARGIN(burst) ((burst) * INT64_C(2048))
 
 /* ---- records and books ---- */
 
@@ -245,7 +246,7 @@ static void check_memory(const struct stage *s)
 	if (s->undisturbed)
 		s->book->memory = (uint64_t)memory;
 	else
-		check_compare(memory, <=, s->book->memory + s->call->memory + MEMORY_MARGIN);
+		check_compare(memory, <=, s->book->memory + s->call->memory + MEMORY_MARGIN(s->burst));
 }
 
 /* Of a pile, each must find the queue open and the books to itself. */
@@ -256,15 +257,16 @@ bool stage_allows(const struct call *call, enum fate fate)
 	return fate != PILED || (!call->closes && !sleepers);
 }
 
-/* Children that die one after the other, each a bit further on, and leave what they leave to the next. */
+/* Children that die one after the other, in different places, and leave what they leave to the next. */
 static void pile(struct stage *s, uint64_t instruction)
 {
-	uint64_t n = s->book->instructions;
+	const struct trace_path *path = &s->book->path;
+	uint64_t n = path->corners;
 
 	for (unsigned i = 0; i < PILE; i++) {
 		struct traced child = trace_fork(child_setup, child_call, child_finish, s);
 
-		step_to(s, &child, (instruction + i * n / PILE) % n);
+		step_to(s, &child, path->order[(instruction + i * n / PILE) % n]);
 		trace_kill(&child);
 		peers_drain(s);
 		check_books(s);
@@ -276,7 +278,12 @@ static void pile(struct stage *s, uint64_t instruction)
 
 void stage_round(struct book *book, const struct call *call, unsigned order, uint64_t instruction, enum fate fate)
 {
-	struct stage s = {.call = call, .book = book, .undisturbed = instruction == UINT64_MAX};
+	struct stage s = {
+		.call = call,
+		.book = book,
+		.burst = fate == RESUMED ? STAGE_HELD : STAGE_BURST,
+		.undisturbed = instruction == UINT64_MAX,
+	};
 	bool dies = fate == KILLED || fate == PILED || s.undisturbed;
 	struct traced child;
 

@@ -18,7 +18,8 @@
 
 enum {
 	STAGE_BURST = 1000,   /* records of each of the others' producers */
-	STAGE_RECORDS = 2500, /* the most of one party in a round */
+	STAGE_HELD = 2500,    /* the same, before a child goes on: puts and gets together are 10 000 */
+	STAGE_RECORDS = 3000, /* the most of one party in a round */
 	STAGE_MANY = 10,      /* records of a put_many or get_many */
 	STAGE_BUFFER = 4 << 20,
 };
@@ -61,6 +62,7 @@ struct stage {
 	ringq_pipe *mine, *theirs;
 	int sockets[2];
 	uint32_t received; /* by the driver */
+	uint32_t burst; /* of each of the others' producers */
 	bool undisturbed;
 };
 

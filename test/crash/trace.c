@@ -154,27 +154,65 @@ static void unshare_cpu(const struct traced *t, const struct cpus *cpus)
 		check_eq(sched_setaffinity(0, sizeof(cpus->before), &cpus->before), 0);
 }
 
+struct address {
+	uint64_t pc;
+	uint32_t passes, last;
+};
+
+static struct address known[4 * TRACE_MOST];
+
+static struct address *find_address(uint64_t pc)
+{
+	uint64_t at = pc * UINT64_C(0x9e3779b97f4a7c15) % COUNT(known);
+
+	while (known[at].pc && known[at].pc != pc)
+		at = (at + 1) % COUNT(known);
+	known[at].pc = pc;
+	return &known[at];
+}
+
+/* 0: the first pass of its address; 1: the second or the last; 2: another. */
+static unsigned class_of(const struct trace_path *path, uint32_t i, uint32_t pass)
+{
+	return pass == 0 ? 0 : pass == 1 || find_address(path->pcs[i])->last == i ? 1 : 2;
+}
+
+static void arrange(struct trace_path *path, const uint32_t *passes)
+{
+	uint32_t ends[3], n = 0;
+
+	for (unsigned class = 0; class < COUNT(ends); class++) {
+		for (uint32_t i = 0; i < path->count; i++)
+			if (class_of(path, i, passes[i]) == class)
+				path->order[n++] = i;
+		ends[class] = n;
+	}
+	path->firsts = ends[0];
+	path->corners = ends[1];
+}
+
 void trace_record(struct traced *t, struct trace_path *path)
 {
-	static uint64_t known[4 * TRACE_MOST];
+	static uint32_t passes[TRACE_MOST];
 	uint32_t n = 0, mark = 0;
 	struct cpus cpus = share_cpu(t);
 
 	memset(known, 0, sizeof(known));
 	while (!t->ended) {
 		if (n < TRACE_MOST) {
-			uint64_t at = t->pc * UINT64_C(0x9e3779b97f4a7c15) % COUNT(known);
+			struct address *address = find_address(t->pc);
 
-			while (known[at] && known[at] != t->pc)
-				at = (at + 1) % COUNT(known);
-			mark = known[at] ? mark : n;
-			known[at] = path->pcs[n] = t->pc;
+			mark = address->passes ? mark : n;
+			passes[n] = address->passes++;
+			address->last = n;
+			path->pcs[n] = t->pc;
 			path->marks[n++] = mark;
 		}
 		trace_step(t);
 	}
 	path->count = n;
 	unshare_cpu(t, &cpus);
+	arrange(path, passes);
 }
 
 void trace_to(struct traced *t, const struct trace_path *path, uint64_t steps)

@@ -11,10 +11,13 @@ enum { TRACE_MOST = 1 << 17 };
 /*
  * The addresses that a function goes through when nothing disturbs it. What comes behind an address that had not come
  * before can be reached by a breakpoint there, which is much faster than by steps: marks[i] is the last such not behind i.
+ * A loop goes through the same addresses again and again: order begins with the first pass of each address, then has the
+ * second and the last, which are the `corners` with them, then all others.
  */
 struct trace_path {
-	uint32_t count;
+	uint32_t count, firsts, corners;
 	uint32_t marks[TRACE_MOST];
+	uint32_t order[TRACE_MOST];
 	uint64_t pcs[TRACE_MOST];
 };
 
