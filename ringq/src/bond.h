@@ -21,6 +21,7 @@ struct rq_merge {
 	uint64_t rest;
 	uint64_t horizon;      /* the same of all lanes but `lane`, which it chose from last */
 	struct rq_lane *lane;
+	uint64_t peeked; /* the queue's word for what was peeked, which is taken meanwhile */
 	uint32_t n;
 	struct rq_live {
 		uint64_t bound;

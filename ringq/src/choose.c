@@ -200,6 +200,39 @@ static void stay_until(struct rq_merge *m, const struct rq_view *view, uint64_t 
 	m->horizon = horizon;
 }
 
+/* What a peek has seen, if it is still there: 1. 0: nothing. -EBADMSG. */
+static int look_at_peeked(struct rq_bond *b, struct rq_view *view)
+{
+	uint64_t peeked = rq_load_acquire(&b->queue->shared->peeked); /* L3 */
+	uint32_t lane = peeked % RQ_LANES_MAX;
+	if (rq_likely(peeked == b->merge.peeked))
+		return 0;
+	if (lane < rq_lanes_used(b->queue)) {
+		uint64_t head = rq_load(&rq_lane_at(&b->queue->set, lane)->peeked);
+		int r = look_at_stamp(b, lane, view);
+		if (r < 0 || (r == 1 && view->head == head))
+			return r;
+	}
+	b->merge.peeked = peeked; /* head has moved on, for good */
+	return 0;
+}
+
+bool rq_choose_hold(struct rq_bond *b, uint64_t peeked, const struct rq_view *view)
+{
+	rq_u64 *word = &b->queue->shared->peeked, *of_lane = &view->lane->peeked;
+	uint64_t head = rq_load_acquire(of_lane), next = (peeked / RQ_LANES_MAX + 1) * RQ_LANES_MAX + view->index;
+	if (b->queue->total)
+		rq_roster_published(b->queue->shared, view->index); /* its producer may not have come to that */
+	if (!rq_view_is_current(view))
+		return false;
+	if (!b->queue->total || rq_lanes_used(b->queue) == 1)
+		return true;
+	/* Who comes late with an older head fails, or writes over one that is older still. */
+	if (head != view->head && !rq_cas(of_lane, &head, view->head)) /* L1 */
+		return false;
+	return rq_cas(word, &peeked, next); /* L2 */
+}
+
 /* The oldest of what is remembered, if it may be next: 1. 0: a full look must tell. -EBADMSG. */
 static int merge(struct rq_bond *b, struct rq_view *view)
 {
@@ -239,7 +272,9 @@ static int choose_oldest(struct rq_bond *b, struct rq_view *view)
 	struct look look;
 	look.best = (struct rq_view){ 0 }; /* set whenever a record is found: so the compiler need not see it */
 	for (unsigned round = 0; round < ROUNDS_MOST; round++) {
-		int r = merge(b, view);
+		int r = look_at_peeked(b, view);
+		if (r == 0)
+			r = merge(b, view);
 		if (r)
 			return r;
 		r = look_at_all(b, &look);

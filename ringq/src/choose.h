@@ -28,6 +28,18 @@
  *     a was there when b was published.
  *   While the queue has one lane, records have stamp 0, and are older than all that comes in other lanes.
  *
+ * Peek. A stamp may be older than all that is in the queue and still be on its way in. So what a peek has seen first
+ * could be overtaken by it, and a peek must hold its record where it is: the head of its lane goes into the lane's
+ * `peeked`, then the lane into the queue's, with a new version. While that lane's head is still the same, nothing else
+ * may be taken by a get that begins now, nor be seen by a peek. Gets that have begun may have looked before: what these
+ * take counts as taken right before the peek, which cannot be told, for it has not returned when they began.
+ *   A peek reads the queue's word, chooses, writes the lane's word if head has not moved, then replaces the queue's by
+ *   CAS. If somebody takes the record before that, the peek was right before it. Each peek that returns has changed the
+ *   version: one that was about to announce another record, because the word named nothing then, fails.
+ *   Before that it puts the lane into the roster, if the producer has not yet: from now on the put is as good as over, and
+ *   whatever is put after the peek has returned comes after it.
+ *   A queue of one lane needs no more than that.
+ *
  * A stamp counts only if the lane's head is still the same after it was read: else it may be of a record that has been
  * overwritten, and say too much.
  *
@@ -42,11 +54,19 @@
  */
 int rq_choose(struct rq_bond *bond, struct rq_view *view);
 
+/*
+ * Whether *view, which rq_choose() has chosen, was the queue's first at an instant of the call and stays so, until it is
+ * taken, to all calls that begin from now on. False: others have changed the queue. peeked: the queue's word, read before
+ * the choice.
+ */
+bool rq_choose_hold(struct rq_bond *bond, uint64_t peeked, const struct rq_view *view);
+
 /* Whether a record of the lane that was chosen from last may be taken before any other lane's, once it is that lane's head. */
 static rq_always_inline bool rq_choose_may_stay(const struct rq_bond *bond, const struct rq_view *view)
 {
 	const struct rq_merge *m = &bond->merge;
-	return !bond->reader.set->stamps || (view->lane == m->lane && view->stamp <= m->horizon);
+	return !bond->reader.set->stamps || (view->lane == m->lane && view->stamp <= m->horizon &&
+					     rq_load(&bond->queue->shared->peeked) == m->peeked); /* L4 */
 }
 
 /*

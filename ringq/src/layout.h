@@ -20,7 +20,7 @@
 #include "atomic.h"
 
 #define RQ_MAGIC UINT64_C(0x0a0d51474e495289) /* not text, and broken by a text transfer */
-#define RQ_MAJOR 3
+#define RQ_MAJOR 4
 #define RQ_MINOR 0
 #define RQ_BYTE_ORDER UINT32_C(0x01020304)
 #define RQ_LINE 128 /* two cache lines: x86 fetches them in pairs */
@@ -181,6 +181,7 @@ struct rq_queue_shared {
 	rq_u32 lanes_used; /* lanes below this have been owned; only grows */
 	rq_u32 lanes_backed;
 	rq_u64 witness[2]; /* of a pipe: members that hold the reader's side, the writer's, or 0: hold.h */
+	rq_u64 peeked;     /* version:52 | lane:12, whose record a peek has seen, if lane.peeked says so: choose.h */
 
 	_Alignas(RQ_LINE) rq_u32 room; /* event: producers sleep here for one of max_records */
 	rq_u32 pad;
@@ -199,6 +200,7 @@ _Static_assert(offsetof(struct rq_queue_shared, name) == 56, "layout");
 _Static_assert(offsetof(struct rq_queue_shared, creator) == 120, "layout");
 _Static_assert(offsetof(struct rq_queue_shared, items) == 128, "layout");
 _Static_assert(offsetof(struct rq_queue_shared, witness) == 144, "layout");
+_Static_assert(offsetof(struct rq_queue_shared, peeked) == 160, "layout");
 _Static_assert(offsetof(struct rq_queue_shared, room) == 256, "layout");
 _Static_assert(offsetof(struct rq_queue_shared, place_hint) == 264, "layout");
 _Static_assert(offsetof(struct rq_queue_shared, roster) == 384, "layout");
@@ -214,7 +216,9 @@ struct rq_lane {
 	rq_u64 head;
 	rq_u64 wake_at; /* head at which a sleeping producer wants to be woken; written by the producer */
 	rq_u32 room;    /* event: the lane's producer sleeps here */
-	uint8_t pad0[RQ_LINE - 20];
+	rq_u32 pad;
+	rq_u64 peeked;  /* head when a peek saw the record there: it is first in the queue while head is still this */
+	uint8_t pad0[RQ_LINE - 32];
 
 	rq_u64 owner;  /* incarnation:32 | the owner's own:19 | member + 1:13, or 0; who owns it is the lane's producer */
 	rq_u64 puts;   /* records published; written by the owner */
@@ -226,6 +230,7 @@ struct rq_lane {
 
 _Static_assert(offsetof(struct rq_lane, wake_at) == 8, "layout");
 _Static_assert(offsetof(struct rq_lane, room) == 16, "layout");
+_Static_assert(offsetof(struct rq_lane, peeked) == 24, "layout");
 _Static_assert(offsetof(struct rq_lane, owner) == 128, "layout");
 _Static_assert(offsetof(struct rq_lane, puts) == 136, "layout");
 _Static_assert(offsetof(struct rq_lane, newest) == 144, "layout");

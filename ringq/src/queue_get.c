@@ -416,8 +416,7 @@ static ssize_t peek(struct rq_op *op)
 	struct rq_view view;
 	uint64_t lost = 0;
 	do {
-		/* What is known of the lanes is enough to take a record, not to say what others will take next. */
-		op->bond->merge.n = 0;
+		uint64_t peeked = rq_load_acquire(&op->queue->shared->peeked); /* L3 */
 		int r = find(op->bond, &view);
 		if (r < 0)
 			return r;
@@ -426,7 +425,7 @@ static ssize_t peek(struct rq_op *op)
 			rq_copy_out(op->buf, view.payload, view.len);
 		/* Still at the head after the copy: so it was not overwritten in between. */
 		rq_acquire_fence(); /* G4 */
-		if (rq_view_is_current(&view))
+		if (rq_choose_hold(op->bond, peeked, &view))
 			return fits ? (ssize_t)view.len : -EMSGSIZE;
 	} while (goes_on(&lost, &view));
 	return -EAGAIN;

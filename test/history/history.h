@@ -27,18 +27,16 @@
  *   get        one step: takes the first. -EAGAIN: at one instant nothing was in. -EPIPE: nor was the queue open.
  *   get_many   a step for each record; when fewer came than were asked for, a last one that found nothing.
  *   empty      one step, which sees whether anything is in.
- *   full       one step, which sees whether max_records are in or on the way in: a put takes one of the places before
- *              its record is in, and has it from then on. -EAGAIN of put and put_many: the same.
+ *   peek       one step, which sees the first.
+ *   full       one step, which sees whether max_records are in, on the way in, or on the way out: a put takes one of the
+ *              places before its record is in; what a get takes may have its place until the get is over. -EAGAIN of
+ *              put and put_many: the same.
  *   close      one step. A put that had begun then may still go in. A put after it says -EPIPE.
- *   peek       is not a step of the same order. A put has two instants, one where it takes its turn and one where its
- *              record appears; a get takes, and a peek sees, the first by turn of those that have appeared. Without
- *              peek nobody can tell that from a put of one step. With it: a put of A takes its turn and is delayed, B
- *              is put, a peek says B, A appears, a get takes A.
- *   size       is not a step at all: what was in all the time is counted, what was in at no time is not.
+ *   size       is not a step: what was in all the time is counted, what was in at no time is not.
  *
- * RINGQ_ORDER_PRODUCER is one queue for each producer, each of them as above and by itself; peek is a step there, as
- * with one producer turns and appearances have the same order. An -EAGAIN of get says that each of these queues was
- * empty at an instant of the call, not all at the same one. empty, and max_records, are about all of them together.
+ * RINGQ_ORDER_PRODUCER is one queue for each producer, each of them as above and by itself. An -EAGAIN of get says that
+ * each of these queues was empty at an instant of the call, not all at the same one. empty, and max_records, are about
+ * all of them together.
  */
 
 #include <stdatomic.h>
@@ -95,9 +93,6 @@ extern const char HISTORY_UNDECIDED[];
 #define SEARCH_ACTORS 9
 #define SEARCH_VALUES 100
 const char *history_search(const struct history *history);
-
-/* Only the search for one queue, with puts of one step or of two. */
-const char *history_search_one(const struct history *history, bool two_instants);
 
 /* Both, and prints the history when it is refused. False: undecided. */
 bool history_check(const struct history *history, const char *what);

@@ -73,6 +73,10 @@ static const struct example examples[] = {
 		.max_records = 2},
 	{true, .name = "full of what is being put",
 		.text = "0 1 9 put a0\n1 2 3 put b0 EAGAIN\n1 4 5 get EAGAIN\n2 10 11 get a0", .max_records = 1},
+	{true, .name = "full of what is being got",
+		.text = "0 1 2 put a0 a1\n1 5 12 get a0\n2 6 7 peek a1\n2 8 9 full 1\n0 10 11 put a2 EAGAIN", .max_records = 2},
+	{false, .name = "full of what was got",
+		.text = "0 1 2 put a0 a1\n1 5 12 get a0\n2 13 14 full 1", .max_records = 2},
 	{false, .name = "full of nothing", .text = "0 1 2 put a0\n0 3 4 put a1 EAGAIN\n1 5 6 get a0", .max_records = 2},
 	{false, .name = "not full", .text = "0 1 2 put a0 a1\n1 5 6 full 0\n1 7 8 get a0", .max_records = 2},
 	{false, .name = "more than it may have", .text = "0 1 2 put a0 a1\n1 3 4 put b0\n1 5 6 get a0 a1",
@@ -91,7 +95,11 @@ static const struct example examples[] = {
 	{false, .name = "closed but not drained", .text = "0 1 2 put a0\n1 3 4 close 0\n1 5 6 get EPIPE\n1 7 8 get a0"},
 	{true, .name = "a peek and a get", .text = "0 1 2 put a0\n1 3 4 peek a0\n1 5 6 get a0"},
 	{true, .name = "a peek, and what was on its way in",
+		.text = "0 1 9 put a0\n1 2 3 put b0\n2 4 5 peek b0\n2 10 11 get b0\n2 12 13 get a0"},
+	{false, .name = "a peek, and what was on its way in comes first",
 		.text = "0 1 9 put a0\n1 2 3 put b0\n2 4 5 peek b0\n2 10 11 get a0\n2 12 13 get b0"},
+	{true, .name = "a peek, and what was on its way in comes first, to a get that had begun",
+		.text = "0 1 9 put a0\n1 2 3 put b0\n3 3 11 get a0\n2 4 5 peek b0\n2 12 13 get b0"},
 	{false, .name = "a peek that is overtaken by what came later",
 		.text = "1 2 3 put b0\n2 4 5 peek b0\n0 6 9 put a0\n2 10 11 get a0\n2 12 13 get b0"},
 	{false, .name = "a peek behind the first",
@@ -99,7 +107,7 @@ static const struct example examples[] = {
 	{false, .name = "a peek at what was got", .text = "0 1 2 put a0\n1 3 4 get a0\n2 5 6 peek a0"},
 	{false, .name = "a peek that goes back",
 		.text = "0 1 9 put a0\n1 2 8 put b0\n2 3 4 peek a0\n2 5 6 peek b0\n2 10 11 get a0 b0"},
-	{true, .name = "a peek that goes back before all have appeared",
+	{false, .name = "a peek that goes back while both are put",
 		.text = "0 1 9 put a0\n1 2 8 put b0\n2 3 4 peek b0\n2 5 6 peek a0\n2 10 11 get a0 b0"},
 	{true, .name = "a size", .text = "0 1 2 put a0\n1 3 4 put b0\n2 5 6 size 2"},
 	{false, .name = "a size too small", .text = "0 1 2 put a0\n1 3 4 put b0\n2 5 6 size 1"},
@@ -223,20 +231,17 @@ static void judge_examples(void)
 
 enum { PLAYERS = 4, QUEUE_MOST = 200, CALLS_UNFINISHED = 5 };
 
-/* A queue whose puts have two instants or one, and players that make its steps at random times. */
+/* A queue, and players that make its steps at random times. */
 struct model {
-	bool two_instants, simple; /* simple: put, get, and -EAGAIN of get only */
+	bool simple; /* put, get, and -EAGAIN of get only */
 	uint64_t now, max_records;
 	uint32_t calls; /* of each player */
 	uint32_t held, count;
 	bool closed;
-	struct {
-		uint32_t value;
-		bool appeared;
-	} queue[QUEUE_MOST];
+	uint32_t queue[QUEUE_MOST];
 	struct player {
 		bool busy, refused, ended;
-		uint32_t placed, turned, appeared;
+		uint32_t placed, turned, taken;
 		uint32_t number;
 	} players[PLAYERS];
 	struct rng rng;
@@ -272,39 +277,18 @@ static void model_begin(struct model *m, uint32_t i)
 	m->players[i] = (struct player){.busy = true, .refused = m->closed, .number = m->players[i].number};
 }
 
-static uint32_t model_front(const struct model *m)
-{
-	uint32_t at = 0;
-
-	while (at < m->count && !m->queue[at].appeared)
-		at++;
-	return at;
-}
-
 static bool model_full(const struct model *m)
 {
 	return m->max_records && m->count + m->held >= m->max_records;
-}
-
-static void model_appear(struct model *m, struct player *p, const struct history_op *op)
-{
-	for (uint32_t n = 0; n < m->count; n++)
-		m->queue[n].appeared |= m->queue[n].value == op->values[p->appeared];
-	p->appeared++;
 }
 
 static void model_put(struct model *m, struct player *p, struct history_op *op)
 {
 	bool go_on = p->placed < op->asked && !p->ended;
 
-	if (p->appeared < p->turned && (!go_on || rng_below(&m->rng, 2))) {
-		model_appear(m, p, op);
-	} else if (p->turned < p->placed) {
-		m->queue[m->count].value = op->values[p->turned++];
-		m->queue[m->count++].appeared = false;
+	if (p->turned < p->placed && (!go_on || rng_below(&m->rng, 2))) {
+		m->queue[m->count++] = op->values[p->turned++];
 		m->held--;
-		if (!m->two_instants)
-			model_appear(m, p, op);
 	} else if (go_on && (p->refused || model_full(m))) {
 		p->ended = true;
 		op->result = p->refused ? -EPIPE : -EAGAIN;
@@ -312,44 +296,39 @@ static void model_put(struct model *m, struct player *p, struct history_op *op)
 		p->placed++;
 		m->held++;
 	}
-	if (p->appeared == p->placed && (p->ended || p->placed == op->asked)) {
+	if (p->turned == p->placed && (p->ended || p->placed == op->asked)) {
 		p->busy = false;
 		op->result = p->placed ? p->placed : op->result;
 	}
 }
 
+/* What it takes has its place until the end of the call. */
 static void model_get(struct model *m, struct player *p, struct history_op *op)
 {
-	uint32_t at = model_front(m);
-
-	if (at < m->count) {
-		op->values[p->placed++] = m->queue[at].value;
-		memmove(&m->queue[at], &m->queue[at + 1], (m->count - at - 1) * sizeof(m->queue[0]));
-		m->count--;
+	if (p->taken == op->asked || p->ended) {
+		m->held -= p->taken;
+		p->busy = false;
+		op->result = p->taken ? p->taken : op->result;
+	} else if (m->count) {
+		op->values[p->taken++] = m->queue[0];
+		memmove(&m->queue[0], &m->queue[1], --m->count * sizeof(m->queue[0]));
+		m->held++;
 	} else {
 		p->ended = true;
 		op->result = p->refused ? -EPIPE : -EAGAIN;
-	}
-	if (p->ended || p->placed == op->asked) {
-		p->busy = false;
-		op->result = p->placed ? p->placed : op->result;
 	}
 }
 
 static void model_look(struct model *m, struct player *p, struct history_op *op)
 {
-	uint32_t at = model_front(m), appeared = 0;
-
-	for (uint32_t n = 0; n < m->count; n++)
-		appeared += m->queue[n].appeared;
 	if (op->call == CALL_PEEK) {
-		op->result = at < m->count ? 1 : p->refused ? -EPIPE : -EAGAIN;
-		op->values[0] = at < m->count ? m->queue[at].value : 0;
+		op->result = m->count ? 1 : p->refused ? -EPIPE : -EAGAIN;
+		op->values[0] = m->count ? m->queue[0] : 0;
 	} else if (op->call == CALL_CLOSE) {
 		m->closed = true;
 		op->result = 0;
 	} else {
-		op->result = op->call == CALL_EMPTY ? at == m->count : op->call == CALL_FULL ? model_full(m) : appeared;
+		op->result = op->call == CALL_EMPTY ? m->count == 0 : op->call == CALL_FULL ? model_full(m) : m->count;
 	}
 	p->busy = false;
 }
@@ -389,7 +368,8 @@ static void model_drain(struct model *m)
 		struct history_op op = {m->now + 1, m->now + 2, CALL_GET, 1, 0, {0}};
 
 		m->players[0] = (struct player){.busy = true, .refused = m->closed};
-		model_get(m, &m->players[0], &op);
+		while (m->players[0].busy)
+			model_get(m, &m->players[0], &op);
 		log->ops[log->count] = op;
 		log->count++;
 		m->now += 3;
@@ -407,7 +387,6 @@ static struct history random_history(uint64_t seed, bool simple, uint32_t most)
 	check(m);
 	m->rng.state = seed;
 	m->simple = simple;
-	m->two_instants = rng_below(&m->rng, 2);
 	m->max_records = options.max_records = simple || rng_below(&m->rng, 2) ? 0 : 1 + rng_below(&m->rng, 4);
 	m->now = 1;
 	m->history = history_new(PLAYERS, most + 3 * PLAYERS * most, &options);

@@ -15,7 +15,6 @@
 #include <string.h>
 
 #define STATES_MOST (1u << 18)
-#define APPEARED 0x80u
 
 const char HISTORY_UNDECIDED[] = "undecided";
 
@@ -23,16 +22,15 @@ struct state {
 	uint64_t closed_at; /* 0: open; else puts and gets that begin before may go on as if it were */
 	uint8_t at[SEARCH_ACTORS];
 	struct {
-		uint8_t placed, turned, appeared, taken, failed; /* of the call that the actor is in */
+		uint8_t placed, turned, taken, failed; /* of the call that the actor is in */
 	} step[SEARCH_ACTORS];
 	uint8_t held;  /* places taken, by records that have not had their turn */
-	uint8_t count; /* in the queue, appeared or not */
+	uint8_t count; /* in the queue */
 	uint8_t queue[SEARCH_VALUES];
 };
 
 struct search {
 	const struct history *history;
-	bool two_instants;
 	uint32_t values_count;
 	uint32_t values[SEARCH_VALUES];
 	struct got {
@@ -130,28 +128,34 @@ static uint8_t index_of(const struct search *search, uint32_t value)
 	return SEARCH_VALUES;
 }
 
-/* Where the first record is that has appeared; count if none has. */
-static unsigned front(const struct state *s)
-{
-	unsigned i = 0;
-
-	while (i < s->count && !(s->queue[i] & APPEARED))
-		i++;
-	return i;
-}
-
 static bool front_is(const struct search *search, const struct state *s, uint32_t value)
 {
-	unsigned i = front(s);
-
-	return i < s->count && (s->queue[i] & ~APPEARED) == index_of(search, value);
+	return s->count && s->queue[0] == index_of(search, value);
 }
 
-static bool is_full(const struct search *search, const struct state *s)
+/* On the way out: what gets that are not over have taken. */
+static unsigned leaving(const struct search *search, const struct state *s)
+{
+	unsigned n = 0;
+
+	for (uint32_t i = 0; i < search->history->actors; i++)
+		n += s->step[i].taken;
+	return n;
+}
+
+/* Places that nobody has, and those that may be free or not. */
+static bool has_place(const struct search *search, const struct state *s)
 {
 	uint64_t most = search->history->max_records;
 
-	return most && (uint64_t)s->count + s->held >= most;
+	return !most || (uint64_t)s->count + s->held < most;
+}
+
+static bool may_be_full(const struct search *search, const struct state *s)
+{
+	uint64_t most = search->history->max_records;
+
+	return most && (uint64_t)s->count + s->held + leaving(search, s) >= most;
 }
 
 /* How many records a call put or got. */
@@ -194,21 +198,26 @@ static void next_op(struct state *s, uint32_t actor)
 static bool observe(const struct search *search, struct state *s, uint32_t actor)
 {
 	const struct history_op *op = op_of(search, s, actor);
-	bool good = false, none = front(s) == s->count;
+	bool good = false, none = s->count == 0;
 
 	if (op->end == HISTORY_NEVER && op->call != CALL_PUT && op->call != CALL_GET && op->call != CALL_CLOSE)
 		return false;
 	switch (op->call) {
 	case CALL_PUT:
-		if (s->step[actor].failed || !fell_short(op) || !may_fail(s, op, is_full(search, s)) ||
+		if (s->step[actor].failed || !fell_short(op) || !may_fail(s, op, may_be_full(search, s)) ||
 			s->step[actor].placed < (search->history->max_records ? done_by(op) : 0))
 			return false;
 		s->step[actor].failed = 1;
-		if (s->step[actor].appeared == done_by(op))
+		if (s->step[actor].turned == done_by(op))
 			next_op(s, actor);
 		return true;
 	case CALL_GET:
-		good = fell_short(op) && s->step[actor].taken == done_by(op) && may_fail(s, op, none);
+		good = fell_short(op) && !s->step[actor].failed && s->step[actor].taken == done_by(op) &&
+		       may_fail(s, op, none);
+		if (good && search->history->max_records) {
+			s->step[actor].failed = 1;
+			return true;
+		}
 		break;
 	case CALL_PEEK:
 		good = op->result < 0 ? may_fail(s, op, none) : front_is(search, s, op->values[0]);
@@ -217,7 +226,7 @@ static bool observe(const struct search *search, struct state *s, uint32_t actor
 		good = op->result == none;
 		break;
 	case CALL_FULL:
-		good = op->result == is_full(search, s);
+		good = op->result ? may_be_full(search, s) : has_place(search, s);
 		break;
 	case CALL_SIZE: /* not a step */
 		good = true;
@@ -255,16 +264,9 @@ static bool comes_before(const struct search *search, uint8_t a, uint8_t b)
 static bool may_be_last(const struct search *search, const struct state *s, uint8_t value)
 {
 	for (unsigned i = 0; i < s->count; i++)
-		if (comes_before(search, value, s->queue[i] & ~APPEARED))
+		if (comes_before(search, value, s->queue[i]))
 			return false;
 	return true;
-}
-
-static void end_put(struct state *s, uint32_t actor, const struct history_op *op)
-{
-	if (op->end != HISTORY_NEVER && s->step[actor].appeared == done_by(op) &&
-		(s->step[actor].failed || !fell_short(op)))
-		next_op(s, actor);
 }
 
 static bool try_turn(struct search *search, const struct state *s, uint32_t actor, const struct history_op *op)
@@ -276,24 +278,10 @@ static bool try_turn(struct search *search, const struct state *s, uint32_t acto
 		return false;
 	next.step[actor].turned++;
 	next.held -= search->history->max_records != 0;
-	next.queue[next.count++] = search->two_instants ? value : value | APPEARED;
-	if (!search->two_instants) {
-		next.step[actor].appeared++;
-		end_put(&next, actor, op);
-	}
-	return search_from(search, &next);
-}
-
-static bool try_appear(struct search *search, const struct state *s, uint32_t actor, const struct history_op *op)
-{
-	struct state next = *s;
-	uint8_t value = index_of(search, op->values[next.step[actor].appeared]);
-
-	for (unsigned i = 0; i < next.count; i++)
-		if (next.queue[i] == value)
-			next.queue[i] |= APPEARED;
-	next.step[actor].appeared++;
-	end_put(&next, actor, op);
+	next.queue[next.count++] = value;
+	if (op->end != HISTORY_NEVER && next.step[actor].turned == done_by(op) &&
+		(next.step[actor].failed || !fell_short(op)))
+		next_op(&next, actor);
 	return search_from(search, &next);
 }
 
@@ -302,26 +290,30 @@ static bool try_put(struct search *search, const struct state *s, uint32_t actor
 	bool bounded = search->history->max_records, open = is_open_to(s, op);
 	unsigned n = done_by(op), placed = bounded ? s->step[actor].placed : n;
 
-	if (s->step[actor].appeared < s->step[actor].turned && try_appear(search, s, actor, op))
-		return true;
 	if (open && s->step[actor].turned < placed && try_turn(search, s, actor, op))
 		return true;
-	return open && bounded && placed < n && !is_full(search, s) && try_place(search, s, actor);
+	return open && bounded && placed < n && has_place(search, s) && try_place(search, s, actor);
 }
 
+/* With places, a get that has taken all may be over later: its records may have theirs until then. */
 static bool try_get(struct search *search, const struct state *s, uint32_t actor, const struct history_op *op)
 {
 	struct state next = *s;
-	unsigned at = front(s), taken = s->step[actor].taken;
+	unsigned taken = s->step[actor].taken;
+	bool took_all = op->end != HISTORY_NEVER && taken == op->asked;
 
-	if (taken == done_by(op) || at == s->count)
+	if (took_all || s->step[actor].failed) {
+		next_op(&next, actor);
+		return search_from(search, &next);
+	}
+	if (taken == done_by(op) || s->count == 0)
 		return false;
 	if (op->end != HISTORY_NEVER && !front_is(search, s, op->values[taken]))
 		return false;
-	memmove(&next.queue[at], &next.queue[at + 1], next.count - at - 1u);
+	memmove(&next.queue[0], &next.queue[1], next.count - 1u);
 	next.count--;
 	next.step[actor].taken++;
-	if (op->end != HISTORY_NEVER && next.step[actor].taken == op->asked)
+	if (!search->history->max_records && op->end != HISTORY_NEVER && next.step[actor].taken == op->asked)
 		next_op(&next, actor);
 	return search_from(search, &next);
 }
@@ -417,9 +409,9 @@ static void collect_gets(struct search *search)
 		}
 }
 
-const char *history_search_one(const struct history *history, bool two_instants)
+static const char *search_one(const struct history *history)
 {
-	struct search search = {.history = history, .two_instants = two_instants};
+	struct search search = {.history = history};
 	struct state start;
 	bool good;
 
@@ -430,30 +422,6 @@ const char *history_search_one(const struct history *history, bool two_instants)
 	good = search_from(&search, &start);
 	free(search.known);
 	return good ? NULL : search.gave_up ? HISTORY_UNDECIDED : "there is no order in which all answers are right";
-}
-
-/* ---- which queues, and which kind of put ---- */
-
-static bool has_peeks(const struct history *history)
-{
-	for (uint32_t i = 0; i < history->actors; i++)
-		for (uint32_t j = 0; j < history->logs[i].count; j++)
-			if (history->logs[i].ops[j].call == CALL_PEEK)
-				return true;
-	return false;
-}
-
-static const char *search_total(const struct history *history)
-{
-	struct history without;
-	const char *why;
-
-	if (!has_peeks(history))
-		return history_search_one(history, false);
-	without = history_without(history, CALL_PEEK);
-	why = history_search_one(&without, false);
-	history_free(&without);
-	return why ? why : history_search_one(history, true);
 }
 
 /* Of each producer that the history names. */
@@ -472,7 +440,7 @@ static const char *search_each(const struct history *history)
 				continue;
 			done |= UINT64_C(1) << producer;
 			part = history_of_producer(history, producer);
-			why = history_search_one(&part, false);
+			why = search_one(&part);
 			history_free(&part);
 		}
 	return why;
@@ -480,5 +448,5 @@ static const char *search_each(const struct history *history)
 
 const char *history_search(const struct history *history)
 {
-	return history->order == RINGQ_ORDER_TOTAL ? search_total(history) : search_each(history);
+	return history->order == RINGQ_ORDER_TOTAL ? search_one(history) : search_each(history);
 }

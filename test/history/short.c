@@ -59,7 +59,8 @@ static void one_call(struct table *table, struct actor *actor)
 		act(actor, CALL_GET, n, rng_below(&actor->rng, 8) ? RINGQ_NOWAIT : RINGQ_US(20));
 	else
 		act(actor,
-			dice < 53   ? CALL_EMPTY /* no peek: it is no step of the order */
+			dice < 49   ? CALL_PEEK
+			: dice < 53 ? CALL_EMPTY
 			: dice < 56 ? CALL_FULL
 			: dice < 60 ? CALL_SIZE
 				    : CALL_CLOSE,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Total order: ringq/src/choose.h, choose.c, roster.c; published() and stamp_for() of queue_put.c; get_again() of
+ * Total order: ringq/src/choose.h, choose.c, roster.c; published() and stamp_if() of queue_put.c; get_again() of
  * queue_get.c.
  *
  * Two lanes, a producer each. The shared ticket is the clock. A publish stays in its producer's store buffer until the
@@ -94,7 +94,7 @@ proctype producer(byte lane; byte puts)
 	:: n == puts -> break
 	:: else ->
 		atomic { tail[lane] - head[lane] < (lane -> MOST : PLACES0); before[RECORD(lane, n)] = over };
-		/* stamp_for() */
+		/* stamp_if() */
 		atomic {
 			if
 #ifdef FAULT_NEVER_STAMP

@@ -97,7 +97,8 @@ RINGQ_API ssize_t ringq_get_alloc(ringq_queue *queue, void **out, int64_t timeou
 
 /**
  * Copies the next record and leaves it there; never waits. Returns its length. Errors: as get with RINGQ_NOWAIT.
- * Another record may still come out before the one that was seen, if neither's put was over when the other's began.
+ * Until the one that was seen is taken, no call that begins after the peek has returned takes or sees another; with
+ * RINGQ_ORDER_PRODUCER, no other of its producer.
  */
 RINGQ_API ssize_t ringq_peek(ringq_queue *queue, void *buf, size_t size);
 
@@ -144,7 +145,8 @@ RINGQ_API bool ringq_empty(const ringq_queue *queue);
 
 /**
  * Whether this thread's put of an empty record would not have gone in, at some instant of the call. Lock-free. A put that
- * is under way counts for max_records from when it has its place, before its record can be got.
+ * is under way counts for max_records from when it has its place, before its record can be got; what a get takes may
+ * count until that get is over.
  */
 RINGQ_API bool ringq_full(const ringq_queue *queue);
 
