@@ -40,6 +40,7 @@ static struct rq_bond *new_bond(const struct ringq_queue *queue)
 	if (!b)
 		return NULL;
 	b->batch = 1;
+	b->alone = UINT64_MAX;
 	b->spin_get = b->spin_put = SPIN_FIRST;
 	return b;
 }

@@ -35,6 +35,8 @@ struct rq_bond {
 	struct rq_reader reader;
 	struct rq_seat *seat;
 	uint64_t id;       /* what the owner word of its lane says: the seat's id, and which of the thread's bonds it is */
+	uint64_t alone;    /* id, once it has stood alone: stamp.h */
+	uint64_t stamp;    /* of its puts while it does */
 	uint32_t lane_at;  /* where the next get looks first */
 	uint32_t stay;     /* gets left before it goes round */
 	uint32_t missed;   /* stay at the last get that found nothing at once */
@@ -46,6 +48,8 @@ struct rq_bond {
 	struct rq_merge merge;
 	uint32_t calm_get; /* claims since the last sleep */
 	uint32_t calm_put; /* how often calm was due since the last sleep */
+	uint32_t alone_in; /* how often, of 1024 puts each, until it tries to stand alone, */
+	uint32_t alone_wait; /* and until the next time, if that is in vain */
 	bool spinning; /* looks in quick succession: what needs a system call need not be asked each time */
 	int64_t slice; /* the last sleep where nothing tells of a death, in ns: hold.h */
 	uint64_t peer; /* the other side's witness when it was last seen alive, and its lease then; 0: none was */

@@ -5,6 +5,7 @@
 
 #include "clock.h"
 #include "roster.h"
+#include "stamp.h"
 
 #define DISMISS_EVERY 1024u /* a dismissal interrupts every processor: see rq_sys.barrier() */
 #define MERGES_MOST (4 * RQ_LIVE)
@@ -221,8 +222,10 @@ bool rq_choose_hold(struct rq_bond *b, uint64_t peeked, const struct rq_view *vi
 {
 	rq_u64 *word = &b->queue->shared->peeked, *of_lane = &view->lane->peeked;
 	uint64_t head = rq_load_acquire(of_lane), next = (peeked / RQ_LANES_MAX + 1) * RQ_LANES_MAX + view->index;
-	if (b->queue->total)
-		rq_roster_published(b->queue->shared, view->index); /* its producer may not have come to that */
+	if (b->queue->total) { /* the producer may not have come to these */
+		rq_roster_published(b->queue->shared, view->index);
+		rq_stamp_published(b->queue->shared, rq_load(&view->lane->owner));
+	}
 	if (!rq_view_is_current(view))
 		return false;
 	if (!b->queue->total || rq_lanes_used(b->queue) == 1)

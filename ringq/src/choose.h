@@ -9,15 +9,14 @@
  *
  * RINGQ_ORDER_PRODUCER: any. A consumer stays with a lane for a while and then goes round, so that no lane starves.
  *
- * RINGQ_ORDER_TOTAL: the oldest stamp among the heads. Each record carries a stamp taken after its put began and before
- * it was published, and stamps only grow along a lane. What must hold for a record b that is taken: no record a, whose
- * put was over before the put of b began, is still in the queue. Then a's stamp is older, a was published before b, and
- * until a is taken its lane is in the roster (roster.h).
+ * RINGQ_ORDER_TOTAL: the oldest stamp among the heads. What must hold for a record b that is taken: no record a, whose put
+ * was over before the put of b began, is still in the queue. Then a's stamp is older (stamp.h), a was published before b,
+ * and until a is taken its lane is in the roster (roster.h).
  *
  *   Full look. Note the time t. Look at every lane of the roster.
  *     A lane with a head of stamp s holds nothing older than s, from now on.
  *     A lane that was empty, or not in the roster, then: whatever comes there was published after t. If b's stamp is not
- *     after t, b's put began before that, so it is no a.
+ *     after t, b's put began before that was over, so it is no a.
  *   So the head with the oldest stamp may be taken, if it is not after t. What was learned stays true: heads only move on.
  *   Merge. A consumer remembers s for each lane that had a head (`live`), and t for all others (`rest`). Of these it looks
  *     again at the one with the oldest s alone, and takes its head if that is not after any other's s, or t. The stamp up
@@ -36,8 +35,8 @@
  *   A peek reads the queue's word, chooses, writes the lane's word if head has not moved, then replaces the queue's by
  *   CAS. If somebody takes the record before that, the peek was right before it. Each peek that returns has changed the
  *   version: one that was about to announce another record, because the word named nothing then, fails.
- *   Before that it puts the lane into the roster, if the producer has not yet: from now on the put is as good as over, and
- *   whatever is put after the peek has returned comes after it.
+ *   Before that it does what the put may have left to do, in the roster and for the stamps of others: from now on it is
+ *   as good as over, and whatever is put after the peek has returned comes after it.
  *   A queue of one lane needs no more than that.
  *
  * A stamp counts only if the lane's head is still the same after it was read: else it may be of a record that has been

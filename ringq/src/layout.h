@@ -181,6 +181,7 @@ struct rq_queue_shared {
 	rq_u32 lanes_used; /* lanes below this have been owned; only grows */
 	rq_u32 lanes_backed;
 	rq_u64 witness[2]; /* of a pipe: members that hold the reader's side, the writer's, or 0: hold.h */
+	rq_u64 alone;      /* id of the producer that has stamped last, or 0: stamp.h */
 	rq_u64 peeked;     /* version:52 | lane:12, whose record a peek has seen, if lane.peeked says so: choose.h */
 
 	_Alignas(RQ_LINE) rq_u32 room; /* event: producers sleep here for one of max_records */
@@ -200,7 +201,8 @@ _Static_assert(offsetof(struct rq_queue_shared, name) == 56, "layout");
 _Static_assert(offsetof(struct rq_queue_shared, creator) == 120, "layout");
 _Static_assert(offsetof(struct rq_queue_shared, items) == 128, "layout");
 _Static_assert(offsetof(struct rq_queue_shared, witness) == 144, "layout");
-_Static_assert(offsetof(struct rq_queue_shared, peeked) == 160, "layout");
+_Static_assert(offsetof(struct rq_queue_shared, alone) == 160, "layout");
+_Static_assert(offsetof(struct rq_queue_shared, peeked) == 168, "layout");
 _Static_assert(offsetof(struct rq_queue_shared, room) == 256, "layout");
 _Static_assert(offsetof(struct rq_queue_shared, place_hint) == 264, "layout");
 _Static_assert(offsetof(struct rq_queue_shared, roster) == 384, "layout");

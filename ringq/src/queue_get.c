@@ -9,6 +9,7 @@
 #include "choose.h"
 #include "event.h"
 #include "hold.h"
+#include "sys.h"
 #include "wait.h"
 
 #define CALM_EVERY 256u /* claims, of which the quick path counts one in RQ_STAY */
@@ -84,6 +85,8 @@ static rq_noinline void step_back(struct rq_bond *b)
 	b->back_off = b->back_off < BACK_OFF_MOST / 2 ? 2 * b->back_off + 2 : BACK_OFF_MOST;
 	for (uint32_t i = 0; i < b->back_off; i++)
 		rq_pause();
+	if (b->back_off == BACK_OFF_MOST)
+		rq_sys.yield(); /* two that keep losing to each other may keep the producers from running, too */
 }
 
 static rq_always_inline ssize_t get_one(struct rq_bond *b, void *buf, size_t size)

@@ -5,28 +5,13 @@
 #include <errno.h>
 
 #include "block.h"
-#include "clock.h"
 #include "hold.h"
 #include "roster.h"
+#include "stamp.h"
 #include "wait.h"
 
 #define CALM_EVERY 1024u
 #define PUT_MANY_MOST ((size_t)1 << 20)
-
-/*
- * Whether a record that is about to be published needs a stamp. While the queue has one lane, none does: whatever comes in
- * other lanes later begins after this put did, and what has no stamp is older than all that has. Most queues that have one
- * producer never stamp, and their records are shorter by that: one of 56 bytes is one cache line.
- */
-static inline bool needs_stamp(const struct ringq_queue *q)
-{
-	return q->total && rq_load_acquire(&q->shared->lanes_used) != 1; /* U2 */
-}
-
-static inline uint64_t stamp_if(const struct ringq_queue *q, bool stamped)
-{
-	return stamped ? rq_clock_stamp(q->region) : 0;
-}
 
 static inline rq_u32 *room_event(const struct rq_bond *b)
 {
@@ -59,9 +44,9 @@ static rq_always_inline int find_room(struct rq_bond *b, size_t len, rq_u64 **pl
 static rq_always_inline int make_room(struct rq_bond *b, size_t len, rq_u64 **place, rq_u32 **event)
 {
 	struct rq_producer *p = b->producer;
-	p->stamped = needs_stamp(b->queue);
+	p->stamped = rq_stamp_needed(b->queue);
 	int r = find_room(b, len, place, event);
-	if (rq_likely(r || p->stamped || !needs_stamp(b->queue)))
+	if (rq_likely(r || p->stamped || !rq_stamp_needed(b->queue)))
 		return r;
 	if (*place)
 		rq_place_return(b->queue->shared, *place);
@@ -120,11 +105,16 @@ static rq_noinline void calm(struct rq_bond *b)
 
 static inline void published(struct rq_bond *b, unsigned n)
 {
-	if (b->queue->total)
+	if (b->queue->total) {
 		rq_roster_published(b->queue->shared, b->producer->index);
+		rq_stamp_published(b->queue->shared, b->id);
+	}
 	rq_event_signal(&b->queue->shared->items, (int)n);
-	if (rq_unlikely(calm_is_due(b->producer, n)))
+	if (rq_unlikely(calm_is_due(b->producer, n))) {
 		calm(b);
+		if (rq_stamp_needed(b->queue))
+			rq_stamp_alone(b);
+	}
 }
 
 static int put_once(struct rq_bond *b, const void *data, size_t len, rq_u32 **event)
@@ -139,7 +129,7 @@ static int put_once(struct rq_bond *b, const void *data, size_t len, rq_u32 **ev
 		rq_producer_flush(p);
 		return r;
 	}
-	uint64_t stamp = stamp_if(b->queue, p->stamped);
+	uint64_t stamp = rq_stamp_if(b, p->stamped);
 	rq_copy_in(rq_producer_payload(p), data, len);
 	rq_producer_append(p, len, stamp);
 	rq_producer_publish(p);
@@ -222,11 +212,12 @@ static rq_noinline int put_end(struct rq_bond *b)
 }
 
 /* Whether the put that was just published leaves nothing to do: nobody sleeps, the roster has the lane, no calm is due. */
-static rq_always_inline bool is_quiet(const struct rq_queue_shared *s, const struct rq_producer *p)
+static rq_always_inline bool is_quiet(const struct rq_queue_shared *s, const struct rq_bond *b)
 {
+	const struct rq_producer *p = b->producer;
 	rq_light_barrier();
 	return !(rq_load(&s->items) & (RQ_EVENT_ASLEEP | RQ_EVENT_READY)) && !calm_is_due(p, 1) &&
-	       (!p->set->stamps || rq_roster_is_sure(s, p->index));
+	       (!p->set->stamps || (rq_roster_is_sure(s, p->index) && rq_stamp_is_quiet(s, b->id)));
 }
 
 /*
@@ -238,13 +229,13 @@ static rq_always_inline int put_again(ringq_queue *queue, struct rq_bond *b, con
 {
 	struct rq_queue_shared *s = queue->shared;
 	struct rq_producer *p = b->producer;
-	bool stamped = needs_stamp(queue);
+	bool stamped = rq_stamp_needed(queue);
 	uint64_t next;
 	if (rq_unlikely(!rq_producer_may_put(p, len, most, stamped, &next) || rq_load_acquire(&s->closed) ||
 			rq_load(&p->lane->owner) != b->id || (queue->side && rq_hold_may_put(b)) || put_guard(queue)))
 		return leave_and_put(queue, data, len, timeout);
-	rq_producer_put(p, data, len, most, stamped, stamp_if(queue, stamped), next);
-	if (rq_unlikely(!is_quiet(s, p)))
+	rq_producer_put(p, data, len, most, stamped, rq_stamp_if(b, stamped), next);
+	if (rq_unlikely(!is_quiet(s, b)))
 		return put_end(b);
 	rq_leave();
 	return 0;
@@ -280,9 +271,9 @@ static int put_some(struct rq_op *op)
 	if (r)
 		return r;
 	struct rq_producer *p = b->producer;
-	p->stamped = needs_stamp(b->queue);
+	p->stamped = rq_stamp_needed(b->queue);
 	bool stamped = p->stamped;
-	uint64_t stamp = stamp_if(b->queue, stamped), room = p->room;
+	uint64_t stamp = rq_stamp_if(b, stamped), room = p->room;
 	uint32_t chunk = p->chunk;
 	while (op->done < op->len) {
 		const struct iovec *record = &op->records[op->done];
@@ -299,7 +290,7 @@ static int put_some(struct rq_op *op)
 		/* A turn taken before there was room, or a place, would be before those that came while there was none. */
 		if (b->queue->places.count || p->room != room || p->chunk != chunk || p->stamped != stamped) {
 			stamped = p->stamped;
-			stamp = stamp_if(b->queue, stamped);
+			stamp = rq_stamp_if(b, stamped);
 			room = p->room;
 			chunk = p->chunk;
 		}
@@ -407,7 +398,7 @@ int ringq_commit(ringq_queue *queue, void *reserved, size_t len)
 	}
 	b->reserved = NULL;
 	b->reserved_place = NULL;
-	rq_producer_append(b->producer, len, stamp_if(queue, needs_stamp(queue)));
+	rq_producer_append(b->producer, len, rq_stamp_if(b, rq_stamp_needed(queue)));
 	rq_producer_publish(b->producer);
 	published(b, 1);
 	rq_leave();
@@ -442,7 +433,7 @@ bool ringq_full(const ringq_queue *queue)
 	if (full && rq_bond_reap(b))
 		full = rq_places_full(&q->places, &q->set);
 	if (!full && b->producer)
-		full = rq_producer_full(b->producer, needs_stamp(q));
+		full = rq_producer_full(b->producer, rq_stamp_needed(q));
 	rq_leave();
 	return full;
 }

@@ -29,8 +29,9 @@ enum {
 /*
  * Scripts are pairs: what, and who. p, P: puts one, three; r: reserves and commits; g, G: gets one, up to four; k
  * peeks; e, f, s: empty, full, size; c closes; w puts a record that nobody writes down, and x lets many such pass from
- * 1 to who is named, so that all other lanes are dismissed from the roster. 0 is the one that is held, its helpers are
- * 1 to 5, each with a handle and so a lane of its own, all in one thread.
+ * 1 to who is named, so that all other lanes are dismissed from the roster and 1 stands alone; with y, who is named puts
+ * and gets so many that its next put is the one by which it may come to stand alone. 0 is the one that is held, its
+ * helpers are 1 to 5, each with a handle and so a lane of its own, all in one thread.
  */
 struct scene {
 	const char *name;
@@ -41,6 +42,7 @@ struct scene {
 	const char *then;   /* by the helpers again */
 	const char *held;   /* its call */
 	const char *script; /* by the helpers, while it is held */
+	const char *after;  /* by the helpers, when it is over */
 	unsigned warm;      /* so many records pass first, that nobody writes down */
 	bool killed;
 	bool all; /* at all its instructions, always */
@@ -84,6 +86,47 @@ static const struct scene scenes[] = {
 	{.name = "first put of a second lane", .before = "p1", .held = "p0", .script = "p1 p3 g5 p1 g5 G5"},
 	{.name = "lone put, and another comes", .own = "p0", .held = "p0", .script = "p1 g5 p1 p2 g5"},
 	{.name = "first put of all, and another comes", .held = "p0", .script = "p1 p1 g5 p2"},
+	{.name = "put beside one that comes to stand alone",
+		.before = "p1 p2",
+		.own = "p0",
+		.then = "G5",
+		.held = "p0",
+		.script = "g5 x5",
+		.after = "p1 p2",
+		.all = true},
+	{.name = "put beside one that stands alone",
+		.before = "p1 p2",
+		.own = "p0",
+		.then = "G5 x5",
+		.held = "p0",
+		.script = "p1 g5 p2 p1",
+		.after = "p1",
+		.all = true},
+	{.name = "put of one that stands alone",
+		.before = "p1 p2 G5",
+		.own = "y0 p0",
+		.then = "G5",
+		.held = "p0",
+		.script = "p1 g5 p2 g4 p1",
+		.all = true},
+	{.name = "put that comes to stand alone",
+		.before = "p1 p2 G5",
+		.own = "y0",
+		.held = "p0",
+		.script = "p1 g5 p2 g5 p1",
+		.after = "p2"},
+	{.name = "put_many of one that stands alone",
+		.before = "p1 p2 G5",
+		.own = "y0 p0",
+		.then = "G5",
+		.held = "P0",
+		.script = "p1 g5 p2 g4 p1"},
+	{.name = "commit of one that stands alone, seen by peeks",
+		.before = "p1 p2 G5",
+		.own = "y0 p0",
+		.then = "G5",
+		.held = "r0",
+		.script = "k4 p1 k4 p2 g5 k4"},
 	{.name = "put_many beside two lanes",
 		.before = "p1 p2",
 		.own = "p0",
@@ -303,6 +346,15 @@ static void pass_unseen(struct stage *stage, ringq_queue *to)
 	}
 }
 
+/* A calm is due at each multiple of 1024 puts. */
+static void pass_to_itself(ringq_queue *queue)
+{
+	for (unsigned i = 1; i < 1024; i++) {
+		check_eq(put_number(queue, i, RINGQ_NOWAIT), 0);
+		check_eq(get_number(queue, RINGQ_NOWAIT), i);
+	}
+}
+
 static void play(struct stage *stage, const char *script)
 {
 	for (const char *at = script; at && *at; at += at[2] ? 3 : 2) {
@@ -310,6 +362,10 @@ static void play(struct stage *stage, const char *script)
 
 		if (at[0] == 'w' || at[0] == 'x') {
 			pass_unseen(stage, at[0] == 'x' ? actor->queue : NULL);
+			continue;
+		}
+		if (at[0] == 'y') {
+			pass_to_itself(actor->queue);
 			continue;
 		}
 		begin_call(actor, at[0]);
@@ -448,6 +504,7 @@ static bool try_at(const struct scene *scene, struct trace_path *path, uint64_t 
 		have_played(stage, "p4 e5");
 	}
 	trace_finish(&held);
+	have_played(stage, scene->after);
 	drain(stage);
 	check_eq(write(stage->orders[1], &(const char *){NULL}, sizeof(char *)), sizeof(char *));
 	reap_child(helper);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Total order: ringq/src/choose.h, choose.c, roster.c; published() and stamp_if() of queue_put.c; get_again() of
+ * Total order: ringq/src/choose.h, choose.c, roster.c, stamp.h, stamp.c; published() of queue_put.c; get_again() of
  * queue_get.c.
  *
  * Two lanes, a producer each. The shared ticket is the clock. A publish stays in its producer's store buffer until the
@@ -23,15 +23,17 @@
  *   RIVALS         records that rivals may take
  *   DISMISS        dismissals
  *   LIVE           lanes that are remembered
+ *   ALONE          1: between two puts, a producer may stand alone
  *   SETTLED        1: both lanes have been in use and in the roster for long
  *   UNLISTED       0: without find_unlisted(), which is there so that gets end; the rest must hold all the same
  *
- * RUN: -DPUTS0=1 -DPUTS1=2 -DPLACES0=1 -DRIVALS=0 -DDISMISS=1 -DLIVE=2 -DSETTLED=1 -DUNLISTED=1
- * RUN: -DPUTS0=1 -DPUTS1=2 -DPLACES0=1 -DRIVALS=0 -DDISMISS=1 -DLIVE=1 -DSETTLED=1 -DUNLISTED=1
- * RUN: -DPUTS0=2 -DPUTS1=1 -DPLACES0=1 -DRIVALS=1 -DDISMISS=0 -DLIVE=2 -DSETTLED=1 -DUNLISTED=1
- * RUN: -DPUTS0=2 -DPUTS1=1 -DPLACES0=1 -DRIVALS=1 -DDISMISS=1 -DLIVE=2 -DSETTLED=0 -DUNLISTED=1
- * RUN: -DPUTS0=2 -DPUTS1=2 -DPLACES0=2 -DRIVALS=0 -DDISMISS=0 -DLIVE=2 -DSETTLED=1 -DUNLISTED=1
- * RUN: -DPUTS0=2 -DPUTS1=2 -DPLACES0=1 -DRIVALS=3 -DDISMISS=0 -DLIVE=2 -DSETTLED=1 -DUNLISTED=0
+ * RUN: -DPUTS0=1 -DPUTS1=2 -DPLACES0=1 -DRIVALS=0 -DDISMISS=0 -DLIVE=2 -DALONE=1 -DSETTLED=1 -DUNLISTED=0
+ * RUN: -DPUTS0=1 -DPUTS1=2 -DPLACES0=1 -DRIVALS=0 -DDISMISS=1 -DLIVE=2 -DALONE=0 -DSETTLED=1 -DUNLISTED=1
+ * RUN: -DPUTS0=1 -DPUTS1=2 -DPLACES0=1 -DRIVALS=0 -DDISMISS=1 -DLIVE=1 -DALONE=0 -DSETTLED=1 -DUNLISTED=1
+ * RUN: -DPUTS0=2 -DPUTS1=1 -DPLACES0=1 -DRIVALS=1 -DDISMISS=0 -DLIVE=2 -DALONE=0 -DSETTLED=1 -DUNLISTED=1
+ * RUN: -DPUTS0=2 -DPUTS1=1 -DPLACES0=1 -DRIVALS=1 -DDISMISS=1 -DLIVE=2 -DALONE=0 -DSETTLED=0 -DUNLISTED=1
+ * RUN: -DPUTS0=2 -DPUTS1=2 -DPLACES0=2 -DRIVALS=0 -DDISMISS=0 -DLIVE=2 -DALONE=0 -DSETTLED=1 -DUNLISTED=1
+ * RUN: -DPUTS0=2 -DPUTS1=2 -DPLACES0=1 -DRIVALS=3 -DDISMISS=0 -DLIVE=2 -DALONE=0 -DSETTLED=1 -DUNLISTED=0
  */
 
 #define LANES 2
@@ -49,6 +51,7 @@ byte head[LANES];     /* records taken from the lane */
 byte tail[LANES];     /* records published, as all see it */
 bit buffer[LANES];    /* one more, as only its producer sees it */
 byte stamps[8];       /* of records */
+byte alone;           /* rq_queue_shared.alone: 0, or lane + 1 */
 byte roster;          /* lane's bits: IN << 2 * lane, SURE << 2 * lane; and above, 4 bits of version */
 
 #define IN(lane) (1 << (2 * (lane)))
@@ -82,7 +85,7 @@ inline take(lane, r)
 /* ringq_put() */
 proctype producer(byte lane; byte puts)
 {
-	byte n, w, s;
+	byte n, w, s, last; /* last: rq_bond.stamp */
 	/* find_lane(), show_lane() */
 	atomic {
 		if
@@ -94,7 +97,7 @@ proctype producer(byte lane; byte puts)
 	:: n == puts -> break
 	:: else ->
 		atomic { tail[lane] - head[lane] < (lane -> MOST : PLACES0); before[RECORD(lane, n)] = over };
-		/* stamp_if() */
+		/* rq_stamp_if() */
 		atomic {
 			if
 #ifdef FAULT_NEVER_STAMP
@@ -110,9 +113,21 @@ proctype producer(byte lane; byte puts)
 #endif
 #endif
 #endif
-			:: else -> ticket++; s = ticket
+			:: else ->
+				if
+				:: last && alone == lane + 1 -> s = last /* I1 */
+				:: else -> ticket++; s = ticket
+				fi
 			fi
 		};
+#ifdef FAULT_ALONE_IS_LOOKED_AT_BEFORE
+		w = alone; /* I2 */
+		if
+		:: w && w != lane + 1 -> alone = 0 /* I3 */
+		:: else
+		fi;
+		w = 0;
+#endif
 		atomic {
 			stamps[RECORD(lane, n)] = s;
 			buffer[lane] = 1; /* P */
@@ -120,6 +135,19 @@ proctype producer(byte lane; byte puts)
 		};
 #ifdef FAULT_STAMP_AFTER_PUBLISH
 		atomic { ticket++; stamps[RECORD(lane, n)] = ticket };
+#endif
+#if ALONE
+#ifndef FAULT_ALONE_IS_LEFT
+#ifndef FAULT_ALONE_IS_LOOKED_AT_BEFORE
+		/* rq_stamp_published() */
+		w = alone; /* I2 */
+		if
+		:: w && w != lane + 1 -> alone = 0 /* I3 */
+		:: else
+		fi;
+		w = 0;
+#endif
+#endif
 #endif
 		/* rq_roster_published() */
 #ifndef FAULT_NO_ROSTER
@@ -141,7 +169,25 @@ proctype producer(byte lane; byte puts)
 			fi;
 			n++;
 			w = 0
-		}
+		};
+#if ALONE
+		/* rq_stamp_alone() */
+		if
+		:: n < puts && lanes_used > 1 ->
+#ifdef FAULT_ALONE_WITH_AN_OLDER_STAMP
+			atomic { ticket++; last = ticket };
+#endif
+			alone = lane + 1; /* I4 */
+#ifndef FAULT_ALONE_WITHOUT_BARRIER
+			!buffer[0];
+			!buffer[1];
+#endif
+#ifndef FAULT_ALONE_WITH_AN_OLDER_STAMP
+			atomic { ticket++; last = ticket }
+#endif
+		:: true
+		fi
+#endif
 	od
 }
 
