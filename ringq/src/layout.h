@@ -181,7 +181,7 @@ struct rq_queue_shared {
 	rq_u32 lanes_used; /* lanes below this have been owned; only grows */
 	rq_u32 lanes_backed;
 	rq_u64 witness[2]; /* of a pipe: members that hold the reader's side, the writer's, or 0: hold.h */
-	rq_u64 alone;      /* id of the producer that has stamped last, or 0: stamp.h */
+	rq_u64 alone;      /* id of a producer that puts alone, or 0: stamp.h */
 	rq_u64 peeked;     /* version:52 | lane:12, whose record a peek has seen, if lane.peeked says so: choose.h */
 
 	_Alignas(RQ_LINE) rq_u32 room; /* event: producers sleep here for one of max_records */

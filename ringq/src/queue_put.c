@@ -211,7 +211,7 @@ static rq_noinline int put_end(struct rq_bond *b)
 	return 0;
 }
 
-/* Whether the put that was just published leaves nothing to do: nobody sleeps, the roster has the lane, no calm is due. */
+/* Whether the put that was just published leaves nothing to do, as published() would. */
 static rq_always_inline bool is_quiet(const struct rq_queue_shared *s, const struct rq_bond *b)
 {
 	const struct rq_producer *p = b->producer;

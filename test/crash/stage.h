@@ -17,7 +17,7 @@
 #include "trace.h"
 
 enum {
-	STAGE_BURST = 1000,   /* records of each of the others' producers */
+	STAGE_BURST = 1500,   /* records of each of the others' producers */
 	STAGE_HELD = 2500,    /* the same, before a child goes on: puts and gets together are 10 000 */
 	STAGE_RECORDS = 3000, /* the most of one party in a round */
 	STAGE_MANY = 10,      /* records of a put_many or get_many */
