@@ -151,8 +151,8 @@ RINGQ_API bool ringq_empty(const ringq_queue *queue);
 RINGQ_API bool ringq_full(const ringq_queue *queue);
 
 /**
- * How many records were waiting. Exact when nothing moves; what moves meanwhile may or may not count: the number is no
- * step of the queue's order. Lock-free.
+ * How many records were waiting. Exact when nothing moves, whoever has died; what moves meanwhile may or may not count: the
+ * number is no step of the queue's order. Lock-free.
  */
 RINGQ_API uint64_t ringq_size(const ringq_queue *queue);
 
@@ -172,7 +172,10 @@ RINGQ_API int ringq_event_fd(ringq_queue *queue);
  */
 RINGQ_API int ringq_wait_any(ringq_queue *const *queues, size_t n, int64_t timeout);
 
-/** A look at a queue from outside. Counts are of all lanes since creation; nobody is delayed by the look. */
+/**
+ * A look at a queue from outside. Counts are of all lanes since creation; nobody is delayed by the look. What a producer put
+ * right before it died may not be counted before another has its lane, or ringq_size() is called.
+ */
 struct ringq_queue_stat {
 	uint64_t records_in;       /* put */
 	uint64_t records_out;      /* taken */
