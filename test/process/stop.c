@@ -304,7 +304,7 @@ static void stop_long(void)
 	measure(tables, DURING, RINGQ_SEC(10));
 	for (size_t i = 0; i < TABLES; i += 2)
 		let_players_park(tables[i]);
-	measure(tables, AFTER, RINGQ_SEC(2));
+	measure(tables, AFTER, RINGQ_SEC(6));
 	for (size_t i = 0; i < TABLES; i++) {
 		test_row(i / 2);
 		if (i % 2 == 0)
