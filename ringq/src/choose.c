@@ -222,13 +222,11 @@ bool rq_choose_hold(struct rq_bond *b, uint64_t peeked, const struct rq_view *vi
 {
 	rq_u64 *word = &b->queue->shared->peeked, *of_lane = &view->lane->peeked;
 	uint64_t head = rq_load_acquire(of_lane), next = (peeked / RQ_LANES_MAX + 1) * RQ_LANES_MAX + view->index;
-	if (b->queue->total) { /* the producer may not have come to these */
-		rq_roster_published(b->queue->shared, view->index);
-		rq_stamp_published(b->queue->shared, rq_load(&view->lane->owner));
-	}
+	if (b->queue->total) /* the producer may not have come to it */
+		rq_total_published(b->queue->shared, view->index, rq_load(&view->lane->owner));
 	if (!rq_view_is_current(view))
 		return false;
-	if (!b->queue->total || rq_lanes_used(b->queue) == 1)
+	if (!rq_stamp_needed(b->queue)) /* nor is there another lane that could come first */
 		return true;
 	/* Who comes late with an older head fails, or writes over one that is older still. */
 	if (head != view->head && !rq_cas(of_lane, &head, view->head)) /* L1 */

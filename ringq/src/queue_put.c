@@ -6,7 +6,6 @@
 
 #include "block.h"
 #include "hold.h"
-#include "roster.h"
 #include "stamp.h"
 #include "wait.h"
 
@@ -105,10 +104,8 @@ static rq_noinline void calm(struct rq_bond *b)
 
 static inline void published(struct rq_bond *b, unsigned n)
 {
-	if (b->queue->total) {
-		rq_roster_published(b->queue->shared, b->producer->index);
-		rq_stamp_published(b->queue->shared, b->id);
-	}
+	if (b->queue->total)
+		rq_total_published(b->queue->shared, b->producer->index, b->id);
 	rq_event_signal(&b->queue->shared->items, (int)n);
 	if (rq_unlikely(calm_is_due(b->producer, n))) {
 		calm(b);
@@ -217,7 +214,7 @@ static rq_always_inline bool is_quiet(const struct rq_queue_shared *s, const str
 	const struct rq_producer *p = b->producer;
 	rq_light_barrier();
 	return !(rq_load(&s->items) & (RQ_EVENT_ASLEEP | RQ_EVENT_READY)) && !calm_is_due(p, 1) &&
-	       (!p->set->stamps || (rq_roster_is_sure(s, p->index) && rq_stamp_is_quiet(s, b->id)));
+	       (!p->set->stamps || rq_total_is_quiet(s, p->index, b->id));
 }
 
 /*

@@ -29,6 +29,7 @@
 
 #include "bond.h"
 #include "clock.h"
+#include "roster.h"
 
 /* Whether a record that is about to be published needs a stamp. */
 static inline bool rq_stamp_needed(const struct ringq_queue *q)
@@ -51,11 +52,26 @@ static inline bool rq_stamp_is_quiet(const struct rq_queue_shared *shared, uint6
 	return !alone || alone == id;
 }
 
+/* Behind a light barrier, too. */
 static inline void rq_stamp_published(struct rq_queue_shared *shared, uint64_t id)
 {
-	rq_light_barrier();
 	if (rq_unlikely(!rq_stamp_is_quiet(shared, id)))
 		rq_store(&shared->alone, 0); /* I3 */
+}
+
+/*
+ * What a put in total order has to do behind its publish, by the owner of this id in this lane: only then is it over. Anybody
+ * may do it for the producer. And, behind a light barrier, whether there is nothing to do.
+ */
+static inline void rq_total_published(struct rq_queue_shared *shared, uint32_t lane, uint64_t id)
+{
+	rq_roster_published(shared, lane); /* begins with the light barrier */
+	rq_stamp_published(shared, id);
+}
+
+static inline bool rq_total_is_quiet(const struct rq_queue_shared *shared, uint32_t lane, uint64_t id)
+{
+	return rq_roster_is_sure(shared, lane) && rq_stamp_is_quiet(shared, id);
 }
 
 /* For a producer that has just put, now and then: stands alone, or stays so. In vain, it waits longer for the next time. */
