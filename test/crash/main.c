@@ -57,7 +57,7 @@ static uint64_t greatest_divisor(uint64_t a, uint64_t b)
 	return a;
 }
 
-/* Goes through all instructions, each once; in the brief form corners first, far apart ones, so that it may end at any time. */
+/* Goes through all instructions, each once; in the brief form corners, far apart, so that it may end at any time. */
 static uint64_t nth_instruction(const struct plan *plan, uint64_t i)
 {
 	const struct trace_path *path = &plan->book->path;

@@ -23,7 +23,8 @@ enum {
 	MOST = 80,
 	LAST = HELPERS,
 	TRIES = TEST_UNDER_ASAN ? 12 : 60,
-	TO_DISMISS = 1100
+	TO_DISMISS = 1100,
+	TO_STAND_ALONE = 1024 /* each of so many puts of a producer */
 };
 
 /*
@@ -336,23 +337,27 @@ static void begin_call(struct actor *actor, char what)
 	act_begin(actor, calls[letter - letters], what == 'P' ? 3 : what == 'G' ? 4 : 1, RINGQ_NOWAIT);
 }
 
-/* A record of 1 is put; to NULL, or many times to a queue's handle. */
-static void pass_unseen(struct stage *stage, ringq_queue *to)
+/* So many records, from one handle to another. */
+static void pass_unseen(ringq_queue *from, ringq_queue *to, unsigned n)
 {
-	for (unsigned i = 0; i < (to ? 2 * TO_DISMISS : 1); i++) {
-		check_eq(put_number(stage->actors[1].queue, i, RINGQ_NOWAIT), 0);
-		if (to)
-			check_eq(get_number(to, RINGQ_NOWAIT), i);
+	for (unsigned i = 0; i < n; i++) {
+		check_eq(put_number(from, i, RINGQ_NOWAIT), 0);
+		check_eq(get_number(to, RINGQ_NOWAIT), i);
 	}
 }
 
-/* A calm is due at each multiple of 1024 puts. */
-static void pass_to_itself(ringq_queue *queue)
+/* What no history knows of. False: something else. */
+static bool play_unseen(struct stage *stage, char what, struct actor *actor)
 {
-	for (unsigned i = 1; i < 1024; i++) {
-		check_eq(put_number(queue, i, RINGQ_NOWAIT), 0);
-		check_eq(get_number(queue, RINGQ_NOWAIT), i);
-	}
+	if (what == 'w')
+		check_eq(put_number(stage->actors[1].queue, 0, RINGQ_NOWAIT), 0);
+	else if (what == 'x')
+		pass_unseen(stage->actors[1].queue, actor->queue, 2 * TO_DISMISS);
+	else if (what == 'y')
+		pass_unseen(actor->queue, actor->queue, TO_STAND_ALONE - 1);
+	else
+		return false;
+	return true;
 }
 
 static void play(struct stage *stage, const char *script)
@@ -360,14 +365,8 @@ static void play(struct stage *stage, const char *script)
 	for (const char *at = script; at && *at; at += at[2] ? 3 : 2) {
 		struct actor *actor = &stage->actors[at[1] - '0'];
 
-		if (at[0] == 'w' || at[0] == 'x') {
-			pass_unseen(stage, at[0] == 'x' ? actor->queue : NULL);
+		if (play_unseen(stage, at[0], actor))
 			continue;
-		}
-		if (at[0] == 'y') {
-			pass_to_itself(actor->queue);
-			continue;
-		}
 		begin_call(actor, at[0]);
 		act_make(actor);
 		act_end(actor);

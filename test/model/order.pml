@@ -82,6 +82,17 @@ inline take(lane, r)
 	}
 }
 
+/* rq_stamp_published() */
+inline stamp_published(lane)
+{
+	w = alone; /* I2 */
+	if
+	:: w && w != lane + 1 -> alone = 0 /* I3 */
+	:: else
+	fi;
+	w = 0
+}
+
 /* ringq_put() */
 proctype producer(byte lane; byte puts)
 {
@@ -121,12 +132,7 @@ proctype producer(byte lane; byte puts)
 			fi
 		};
 #if ALONE && defined(FAULT_ALONE_IS_LOOKED_AT_BEFORE)
-		w = alone; /* I2 */
-		if
-		:: w && w != lane + 1 -> alone = 0 /* I3 */
-		:: else
-		fi;
-		w = 0;
+		stamp_published(lane);
 #endif
 		atomic {
 			stamps[RECORD(lane, n)] = s;
@@ -136,18 +142,8 @@ proctype producer(byte lane; byte puts)
 #ifdef FAULT_STAMP_AFTER_PUBLISH
 		atomic { ticket++; stamps[RECORD(lane, n)] = ticket };
 #endif
-#if ALONE
-#ifndef FAULT_ALONE_IS_LEFT
-#ifndef FAULT_ALONE_IS_LOOKED_AT_BEFORE
-		/* rq_stamp_published() */
-		w = alone; /* I2 */
-		if
-		:: w && w != lane + 1 -> alone = 0 /* I3 */
-		:: else
-		fi;
-		w = 0;
-#endif
-#endif
+#if ALONE && !defined(FAULT_ALONE_IS_LEFT) && !defined(FAULT_ALONE_IS_LOOKED_AT_BEFORE)
+		stamp_published(lane);
 #endif
 		/* rq_roster_published() */
 #ifndef FAULT_NO_ROSTER

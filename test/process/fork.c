@@ -167,15 +167,13 @@ static void *put_until_stopped(void *arg)
 static void *drain_threads(void *arg)
 {
 	struct shared *shared = arg;
-	int first = 1;
-	int64_t name;
+	int64_t name, names = 0;
 	ssize_t len;
 
 	/* The numbers of the threads are negative, and so no lengths or errors. */
 	while ((len = ringq_get(shared->queue, &name, sizeof(name), RINGQ_FOREVER)) == sizeof(name)) {
 		check(name < 0 && name >= -THREADS);
-		atomic_fetch_add(&shared->at_work, first);
-		first = 0;
+		atomic_fetch_add(&shared->at_work, names++ == 0);
 	}
 	check_eq(len, -EPIPE);
 	return NULL;
@@ -234,7 +232,7 @@ static void release_and_go_on(void *arg)
 
 	/* The child's own handle and mapping: nothing of the parent's. */
 	ringq_queue_release(shared->queue);
-	check_eq(put_number(shared->back, 1, RINGQ_FOREVER), 0);
+	check_eq(put_number(shared->back, 1, RINGQ_NOWAIT), 0);
 	ringq_queue_release(shared->back);
 	check_eq(count_region_mappings(), 0);
 }
@@ -255,7 +253,7 @@ static void *use_first(void *arg)
 	struct shared *shared = arg;
 
 	check_eq(put_number(shared->queue, 1, RINGQ_FOREVER), 0);
-	check_compare(get_number(shared->queue, RINGQ_FOREVER), ==, 1);
+	check_eq(get_number(shared->queue, RINGQ_FOREVER), 1);
 	return NULL;
 }
 

@@ -147,14 +147,11 @@ static void *send_until_stopped(void *arg)
 static void *drop_all(void *arg)
 {
 	struct shared *shared = arg;
-	int first = 1;
-	int64_t number;
+	int64_t number, numbers = 0;
 	ssize_t len;
 
-	while ((len = ringq_receive(shared->childs, &number, sizeof(number), RINGQ_FOREVER)) >= 0) {
-		atomic_fetch_add(&shared->at_work, first);
-		first = 0;
-	}
+	while ((len = ringq_receive(shared->childs, &number, sizeof(number), RINGQ_FOREVER)) >= 0)
+		atomic_fetch_add(&shared->at_work, numbers++ == 0);
 	check_eq(len, -EPIPE);
 	return NULL;
 }
