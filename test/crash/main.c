@@ -5,9 +5,12 @@
  *
  *     crash_step [NAME [INSTRUCTION]]
  *
- * steps through all calls of the table in calls.c, or that one, by default as many instructions of each as a minute in
- * all allows, with RINGQ_TEST_LONG=1 through every one: first the first pass of each address, then the passes that begin
- * and end loops, then all others. RINGQ_TEST_SEED repeats a run's choice.
+ * steps through all calls of the table in calls.c, or that one. Instructions between which nothing happens that others
+ * could see are tried once for all (access.h): of the run of instructions between two changes of what others see, the
+ * first is that at which the child is killed or stopped; it is held and goes on before each look that it takes at what
+ * others can change. By default that is done to as many as a minute and a half in all allows: first to those where an address is
+ * passed for the first time, the second or the last, then to the rest of a loop's passes. With RINGQ_TEST_LONG=1 it is
+ * done to all. RINGQ_TEST_SEED repeats a run's choice.
  *
  * The rounds run in a driver, a process of its own: a check that fails ends it, and the next goes on behind that.
  */
@@ -21,7 +24,7 @@
 #include "stage.h"
 #include "trace.h"
 
-#define BRIEF RINGQ_SEC(60)
+#define BRIEF RINGQ_SEC(90)
 #define FAILURES_MOST 5 /* of a call, order and fate: more would tell little more */
 #define ALL UINT64_MAX
 
@@ -34,15 +37,14 @@ struct plan {
 	const struct call *call;
 	unsigned order;
 	enum fate fate;
-	uint64_t offset;
 	uint64_t next; /* the first that no driver has begun */
-	int64_t until;
 };
 
 static struct {
 	uint64_t seed, only;
 	bool every;
-	int64_t slice; /* of each plan */
+	int64_t until; /* when the plan must end; what one leaves of its slice is the others' */
+	int64_t slice;
 	unsigned failures;
 } run;
 
@@ -57,19 +59,23 @@ static uint64_t greatest_divisor(uint64_t a, uint64_t b)
 	return a;
 }
 
-/* Goes through all instructions, each once; in the brief form corners, far apart, so that it may end at any time. */
+/* Who is killed or stopped matters by what others see then; who goes on, by what it sees. */
+static const struct trace_choice *choice_of(const struct plan *plan)
+{
+	return plan->fate == RESUMED ? &plan->book->path.accesses : &plan->book->path.states;
+}
+
+/* Goes through all of the choice, each once; in the brief form corners, far apart, so that it may end at any time. */
 static uint64_t nth_instruction(const struct plan *plan, uint64_t i)
 {
-	const struct trace_path *path = &plan->book->path;
-	uint64_t n = path->corners, step = n * 618 / 1000 | 1;
+	const struct trace_choice *choice = choice_of(plan);
+	uint64_t n = choice->corners, step = n * 618 / 1000 | 1;
 
-	if (i >= path->count)
-		return i;
 	if (run.every || i >= n)
-		return path->order[i];
+		return choice->order[i];
 	while (greatest_divisor(step, n) != 1)
 		step++;
-	return path->order[(plan->offset + i * step) % n];
+	return choice->order[(run.seed + i * step) % n];
 }
 
 static void drive(void *arg)
@@ -78,10 +84,10 @@ static void drive(void *arg)
 	struct book *book = plan->book;
 	static char context[128];
 
-	for (uint64_t i = plan->next; i < (run.only == ALL ? book->instructions : 1); i++) {
+	for (uint64_t i = plan->next; i < (run.only == ALL ? choice_of(plan)->count : 1); i++) {
 		uint64_t instruction = run.only == ALL ? nth_instruction(plan, i) : run.only;
 
-		if (!run.every && run.only == ALL && now_ns() >= plan->until)
+		if (!run.every && run.only == ALL && now_ns() >= run.until)
 			break;
 		book->instruction = instruction;
 		plan->next = i + 1;
@@ -138,7 +144,9 @@ static void step_through(struct plan *plan)
 	uint64_t before = plan->book->rounds;
 
 	plan->next = 0;
-	plan->until = now_ns() + run.slice;
+	run.until += run.slice;
+	if (run.until < now_ns() + run.slice / 2)
+		run.until = now_ns() + run.slice / 2;
 	while (!driver_passed(plan, drive) && ++failures < FAILURES_MOST && run.only == ALL)
 		continue;
 	printf(" %s %llu", fate_names[plan->fate], (unsigned long long)(plan->book->rounds - before));
@@ -149,15 +157,15 @@ static void step_through(struct plan *plan)
 
 static void step_call(struct plan *plan)
 {
+	const struct trace_path *path = &plan->book->path;
 	unsigned failures = run.failures;
 
 	printf("%s/%s: ", plan->call->name, order_names[plan->order]);
 	fflush(stdout);
 	if (driver_passed(plan, drive_undisturbed)) {
-		printf("%llu instructions, %u different,", (unsigned long long)plan->book->instructions,
-			plan->book->path.firsts);
+		printf("%u instructions, %u different; %u states, %u accesses;", path->count, path->different,
+			path->states.count, path->accesses.count);
 		fflush(stdout);
-		plan->offset = run.seed % plan->book->path.corners;
 		for (plan->fate = KILLED; plan->fate < FATES; plan->fate++)
 			if (stage_allows(plan->call, plan->fate))
 				step_through(plan);
@@ -205,6 +213,7 @@ int main(int argc, char **argv)
 	run.only = argc > 2 ? strtoull(argv[2], NULL, 0) : ALL;
 	run.every = brief_or_long(0, 1);
 	run.slice = BRIEF / plans;
+	run.until = now_ns();
 	plan->book = share_memory(sizeof(*plan->book));
 	printf("RINGQ_TEST_SEED=%llu\n", (unsigned long long)run.seed);
 	for (size_t i = 0; i < calls_count; i++)

@@ -260,13 +260,13 @@ bool stage_allows(const struct call *call, enum fate fate)
 /* Children that die one after the other, in different places, and leave what they leave to the next. */
 static void pile(struct stage *s, uint64_t instruction)
 {
-	const struct trace_path *path = &s->book->path;
-	uint64_t n = path->corners;
+	const struct trace_choice *choice = &s->book->path.states;
+	uint64_t n = choice->corners;
 
 	for (unsigned i = 0; i < PILE; i++) {
 		struct traced child = trace_fork(child_setup, child_call, child_finish, s);
 
-		step_to(s, &child, path->order[(instruction + i * n / PILE) % n]);
+		step_to(s, &child, choice->order[(instruction + i * n / PILE) % n]);
 		trace_kill(&child);
 		peers_drain(s);
 		check_books(s);

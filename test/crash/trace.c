@@ -12,6 +12,8 @@
 
 #if defined(__x86_64__)
 
+#include "access.h"
+
 /* Copies of at least this many bytes are one step: what they write is not published, or is not shared. */
 #define LARGE_COPY 2048
 #define BREAKPOINT 0xccu
@@ -171,48 +173,82 @@ static struct address *find_address(uint64_t pc)
 	return &known[at];
 }
 
-/* 0: the first pass of its address; 1: the second or the last; 2: another. */
-static unsigned class_of(const struct trace_path *path, uint32_t i, uint32_t pass)
+/* What recording notes of each instruction, beside the path. */
+static struct {
+	uint32_t pass; /* of its address */
+	bool state, access;
+} notes[TRACE_MOST];
+
+static bool is_corner(const struct trace_path *path, uint32_t i)
 {
-	return pass == 0 ? 0 : pass == 1 || find_address(path->pcs[i])->last == i ? 1 : 2;
+	return notes[i].pass <= 1 || find_address(path->pcs[i])->last == i;
 }
 
-static void arrange(struct trace_path *path, const uint32_t *passes)
+static void choose(const struct trace_path *path, struct trace_choice *choice, bool (*chosen)(uint32_t))
 {
-	uint32_t ends[3], n = 0;
+	uint32_t n = 0;
 
-	for (unsigned class = 0; class < COUNT(ends); class++) {
+	for (int corners = 1; corners >= 0; corners--) {
 		for (uint32_t i = 0; i < path->count; i++)
-			if (class_of(path, i, passes[i]) == class)
-				path->order[n++] = i;
-		ends[class] = n;
+			if (chosen(i) && is_corner(path, i) == corners)
+				choice->order[n++] = i;
+		if (corners)
+			choice->corners = n;
 	}
-	path->firsts = ends[0];
-	path->corners = ends[1];
+	choice->count = n;
+}
+
+static bool is_state(uint32_t i)
+{
+	return notes[i].state;
+}
+
+static bool is_access(uint32_t i)
+{
+	return notes[i].access;
+}
+
+static unsigned next_access(const struct traced *t)
+{
+	struct user_regs_struct regs;
+
+	if (before_large_copy(t))
+		return ACCESS_READS | ACCESS_CHANGES;
+	check_eq(ptrace(PTRACE_GETREGS, t->pid, NULL, &regs), 0);
+	return access_next(t->pid, &regs);
 }
 
 void trace_record(struct traced *t, struct trace_path *path)
 {
-	static uint32_t passes[TRACE_MOST];
-	uint32_t n = 0, mark = 0;
+	uint32_t n = 0, mark = 0, different = 0;
 	struct cpus cpus = share_cpu(t);
+	bool changed = true;
 
 	memset(known, 0, sizeof(known));
-	while (!t->ended) {
-		if (n < TRACE_MOST) {
-			struct address *address = find_address(t->pc);
+	access_begin(t->pid);
+	for (; !t->ended && n < TRACE_MOST; n++) {
+		struct address *address = find_address(t->pc);
+		unsigned access = next_access(t);
 
-			mark = address->passes ? mark : n;
-			passes[n] = address->passes++;
-			address->last = n;
-			path->pcs[n] = t->pc;
-			path->marks[n++] = mark;
+		if (!address->passes) {
+			mark = n;
+			different++;
 		}
+		path->pcs[n] = t->pc;
+		path->marks[n] = mark;
+		notes[n].pass = address->passes++;
+		notes[n].state = changed;
+		notes[n].access = access;
+		address->last = n;
 		trace_step(t);
+		changed = !t->gone && ((access & ACCESS_CHANGES) | access_list_changed(t->pid));
 	}
-	path->count = n;
+	check(t->ended);
 	unshare_cpu(t, &cpus);
-	arrange(path, passes);
+	path->count = n;
+	path->different = different;
+	choose(path, &path->states, is_state);
+	choose(path, &path->accesses, is_access);
 }
 
 void trace_to(struct traced *t, const struct trace_path *path, uint64_t steps)

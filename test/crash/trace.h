@@ -8,17 +8,24 @@
 
 enum { TRACE_MOST = 1 << 17 };
 
+/* Instructions to try: first those that are the first pass of their address, or the second or last: the corners. */
+struct trace_choice {
+	uint32_t count, corners;
+	uint32_t order[TRACE_MOST];
+};
+
 /*
  * The addresses that a function goes through when nothing disturbs it. What comes behind an address that had not come
  * before can be reached by a breakpoint there, which is much faster than by steps: marks[i] is the last such not behind i.
- * A loop goes through the same addresses again and again: order begins with the first pass of each address, then has the
- * second and the last, which are the `corners` with them, then all others.
+ *
+ * States are the instructions before which others see something that they did not see one instruction earlier; accesses,
+ * those that look at what others can change, or change it (access.h).
  */
 struct trace_path {
-	uint32_t count, firsts, corners;
+	uint32_t count, different; /* instructions; addresses */
 	uint32_t marks[TRACE_MOST];
-	uint32_t order[TRACE_MOST];
 	uint64_t pcs[TRACE_MOST];
+	struct trace_choice states, accesses;
 };
 
 struct traced {
