@@ -135,6 +135,7 @@ static inline __attribute__((always_inline)) void rq_copy_short(char *to, const 
 		char bytes[16];
 	} a, b, c, d;
 	uint64_t x, y;
+	uint32_t v, w;
 	if (len >= 16) {
 		memcpy(&a, from, 16);
 		memcpy(&b, from + len - 16, 16);
@@ -151,9 +152,16 @@ static inline __attribute__((always_inline)) void rq_copy_short(char *to, const 
 		memcpy(&y, from + len - 8, 8);
 		memcpy(to, &x, 8);
 		memcpy(to + len - 8, &y, 8);
-	} else {
-		for (size_t i = 0; i < len; i++)
-			to[i] = from[i];
+	} else if (len >= 4) {
+		memcpy(&v, from, 4);
+		memcpy(&w, from + len - 4, 4);
+		memcpy(to, &v, 4);
+		memcpy(to + len - 4, &w, 4);
+	} else if (len) {
+		char first = from[0], middle = from[len / 2], last = from[len - 1];
+		to[0] = first;
+		to[len / 2] = middle;
+		to[len - 1] = last;
 	}
 }
 

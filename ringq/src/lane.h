@@ -44,6 +44,8 @@
  *   look, claim             any number          lock-free: a failure means that another has taken a record
  */
 
+#include <sys/uio.h>
+
 #include "slots.h"
 
 /* The lanes of one queue, as constants of this process. */
@@ -110,7 +112,8 @@ struct rq_reader {
 	uint64_t entry; /* of the table, that ring is decoded from; 0 at first */
 	uint32_t index;
 	uint32_t alone; /* claims in a row, up to RQ_ALONE, between which nobody else has moved head */
-	uint64_t at;    /* where the last of them has left head */
+	uint64_t at;    /* where the last claim of this chunk has left head, or RQ_NOWHERE */
+	const char *record; /* what lies there */
 	const struct rq_lane_set *set;
 	struct rq_seat *seat;
 };
@@ -125,6 +128,7 @@ struct rq_view {
 	uint64_t len;
 	uint64_t stamp;
 	const char *payload;
+	const char *behind; /* the one behind it; of rq_lane_look_again() only */
 };
 
 static inline struct rq_lane *rq_lane_at(const struct rq_lane_set *set, uint32_t index)
@@ -195,6 +199,18 @@ static inline uint64_t rq_payload_offset(bool stamped)
 static inline uint64_t rq_footprint(uint64_t len, bool stamped)
 {
 	return (rq_payload_offset(stamped) + len + RQ_GRANULE - 1) & ~(uint64_t)(RQ_GRANULE - 1);
+}
+
+/* The same of a header: a consumer knows where the next record is only when these are done. */
+static inline uint64_t rq_record_offset(uint64_t header)
+{
+	_Static_assert(2 * RQ_RECORD_STAMPED == 8, "what a stamp takes");
+	return 8 + 2 * (header & RQ_RECORD_STAMPED);
+}
+
+static inline uint64_t rq_record_footprint(uint64_t header)
+{
+	return (rq_record_len(header) + rq_record_offset(header) + RQ_GRANULE - 1) & ~(uint64_t)(RQ_GRANULE - 1);
 }
 
 static inline enum rq_record_kind rq_data_kind(bool stamped)
@@ -272,9 +288,6 @@ void rq_producer_leave(struct rq_producer *p);
 /* Leaves the lane's chunk for good, and gives it back at once if all is taken and there is a reader, the caller's. */
 void rq_producer_retire(struct rq_producer *p, struct rq_reader *reader);
 
-/* Publishes a PAD or LINK that has no record behind it: room was made, and then not used. */
-void rq_producer_flush(struct rq_producer *p);
-
 /*
  * Room for one record of len at the tail. 0, or -EAGAIN (full), -ENOMEM, -EMSGSIZE, -EBADMSG. On 0 the payload may be
  * written to rq_producer_payload(), then appended.
@@ -320,11 +333,28 @@ static inline uint64_t rq_producer_end(const struct rq_producer *p)
  * How far the fast path may go: not over the ring's end, not over what room there is, and nowhere while there is more to
  * do than to write a record and its header.
  */
-static inline void rq_producer_set_limit(struct rq_producer *p)
+static inline uint64_t rq_producer_run_limit(const struct rq_producer *p)
 {
 	uint64_t round_ends = (p->tail & ~p->ring.mask) + p->ring.size;
 	uint64_t room = p->room < RQ_GRANULE ? 0 : p->room - RQ_GRANULE;
-	p->limit = p->once || p->first || p->set->counted ? 0 : room < round_ends ? room : round_ends;
+	return p->once || p->set->counted ? 0 : room < round_ends ? room : round_ends;
+}
+
+static inline void rq_producer_set_limit(struct rq_producer *p)
+{
+	p->limit = p->first ? 0 : rq_producer_run_limit(p);
+}
+
+/* Publishes what is appended, be it a PAD or LINK that has no record behind it: room was made, and then not used. */
+static inline void rq_producer_flush(struct rq_producer *p)
+{
+	if (!p->first)
+		return;
+	if (rq_likely(p->ring.size)) /* else it has left its last ring */
+		rq_store((rq_u64 *)rq_producer_record(p), 0);
+	rq_store_release(p->first, p->first_header); /* P */
+	p->first = NULL;
+	rq_producer_set_limit(p);
 }
 
 /* The record whose payload is written is next in line; not yet published. */
@@ -335,18 +365,50 @@ static inline void rq_producer_append(struct rq_producer *p, uint64_t len, uint6
 	rq_producer_header(p, rq_record_header(p->puts, len, rq_data_kind(p->stamped)));
 	p->tail += rq_footprint(len, p->stamped);
 	p->puts++;
-	rq_store((rq_u64 *)rq_producer_record(p), 0);
 }
 
-/* P: all that was appended since the last time is in the lane. */
+/*
+ * Appends records, up to the first for which the fast path has no room or that is not short. How many. The caller's are
+ * read and written one after the other with nothing else done in between.
+ */
+static inline size_t rq_producer_append_run(struct rq_producer *p, const struct iovec *records, size_t n, uint64_t stamp)
+{
+	bool stamped = p->stamped;
+	uint64_t tail = p->tail, limit = rq_producer_run_limit(p), first_header = p->first_header;
+	char *at = rq_producer_record(p);
+	rq_u64 *first = p->first;
+	size_t i = 0;
+	for (; i < n; i++) {
+		uint64_t len = records[i].iov_len, footprint = rq_footprint(len, stamped);
+		if (rq_unlikely(!records[i].iov_base || len > RQ_SHORT || tail + footprint > limit))
+			break;
+		uint64_t header = rq_record_header(p->puts + i, len, rq_data_kind(stamped));
+		rq_copy_in_short(at + rq_payload_offset(stamped), records[i].iov_base, len);
+		if (stamped)
+			rq_store((rq_u64 *)at + 1, stamp);
+		if (rq_likely(first != NULL)) {
+			rq_store((rq_u64 *)at, header);
+		} else {
+			first = (rq_u64 *)at;
+			first_header = header;
+		}
+		tail += footprint;
+		at += footprint;
+	}
+	p->tail = tail;
+	p->puts += i;
+	p->first = first;
+	p->first_header = first_header;
+	return i;
+}
+
+/* All that was appended since the last time is in the lane. */
 static inline void rq_producer_publish(struct rq_producer *p)
 {
 	if (rq_unlikely(p->once) && p->tail > p->line / 2)
 		rq_producer_leave(p);
-	rq_store_release(p->first, p->first_header);
-	p->first = NULL;
+	rq_producer_flush(p);
 	rq_store(&p->lane->puts, p->puts); /* P2 */
-	rq_producer_set_limit(p);
 }
 
 /* Whether a record of no more than `most` may be put at once; *next: where it will end. */
@@ -389,19 +451,20 @@ static rq_always_inline bool rq_record_at(const struct rq_reader *reader, uint64
 		return false;
 	uint64_t header = rq_load_acquire((rq_u64 *)record); /* G2 */
 	bool stamped = rq_record_is_stamped(header);
-	uint64_t len = rq_record_len(header), footprint = rq_footprint(len, stamped);
+	uint64_t len = rq_record_len(header), footprint = rq_record_footprint(header);
 	if (rq_unlikely(!rq_record_is_data(header) || footprint > ring->size - offset))
 		return false;
 	view->sequence = (uint32_t)(header >> 36);
 	view->head = at;
 	view->next = at + (footprint >> 2);
 	view->len = len;
-	view->payload = record + rq_payload_offset(stamped);
+	view->payload = record + rq_record_offset(header);
 	view->stamp = stamped ? rq_load((rq_u64 *)record + 1) : 0;
 	return true;
 }
 
 #define RQ_NOT_QUICK UINT64_MAX
+#define RQ_NOWHERE UINT64_MAX /* no head */
 
 /* The lane of a reader that has read none: its head is in no chunk that is quick. */
 extern struct rq_lane rq_no_lane;
@@ -413,32 +476,44 @@ extern struct rq_lane rq_no_lane;
  *
  * A reader whose claims have met nobody else's for a while takes head to be where it left it: to load a word right behind
  * a locked instruction on it takes as long as that. If it is wrong, it reads what was there a while ago, in a chunk that
- * it has named, and its claim fails. A single consumer claims by a store, which cannot fail, and so must load.
+ * it has named, and its claim fails. A single consumer claims by a store, which cannot fail, and so must load. Where the
+ * record lies is kept as well: from its header's load to that of the next one's each step waits for the one before.
  */
 #define RQ_ALONE 8u
 static rq_always_inline bool rq_lane_look_again(struct rq_reader *reader, uint64_t most, struct rq_view *view)
 {
 	uint64_t head = reader->at;
+	const char *record = reader->record;
 	if (reader->alone < RQ_ALONE) {
 		head = rq_load_acquire(&reader->lane->head); /* G1 */
-		reader->alone = head == reader->at && !reader->set->single_consumer ? reader->alone + 1 : 0;
+		if (rq_unlikely(head != reader->at)) {
+			record = reader->ring.base + (rq_head_bytes(head) & reader->ring.mask);
+			reader->alone = 0;
+		} else if (!reader->set->single_consumer) {
+			reader->alone++;
+		}
 	}
 	if (rq_unlikely(head >> 32 != reader->quick || rq_load(reader->reading) != reader->key))
 		return false;
-	uint64_t offset = rq_head_bytes(head) & reader->ring.mask;
-	char *record = reader->ring.base + offset;
-	uint64_t header = rq_load_acquire((rq_u64 *)record), len = rq_record_len(header); /* G2 */
-	bool stamped = rq_record_is_stamped(header);
-	uint64_t footprint = rq_footprint(len, stamped);
-	if (rq_unlikely(!rq_record_is_data(header) || len > most || footprint > reader->ring.size - offset))
+	uint64_t header = rq_load_acquire((const rq_u64 *)record), len = rq_record_len(header); /* G2 */
+	uint64_t footprint = rq_record_footprint(header), left = (uint64_t)(reader->ring.base + reader->ring.size - record);
+	if (rq_unlikely(!rq_record_is_data(header) || len > most || footprint > left))
 		return false;
 	view->lane = reader->lane;
 	view->head = head;
 	view->next = head + (footprint >> 2);
 	view->len = len;
-	view->payload = record + rq_payload_offset(stamped);
-	view->stamp = stamped ? rq_load((rq_u64 *)record + 1) : 0;
+	view->payload = record + rq_record_offset(header);
+	view->stamp = rq_record_is_stamped(header) ? rq_load((const rq_u64 *)record + 1) : 0;
+	view->behind = footprint == left ? reader->ring.base : record + footprint;
 	return true;
+}
+
+/* The reader has claimed what rq_lane_look_again() has seen. */
+static rq_always_inline void rq_reader_goes_on(struct rq_reader *reader, const struct rq_view *view)
+{
+	reader->at = view->next;
+	reader->record = view->behind;
 }
 
 /* Whether the lane that the reader read last, still in the same chunk, was empty at some instant. */

@@ -121,6 +121,7 @@ static inline int enter(struct rq_reader *reader, struct rq_lane *lane, uint32_t
 	if (rq_unlikely(entry != reader->entry || lane != reader->lane)) {
 		reader->entry = 0;
 		reader->quick = RQ_NOT_QUICK;
+		reader->at = RQ_NOWHERE;
 		if (!rq_ring_of(reader->set, entry, &reader->ring))
 			return rq_load_acquire(&lane->head) == head ? -EBADMSG : -EAGAIN;
 		reader->entry = entry;

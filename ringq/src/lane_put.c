@@ -280,17 +280,6 @@ uint64_t rq_producer_wake_at(struct rq_producer *p, uint64_t len)
 	return rq_head_reached(at, end) ? end : at;
 }
 
-void rq_producer_flush(struct rq_producer *p)
-{
-	if (!p->first)
-		return;
-	if (p->ring.size)
-		rq_store((rq_u64 *)rq_producer_record(p), 0);
-	rq_store_release(p->first, p->first_header);
-	p->first = NULL;
-	rq_producer_set_limit(p);
-}
-
 void rq_producer_leave(struct rq_producer *p)
 {
 	uint64_t head;

@@ -150,31 +150,58 @@ static inline ssize_t take_lens(struct rq_op *op, const struct rq_view *first, u
 	return (ssize_t)n;
 }
 
+static rq_always_inline void copy_record(void *to, const char *payload, uint64_t len)
+{
+	if (rq_likely(len <= RQ_SHORT))
+		rq_copy_out_short(to, payload, len);
+	else
+		rq_copy_out(to, payload, len);
+}
+
 /* Copies a record into one of the caller's. False if it does not fit. */
-static rq_always_inline bool copy_record(const struct iovec *to, const struct rq_view *view)
+static inline bool take_copy(const struct iovec *to, const struct rq_view *view)
 {
 	if (rq_unlikely(view->len > to->iov_len || (!to->iov_base && to->iov_len)))
 		return false;
-	if (rq_likely(view->len <= RQ_SHORT))
-		rq_copy_out_short(to->iov_base, view->payload, view->len);
-	else
-		rq_copy_out(to->iov_base, view->payload, view->len);
+	copy_record(to->iov_base, view->payload, view->len);
 	return true;
 }
 
-/* The record behind one that is not claimed yet, if it may go with that in one claim. */
+/* The record at view->next, behind one that is not claimed yet, if it may go with that in one claim. */
 static rq_always_inline bool next_of_batch(const struct rq_bond *b, struct rq_view *view)
 {
-	struct rq_view behind;
-	behind.lane = view->lane;
-	behind.index = view->index;
-	if (rq_unlikely(!rq_head_bytes(view->next) || !rq_record_at(&b->reader, view->next, &behind))) {
-		struct rq_view last = *view; /* a copy, so that *view can stay in registers */
-		if (rq_lane_look_behind(&b->reader, &last, &behind) <= 0)
-			return false;
+	struct rq_view last = *view;
+	return rq_lane_look_behind(&b->reader, &last, view) > 0 && rq_choose_may_stay(b, view);
+}
+
+/*
+ * The records from view->next on that may go with those before in one claim, copied one after the other with nothing else
+ * done in between: how many, and view->next is behind them. The next line is asked for by address as soon
+ * as the last one's length is known, so the fewer instructions a record takes, the more lines are on their way at once.
+ */
+static rq_always_inline size_t copy_run(const struct rq_bond *b, struct rq_view *view, const struct iovec *records,
+					size_t *lens, size_t most)
+{
+	const struct rq_ring *ring = &b->reader.ring;
+	uint64_t from = rq_head_bytes(view->next);
+	const char *start = ring->base + (from & ring->mask), *at = start, *end = ring->base + ring->size;
+	uint64_t horizon = b->reader.set->stamps ? b->merge.horizon : UINT64_MAX;
+	size_t n = 0;
+	if (from == 0)
+		return 0; /* in the next chunk */
+	while (n < most && at < end) {
+		uint64_t header = rq_load_acquire((const rq_u64 *)at), len = rq_record_len(header); /* G2 */
+		uint64_t footprint = rq_record_footprint(header);
+		if (rq_unlikely(!rq_record_is_data(header) || footprint > (uint64_t)(end - at) ||
+				len > records[n].iov_len || !records[n].iov_base ||
+				(rq_record_is_stamped(header) && rq_load((const rq_u64 *)at + 1) > horizon)))
+			break;
+		copy_record(records[n].iov_base, at + rq_record_offset(header), len);
+		lens[n++] = len;
+		at += footprint;
 	}
-	*view = behind;
-	return rq_choose_may_stay(b, view);
+	view->next += (uint64_t)(at - start) >> 2;
+	return n;
 }
 
 /* Up to BATCH records of one lane by one claim. How many; 0: a claim failed; or as find(). */
@@ -192,9 +219,11 @@ static ssize_t get_batch(struct rq_op *op)
 		most = b->batch;
 	next = first.head;
 	view = first;
-	while (copy_record(&records[n], &view)) {
-		next = view.next;
+	while (take_copy(&records[n], &view)) {
 		lens[n++] = view.len;
+		if (n < most && rq_choose_may_stay(b, &view))
+			n += copy_run(b, &view, records + n, lens + n, most - n);
+		next = view.next;
 		if (n == most || !next_of_batch(b, &view))
 			break;
 	}
@@ -216,30 +245,39 @@ static ssize_t arming(struct rq_op *op, ssize_t (*get)(struct rq_op *))
 	return r;
 }
 
-/* One more short record of the same lane, if that is what is next: its length. -EAGAIN: it is not, or somebody took it. */
-static rq_always_inline ssize_t get_again(struct rq_bond *b, void *buf, size_t size, struct rq_view *view)
+/*
+ * One more record of the same lane, of no more than `most`, if that is what is next: its length. -EAGAIN: it is not, or
+ * somebody took it; whoever gives up then sets reader.alone to 0.
+ */
+static rq_always_inline ssize_t get_again(struct rq_bond *b, void *buf, size_t size, uint64_t most, struct rq_view *view)
 {
-	if (rq_likely(rq_choose_again(b, size < RQ_SHORT ? size : RQ_SHORT, view))) {
+	if (rq_unlikely(!rq_choose_again(b, size < most ? size : most, view)))
+		return -EAGAIN;
+	if (most == RQ_SHORT)
 		rq_copy_out_short(buf, view->payload, view->len);
-		if (rq_likely(rq_lane_claim(&b->reader, view, view->next))) {
-			b->reader.at = view->next;
-			b->stay--;
-			return (ssize_t)view->len;
-		}
-		step_back(b);
+	else
+		rq_copy_out(buf, view->payload, view->len);
+	if (rq_likely(rq_lane_claim(&b->reader, view, view->next))) {
+		rq_reader_goes_on(&b->reader, view);
+		b->stay--;
+		return (ssize_t)view->len;
 	}
 	b->reader.alone = 0;
+	step_back(b);
 	return -EAGAIN;
 }
 
 static ssize_t get_into(struct rq_op *op)
 {
 	struct rq_view view;
-	ssize_t n = get_again(op->bond, op->buf, op->len, &view);
-	if (n < 0)
-		return get_one(op->bond, op->buf, op->len);
-	wake_producer(&op->bond->reader, view.lane, view.next);
-	return n;
+	struct rq_bond *b = op->bond;
+	ssize_t n = get_again(b, op->buf, op->len, RQ_LONG, &view);
+	if (n >= 0) {
+		wake_producer(&b->reader, view.lane, view.next);
+		return n;
+	}
+	b->reader.alone = 0;
+	return get_one(b, op->buf, op->len);
 }
 
 static ssize_t attempt_get(struct rq_op *op)
@@ -338,14 +376,29 @@ static inline void let_some_come(struct rq_bond *b)
 			rq_pause();
 }
 
+/* What is left to do after a get at once, if anything is. */
+static rq_noinline ssize_t get_end(const struct rq_reader *reader, struct rq_lane *lane, uint64_t next, ssize_t len)
+{
+	wake_producer(reader, lane, next);
+	rq_leave();
+	return len;
+}
+
 /*
- * The same, by a caller inside a call who has nothing to take at once: the lane is empty, or another's turn has come, or
- * the record is long. All but waiting is done here.
+ * The same, by a caller inside a call who has no short record to take at once: the lane is empty, or another's turn has
+ * come, or the record is long. All but waiting is done here.
  */
 static __attribute__((noinline)) ssize_t get_more(ringq_queue *queue, struct rq_bond *b, void *buf, size_t size,
 						  int64_t timeout)
 {
 	bool nothing = rq_choose_nothing_yet(b), may_try = queue->side != RQ_SIDE_WRITER && !get_guard(queue);
+	if (!nothing && may_try && size > RQ_SHORT) {
+		struct rq_view view;
+		ssize_t len = get_again(b, buf, size, RQ_LONG, &view);
+		if (len >= 0)
+			return get_end(&b->reader, view.lane, view.next, len);
+	}
+	b->reader.alone = 0;
 	if (timeout != RINGQ_NOWAIT && (nothing || rq_lane_nothing_yet(&b->reader)))
 		let_some_come(b);
 	ssize_t n = nothing || !may_try ? -EAGAIN : get_one(b, buf, size);
@@ -354,14 +407,6 @@ static __attribute__((noinline)) ssize_t get_more(ringq_queue *queue, struct rq_
 	if (n != -EAGAIN || (known && timeout == RINGQ_NOWAIT && !queue->watch))
 		return n;
 	return get_slowly(queue, buf, size, timeout);
-}
-
-/* What is left to do after a get at once, if anything is. */
-static rq_noinline ssize_t get_end(const struct rq_reader *reader, struct rq_lane *lane, uint64_t next, ssize_t len)
-{
-	wake_producer(reader, lane, next);
-	rq_leave();
-	return len;
 }
 
 /* Nothing is called here that returns, unless it is all that is left to do, so that no registers need be saved. */
@@ -373,7 +418,7 @@ ssize_t ringq_get(ringq_queue *queue, void *buf, size_t size, int64_t timeout)
 	struct rq_bond *b = rq_enter_again(queue);
 	if (rq_unlikely(!b))
 		return get_slowly(queue, buf, size, timeout);
-	ssize_t n = get_guard(queue) ? -EAGAIN : get_again(b, buf, size, &view);
+	ssize_t n = get_guard(queue) ? -EAGAIN : get_again(b, buf, size, RQ_SHORT, &view);
 	if (rq_unlikely(n < 0))
 		return get_more(queue, b, buf, size, timeout);
 	rq_light_barrier();

@@ -273,14 +273,10 @@ static int put_some(struct rq_op *op)
 	uint64_t stamp = rq_stamp_if(b, stamped), room = p->room;
 	uint32_t chunk = p->chunk;
 	while (op->done < op->len) {
+		op->done += rq_producer_append_run(p, op->records + op->done, op->len - op->done, stamp);
+		if (op->done == op->len)
+			break;
 		const struct iovec *record = &op->records[op->done];
-		uint64_t next;
-		if (rq_likely(record->iov_base && rq_producer_may_put(p, record->iov_len, RQ_SHORT, stamped, &next))) {
-			rq_copy_in_short(rq_producer_payload(p), record->iov_base, record->iov_len);
-			rq_producer_append(p, record->iov_len, stamp);
-			op->done++;
-			continue;
-		}
 		r = !record->iov_base && record->iov_len ? -EINVAL : make_room(b, record->iov_len, &place, &op->event);
 		if (r)
 			break;
