@@ -68,6 +68,12 @@ static rq_always_inline bool rq_choose_may_stay(const struct rq_bond *bond, cons
 					     rq_load(&bond->queue->shared->peeked) == m->peeked); /* L4 */
 }
 
+/* The newest stamp that may be taken so. */
+static inline uint64_t rq_choose_horizon(const struct rq_bond *bond)
+{
+	return bond->reader.set->stamps ? bond->merge.horizon : UINT64_MAX;
+}
+
 /*
  * The look that most often succeeds, for gets of one record of no more than `most` bytes: whether *view, as said by
  * rq_lane_look_again(), may be next. A consumer may take RQ_STAY of these before it chooses again.

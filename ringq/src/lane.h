@@ -44,8 +44,6 @@
  *   look, claim             any number          lock-free: a failure means that another has taken a record
  */
 
-#include <sys/uio.h>
-
 #include "slots.h"
 
 /* The lanes of one queue, as constants of this process. */
@@ -367,41 +365,6 @@ static inline void rq_producer_append(struct rq_producer *p, uint64_t len, uint6
 	p->puts++;
 }
 
-/*
- * Appends records, up to the first for which the fast path has no room or that is not short. How many. The caller's are
- * read and written one after the other with nothing else done in between.
- */
-static inline size_t rq_producer_append_run(struct rq_producer *p, const struct iovec *records, size_t n, uint64_t stamp)
-{
-	bool stamped = p->stamped;
-	uint64_t tail = p->tail, limit = rq_producer_run_limit(p), first_header = p->first_header;
-	char *at = rq_producer_record(p);
-	rq_u64 *first = p->first;
-	size_t i = 0;
-	for (; i < n; i++) {
-		uint64_t len = records[i].iov_len, footprint = rq_footprint(len, stamped);
-		if (rq_unlikely(!records[i].iov_base || len > RQ_SHORT || tail + footprint > limit))
-			break;
-		uint64_t header = rq_record_header(p->puts + i, len, rq_data_kind(stamped));
-		rq_copy_in_short(at + rq_payload_offset(stamped), records[i].iov_base, len);
-		if (stamped)
-			rq_store((rq_u64 *)at + 1, stamp);
-		if (rq_likely(first != NULL)) {
-			rq_store((rq_u64 *)at, header);
-		} else {
-			first = (rq_u64 *)at;
-			first_header = header;
-		}
-		tail += footprint;
-		at += footprint;
-	}
-	p->tail = tail;
-	p->puts += i;
-	p->first = first;
-	p->first_header = first_header;
-	return i;
-}
-
 /* All that was appended since the last time is in the lane. */
 static inline void rq_producer_publish(struct rq_producer *p)
 {
@@ -440,6 +403,11 @@ static rq_always_inline void rq_producer_put(struct rq_producer *p, const void *
 
 /* ---- the consumers' side: lane_get.c ---- */
 
+static rq_always_inline uint64_t rq_header_at(const char *record)
+{
+	return rq_load_acquire((const rq_u64 *)record); /* G2 */
+}
+
 /* What lies at a position of the reader's ring, if it is a record; false for all else. */
 static rq_always_inline bool rq_record_at(const struct rq_reader *reader, uint64_t at, struct rq_view *view)
 {
@@ -449,7 +417,7 @@ static rq_always_inline bool rq_record_at(const struct rq_reader *reader, uint64
 
 	if (rq_unlikely(offset + RQ_GRANULE > ring->size))
 		return false;
-	uint64_t header = rq_load_acquire((rq_u64 *)record); /* G2 */
+	uint64_t header = rq_header_at(record);
 	bool stamped = rq_record_is_stamped(header);
 	uint64_t len = rq_record_len(header), footprint = rq_record_footprint(header);
 	if (rq_unlikely(!rq_record_is_data(header) || footprint > ring->size - offset))
@@ -495,7 +463,7 @@ static rq_always_inline bool rq_lane_look_again(struct rq_reader *reader, uint64
 	}
 	if (rq_unlikely(head >> 32 != reader->quick || rq_load(reader->reading) != reader->key))
 		return false;
-	uint64_t header = rq_load_acquire((const rq_u64 *)record), len = rq_record_len(header); /* G2 */
+	uint64_t header = rq_header_at(record), len = rq_record_len(header);
 	uint64_t footprint = rq_record_footprint(header), left = (uint64_t)(reader->ring.base + reader->ring.size - record);
 	if (rq_unlikely(!rq_record_is_data(header) || len > most || footprint > left))
 		return false;

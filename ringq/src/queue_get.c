@@ -9,6 +9,7 @@
 #include "choose.h"
 #include "event.h"
 #include "hold.h"
+#include "run.h"
 #include "sys.h"
 #include "wait.h"
 
@@ -150,20 +151,12 @@ static inline ssize_t take_lens(struct rq_op *op, const struct rq_view *first, u
 	return (ssize_t)n;
 }
 
-static rq_always_inline void copy_record(void *to, const char *payload, uint64_t len)
-{
-	if (rq_likely(len <= RQ_SHORT))
-		rq_copy_out_short(to, payload, len);
-	else
-		rq_copy_out(to, payload, len);
-}
-
 /* Copies a record into one of the caller's. False if it does not fit. */
 static inline bool take_copy(const struct iovec *to, const struct rq_view *view)
 {
 	if (rq_unlikely(view->len > to->iov_len || (!to->iov_base && to->iov_len)))
 		return false;
-	copy_record(to->iov_base, view->payload, view->len);
+	rq_copy_record(to->iov_base, view->payload, view->len);
 	return true;
 }
 
@@ -172,36 +165,6 @@ static rq_always_inline bool next_of_batch(const struct rq_bond *b, struct rq_vi
 {
 	struct rq_view last = *view;
 	return rq_lane_look_behind(&b->reader, &last, view) > 0 && rq_choose_may_stay(b, view);
-}
-
-/*
- * The records from view->next on that may go with those before in one claim, copied one after the other with nothing else
- * done in between: how many, and view->next is behind them. The next line is asked for by address as soon
- * as the last one's length is known, so the fewer instructions a record takes, the more lines are on their way at once.
- */
-static rq_always_inline size_t copy_run(const struct rq_bond *b, struct rq_view *view, const struct iovec *records,
-					size_t *lens, size_t most)
-{
-	const struct rq_ring *ring = &b->reader.ring;
-	uint64_t from = rq_head_bytes(view->next);
-	const char *start = ring->base + (from & ring->mask), *at = start, *end = ring->base + ring->size;
-	uint64_t horizon = b->reader.set->stamps ? b->merge.horizon : UINT64_MAX;
-	size_t n = 0;
-	if (from == 0)
-		return 0; /* in the next chunk */
-	while (n < most && at < end) {
-		uint64_t header = rq_load_acquire((const rq_u64 *)at), len = rq_record_len(header); /* G2 */
-		uint64_t footprint = rq_record_footprint(header);
-		if (rq_unlikely(!rq_record_is_data(header) || footprint > (uint64_t)(end - at) ||
-				len > records[n].iov_len || !records[n].iov_base ||
-				(rq_record_is_stamped(header) && rq_load((const rq_u64 *)at + 1) > horizon)))
-			break;
-		copy_record(records[n].iov_base, at + rq_record_offset(header), len);
-		lens[n++] = len;
-		at += footprint;
-	}
-	view->next += (uint64_t)(at - start) >> 2;
-	return n;
 }
 
 /* Up to BATCH records of one lane by one claim. How many; 0: a claim failed; or as find(). */
@@ -222,7 +185,7 @@ static ssize_t get_batch(struct rq_op *op)
 	while (take_copy(&records[n], &view)) {
 		lens[n++] = view.len;
 		if (n < most && rq_choose_may_stay(b, &view))
-			n += copy_run(b, &view, records + n, lens + n, most - n);
+			n += rq_reader_copy_run(&b->reader, &view, rq_choose_horizon(b), records + n, lens + n, most - n);
 		next = view.next;
 		if (n == most || !next_of_batch(b, &view))
 			break;

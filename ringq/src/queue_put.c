@@ -6,6 +6,7 @@
 
 #include "block.h"
 #include "hold.h"
+#include "run.h"
 #include "stamp.h"
 #include "wait.h"
 
