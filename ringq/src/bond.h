@@ -44,6 +44,7 @@ struct rq_bond {
 	uint32_t batch;    /* records to claim at once in get_many */
 	uint32_t spin_get; /* how often to look before sleeping: more where that has paid */
 	uint32_t spin_put;
+	uint32_t polls; /* of a full ring, in the put at hand */
 	uint32_t until_dismissal; /* gets in total order */
 	struct rq_merge merge;
 	uint32_t calm_get; /* claims since the last sleep */

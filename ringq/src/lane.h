@@ -272,7 +272,7 @@ int rq_producer_adopt(struct rq_producer *p, const struct rq_lane_set *set, stru
 		      bool owner_died);
 
 /* Makes room that the fast path of rq_producer_room() does not see. */
-int rq_producer_make_room(struct rq_producer *p, uint64_t len);
+int rq_producer_make_room(struct rq_producer *p, uint64_t len, unsigned polls);
 
 /* Where a sleeping producer that needs room for len wants head to be. Not beyond the tail. */
 uint64_t rq_producer_wake_at(struct rq_producer *p, uint64_t len);
@@ -288,15 +288,16 @@ void rq_producer_retire(struct rq_producer *p, struct rq_reader *reader);
 
 /*
  * Room for one record of len at the tail. 0, or -EAGAIN (full), -ENOMEM, -EMSGSIZE, -EBADMSG. On 0 the payload may be
- * written to rq_producer_payload(), then appended.
+ * written to rq_producer_payload(), then appended. Of a full ring it looks up to so many times, each in about a
+ * microsecond, whether consumers who are at work make room in it.
  */
-static inline int rq_producer_room(struct rq_producer *p, uint64_t len)
+static inline int rq_producer_room(struct rq_producer *p, uint64_t len, unsigned polls)
 {
 	uint64_t need = rq_footprint(len, p->stamped);
 	if (rq_likely(len <= RQ_RECORD_MAX && (p->tail & p->ring.mask) + need <= p->ring.size &&
 		      p->tail + need + RQ_GRANULE <= p->room))
 		return 0;
-	return rq_producer_make_room(p, len);
+	return rq_producer_make_room(p, len, polls);
 }
 
 static inline char *rq_producer_record(const struct rq_producer *p)

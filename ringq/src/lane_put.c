@@ -12,9 +12,9 @@
 #define RING_ROUND (UINT64_C(16) << 20)   /* larger records than fit four times here do not go round */
 #define LARGE (UINT64_C(4) << 10)         /* records from here on */
 #define CALM_ENOUGH 4
-#define POLLS 64
-#define POLLS_UNMOVED 2
 #define POLL_PAUSES 64 /* between polls: each takes the line of head from a consumer, whose next claim then waits for it */
+#define POLL_BYTES 1024 /* a consumer at full speed takes more between two */
+#define POLLS_IN_VAIN 2
 
 static uint64_t at_least_power_of_two(uint64_t n)
 {
@@ -217,13 +217,15 @@ static void shrink(struct rq_producer *p, uint64_t need, uint64_t head)
 
 /*
  * A full ring. When consumers are at work, an eighth of it is worth a short wait: taking what little there is each time
- * would mean to read head, whose line they keep writing, for every record.
+ * would mean to read head, whose line they keep writing, for every record. So is that they come into this ring, if they
+ * are in one before it: with a backlog of more than a processor's own cache holds each line comes from farther away,
+ * consumers are slower by half, and where the producer is faster, the backlog never ends.
  */
-int rq_producer_make_room(struct rq_producer *p, uint64_t len)
+int rq_producer_make_room(struct rq_producer *p, uint64_t len, unsigned polls)
 {
 	if (len > RQ_RECORD_MAX)
 		return -EMSGSIZE;
-	uint64_t need = rq_footprint(len, p->stamped), head, first_head = 0;
+	uint64_t need = rq_footprint(len, p->stamped), head, first_wait = 0;
 	const struct rq_geometry *at = &p->set->region->at;
 	if (need + 2 * RQ_GRANULE > at->unit_count * at->page)
 		return -EMSGSIZE;
@@ -235,10 +237,10 @@ int rq_producer_make_room(struct rq_producer *p, uint64_t len)
 		if (wait && wait + need > p->set->max_bytes)
 			return -EAGAIN;
 		if (poll == 0)
-			first_head = head;
-		bool patient = p->ring.size >= RING_PATIENT && !p->once && rq_head_chunk(head) == p->chunk && limit &&
-			       limit - p->tail < p->ring.size / 8 && poll < POLLS &&
-			       (poll < POLLS_UNMOVED || head != first_head);
+			first_wait = wait;
+		bool patient = p->ring.size >= RING_PATIENT && !p->once && limit &&
+			       limit - p->tail < p->ring.size / 8 && poll < polls &&
+			       first_wait - wait + need + POLLS_IN_VAIN * POLL_BYTES >= poll * POLL_BYTES;
 		if (patient) {
 			for (int i = 0; i < POLL_PAUSES; i++)
 				rq_pause();

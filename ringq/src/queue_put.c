@@ -12,6 +12,8 @@
 
 #define CALM_EVERY 1024u
 #define PUT_MANY_MOST ((size_t)1 << 20)
+#define POLLS_NOWAIT 64u
+#define POLLS 512u
 
 static inline rq_u32 *room_event(const struct rq_bond *b)
 {
@@ -23,9 +25,9 @@ static rq_always_inline int find_room(struct rq_bond *b, size_t len, rq_u64 **pl
 {
 	struct ringq_queue *q = b->queue;
 	struct rq_producer *p = b->producer;
-	int r = rq_producer_room(p, len);
+	int r = rq_producer_room(p, len, b->polls);
 	if (rq_unlikely(r == -ENOMEM && rq_bond_reap(b)))
-		r = rq_producer_room(p, len);
+		r = rq_producer_room(p, len, b->polls);
 	if (rq_unlikely(r)) {
 		*event = room_event(b);
 		return r;
@@ -156,8 +158,9 @@ static bool room_is_likely(struct rq_op *op)
 	return rq_head_reached(rq_load(&op->bond->producer->lane->head), op->wake_at);
 }
 
-static struct rq_op put_op(struct rq_bond *b, ssize_t (*attempt)(struct rq_op *))
+static struct rq_op put_op(struct rq_bond *b, ssize_t (*attempt)(struct rq_op *), int64_t timeout)
 {
+	b->polls = timeout == RINGQ_NOWAIT ? POLLS_NOWAIT : POLLS;
 	return (struct rq_op){ .queue = b->queue,
 			       .bond = b,
 			       .attempt = attempt,
@@ -184,7 +187,7 @@ static rq_noinline int put_slowly(ringq_queue *queue, const void *data, size_t l
 	int r = enter_put(queue, &b);
 	if (r)
 		return r;
-	struct rq_op op = put_op(b, attempt_put);
+	struct rq_op op = put_op(b, attempt_put, timeout);
 	op.data = data;
 	op.len = len;
 	r = (int)attempt_put(&op);
@@ -323,7 +326,7 @@ ssize_t ringq_put_many(ringq_queue *queue, const struct iovec *records, size_t n
 	int r = enter_put(queue, &b);
 	if (r)
 		return r;
-	struct rq_op op = put_op(b, attempt_put_many);
+	struct rq_op op = put_op(b, attempt_put_many, timeout);
 	op.records = (struct iovec *)(uintptr_t)records;
 	op.len = n;
 	ssize_t result = attempt_put_many(&op);
@@ -368,7 +371,7 @@ int ringq_reserve(ringq_queue *queue, void **out, size_t len, int64_t timeout)
 	int r = enter_put(queue, &b);
 	if (r)
 		return r;
-	struct rq_op op = put_op(b, attempt_reserve);
+	struct rq_op op = put_op(b, attempt_reserve, timeout);
 	op.out = out;
 	op.len = len;
 	r = (int)attempt_reserve(&op);
