@@ -45,6 +45,13 @@ static rq_always_inline size_t rq_producer_append_run(struct rq_producer *p, con
 	return i;
 }
 
+/*
+ * Lines are asked for so far ahead. Not before a run is so long: what comes behind a short one may be just about to be
+ * written, and should then be left to who writes it. What is asked for behind the ring's end is not missed by anybody.
+ */
+#define RQ_RUN_AHEAD 1024
+#define RQ_RUN_LONG 4u
+
 static rq_always_inline void rq_copy_record(void *to, const char *payload, uint64_t len)
 {
 	if (rq_likely(len <= RQ_SHORT))
@@ -75,6 +82,8 @@ static rq_always_inline size_t rq_reader_copy_run(const struct rq_reader *reader
 				(rq_record_is_stamped(header) && rq_load((const rq_u64 *)at + 1) > horizon)))
 			break;
 		rq_copy_record(records[n].iov_base, at + rq_record_offset(header), len);
+		if (n >= RQ_RUN_LONG && len <= RQ_SHORT)
+			__builtin_prefetch(at + RQ_RUN_AHEAD);
 		lens[n++] = len;
 		at += footprint;
 	}
