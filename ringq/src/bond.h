@@ -44,13 +44,13 @@ struct rq_bond {
 	uint32_t batch;    /* records to claim at once in get_many */
 	uint32_t spin_get; /* how often to look before sleeping: more where that has paid */
 	uint32_t spin_put;
-	uint32_t polls; /* of a full ring, in the put at hand */
 	uint32_t until_dismissal; /* gets in total order */
 	struct rq_merge merge;
 	uint32_t calm_get; /* claims since the last sleep */
 	uint32_t calm_put; /* how often calm was due since the last sleep */
 	uint32_t alone_in; /* how often, of 1024 puts each, until it tries to stand alone, */
 	uint32_t alone_wait; /* and until the next time, if that is in vain */
+	bool hurried;  /* the put at hand must not wait */
 	bool spinning; /* looks in quick succession: what needs a system call need not be asked each time */
 	int64_t slice; /* the last sleep where nothing tells of a death, in ns: hold.h */
 	uint64_t peer; /* the other side's witness when it was last seen alive, and its lease then; 0: none was */

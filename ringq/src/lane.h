@@ -272,7 +272,7 @@ int rq_producer_adopt(struct rq_producer *p, const struct rq_lane_set *set, stru
 		      bool owner_died);
 
 /* Makes room that the fast path of rq_producer_room() does not see. */
-int rq_producer_make_room(struct rq_producer *p, uint64_t len, unsigned polls);
+int rq_producer_make_room(struct rq_producer *p, uint64_t len, bool hurried);
 
 /* Where a sleeping producer that needs room for len wants head to be. Not beyond the tail. */
 uint64_t rq_producer_wake_at(struct rq_producer *p, uint64_t len);
@@ -288,16 +288,16 @@ void rq_producer_retire(struct rq_producer *p, struct rq_reader *reader);
 
 /*
  * Room for one record of len at the tail. 0, or -EAGAIN (full), -ENOMEM, -EMSGSIZE, -EBADMSG. On 0 the payload may be
- * written to rq_producer_payload(), then appended. Of a full ring it looks up to so many times, each in about a
- * microsecond, whether consumers who are at work make room in it.
+ * written to rq_producer_payload(), then appended. Unless hurried, it may give consumers half a millisecond, or the
+ * processor, before it takes more memory.
  */
-static inline int rq_producer_room(struct rq_producer *p, uint64_t len, unsigned polls)
+static inline int rq_producer_room(struct rq_producer *p, uint64_t len, bool hurried)
 {
 	uint64_t need = rq_footprint(len, p->stamped);
 	if (rq_likely(len <= RQ_RECORD_MAX && (p->tail & p->ring.mask) + need <= p->ring.size &&
 		      p->tail + need + RQ_GRANULE <= p->room))
 		return 0;
-	return rq_producer_make_room(p, len, polls);
+	return rq_producer_make_room(p, len, hurried);
 }
 
 static inline char *rq_producer_record(const struct rq_producer *p)
@@ -329,8 +329,8 @@ static inline uint64_t rq_producer_end(const struct rq_producer *p)
 }
 
 /*
- * How far the fast path may go: not over the ring's end, not over what room there is, and nowhere while there is more to
- * do than to write a record and its header.
+ * How far records may be appended one behind the other: not over the ring's end, not over what room there is, and nowhere
+ * if there is more to do for each than to write it and its header.
  */
 static inline uint64_t rq_producer_run_limit(const struct rq_producer *p)
 {
@@ -339,6 +339,7 @@ static inline uint64_t rq_producer_run_limit(const struct rq_producer *p)
 	return p->once || p->set->counted ? 0 : room < round_ends ? room : round_ends;
 }
 
+/* The fast path of single puts publishes at once, and so cannot go on behind what is not published yet. */
 static inline void rq_producer_set_limit(struct rq_producer *p)
 {
 	p->limit = p->first ? 0 : rq_producer_run_limit(p);

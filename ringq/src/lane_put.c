@@ -3,8 +3,10 @@
 /* The producer's side of a lane, but for the fast path, which is in lane.h with the protocol. */
 
 #include <errno.h>
+#include <limits.h>
 
 #include "lane.h"
+#include "sys.h"
 
 #define RING_KEEP (UINT64_C(64) << 10)    /* smaller rings stay with a lane whose producer has ended */
 #define RING_PATIENT (UINT64_C(256) << 10) /* larger ones wait a moment for consumers before they grow */
@@ -15,6 +17,9 @@
 #define POLL_PAUSES 64 /* between polls: each takes the line of head from a consumer, whose next claim then waits for it */
 #define POLL_BYTES 1024 /* a consumer at full speed takes more between two */
 #define POLLS_IN_VAIN 2
+#define POLLS_HURRIED 64
+#define POLLS 512
+#define YIELDS 2
 
 static uint64_t at_least_power_of_two(uint64_t n)
 {
@@ -219,13 +224,15 @@ static void shrink(struct rq_producer *p, uint64_t need, uint64_t head)
  * A full ring. When consumers are at work, an eighth of it is worth a short wait: taking what little there is each time
  * would mean to read head, whose line they keep writing, for every record. So is that they come into this ring, if they
  * are in one before it: with a backlog of more than a processor's own cache holds each line comes from farther away,
- * consumers are slower by half, and where the producer is faster, the backlog never ends.
+ * consumers are slower by half, and where the producer is faster, the backlog never ends. Where there are more threads
+ * than processors, they may just have none: the producer gives them its own before it goes on.
  */
-int rq_producer_make_room(struct rq_producer *p, uint64_t len, unsigned polls)
+int rq_producer_make_room(struct rq_producer *p, uint64_t len, bool hurried)
 {
 	if (len > RQ_RECORD_MAX)
 		return -EMSGSIZE;
 	uint64_t need = rq_footprint(len, p->stamped), head, first_wait = 0;
+	unsigned polls = hurried ? POLLS_HURRIED : POLLS, yields = hurried ? 0 : YIELDS;
 	const struct rq_geometry *at = &p->set->region->at;
 	if (need + 2 * RQ_GRANULE > at->unit_count * at->page)
 		return -EMSGSIZE;
@@ -238,12 +245,17 @@ int rq_producer_make_room(struct rq_producer *p, uint64_t len, unsigned polls)
 			return -EAGAIN;
 		if (poll == 0)
 			first_wait = wait;
-		bool patient = p->ring.size >= RING_PATIENT && !p->once && limit &&
-			       limit - p->tail < p->ring.size / 8 && poll < polls &&
-			       first_wait - wait + need + POLLS_IN_VAIN * POLL_BYTES >= poll * POLL_BYTES;
-		if (patient) {
+		bool full = !p->once && limit && limit - p->tail < p->ring.size / 8;
+		bool moves = first_wait - wait + need + POLLS_IN_VAIN * POLL_BYTES >= poll * POLL_BYTES;
+		if (full && p->ring.size >= RING_PATIENT && poll < polls && moves) {
 			for (int i = 0; i < POLL_PAUSES; i++)
 				rq_pause();
+			continue;
+		}
+		if (full && p->ring.size >= RING_LARGEST && yields) {
+			rq_sys.yield();
+			yields--;
+			poll = UINT_MAX;
 			continue;
 		}
 		if (p->ring.size > RING_LARGEST && !p->once && wait < p->ring.size / 8 && ++p->calm > CALM_ENOUGH) {

@@ -12,8 +12,6 @@
 
 #define CALM_EVERY 1024u
 #define PUT_MANY_MOST ((size_t)1 << 20)
-#define POLLS_NOWAIT 64u
-#define POLLS 512u
 
 static inline rq_u32 *room_event(const struct rq_bond *b)
 {
@@ -25,9 +23,9 @@ static rq_always_inline int find_room(struct rq_bond *b, size_t len, rq_u64 **pl
 {
 	struct ringq_queue *q = b->queue;
 	struct rq_producer *p = b->producer;
-	int r = rq_producer_room(p, len, b->polls);
+	int r = rq_producer_room(p, len, b->hurried);
 	if (rq_unlikely(r == -ENOMEM && rq_bond_reap(b)))
-		r = rq_producer_room(p, len, b->polls);
+		r = rq_producer_room(p, len, b->hurried);
 	if (rq_unlikely(r)) {
 		*event = room_event(b);
 		return r;
@@ -160,7 +158,7 @@ static bool room_is_likely(struct rq_op *op)
 
 static struct rq_op put_op(struct rq_bond *b, ssize_t (*attempt)(struct rq_op *), int64_t timeout)
 {
-	b->polls = timeout == RINGQ_NOWAIT ? POLLS_NOWAIT : POLLS;
+	b->hurried = timeout == RINGQ_NOWAIT;
 	return (struct rq_op){ .queue = b->queue,
 			       .bond = b,
 			       .attempt = attempt,
