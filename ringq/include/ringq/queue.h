@@ -77,7 +77,9 @@ RINGQ_API void ringq_queue_release(ringq_queue *queue);
  * Full means: max_bytes of this thread's records are waiting, or max_records in all. One record larger than max_bytes
  * passes when none of this thread's is waiting.
  * Threads: each thread is a producer of its own; its order is kept. Progress: wait-free while there is room, but for
- * the memory it may have to take (lock-free) and max_records (lock-free); blocking when full, if timeout says so.
+ * the memory it may have to take (lock-free) and max_records (lock-free); blocking when full, if timeout says so. Before
+ * it takes memory beyond 256 KiB, it may give consumers that are at full speed half a millisecond to make room in what
+ * it has, with RINGQ_NOWAIT an eighth of that; without RINGQ_NOWAIT it may yield its processor, too.
  */
 RINGQ_API int ringq_put(ringq_queue *queue, const void *data, size_t len, int64_t timeout);
 
