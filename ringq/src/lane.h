@@ -454,17 +454,16 @@ static rq_always_inline bool rq_lane_look_again(struct rq_reader *reader, uint64
 {
 	uint64_t head = reader->at;
 	const char *record = reader->record;
+	bool moved = false;
 	if (reader->alone < RQ_ALONE) {
 		head = rq_load_acquire(&reader->lane->head); /* G1 */
-		if (rq_unlikely(head != reader->at)) {
-			record = reader->ring.base + (rq_head_bytes(head) & reader->ring.mask);
-			reader->alone = 0;
-		} else if (!reader->set->single_consumer) {
-			reader->alone++;
-		}
+		moved = head != reader->at;
+		reader->alone = moved || reader->set->single_consumer ? 0 : reader->alone + 1;
 	}
 	if (rq_unlikely(head >> 32 != reader->quick || rq_load(reader->reading) != reader->key))
 		return false;
+	if (rq_unlikely(moved))
+		record = reader->ring.base + (rq_head_bytes(head) & reader->ring.mask);
 	uint64_t header = rq_header_at(record), len = rq_record_len(header);
 	uint64_t footprint = rq_record_footprint(header), left = (uint64_t)(reader->ring.base + reader->ring.size - record);
 	if (rq_unlikely(!rq_record_is_data(header) || len > most || footprint > left))

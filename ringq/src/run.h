@@ -18,9 +18,11 @@ static rq_always_inline size_t rq_producer_append_run(struct rq_producer *p, con
 {
 	bool stamped = p->stamped;
 	uint64_t tail = p->tail, limit = rq_producer_run_limit(p), first_header = p->first_header;
-	char *at = rq_producer_record(p);
 	rq_u64 *first = p->first;
 	size_t i = 0;
+	if (tail >= limit)
+		return 0; /* perhaps there is no ring yet */
+	char *at = rq_producer_record(p);
 	for (; i < n; i++) {
 		uint64_t len = records[i].iov_len, footprint = rq_footprint(len, stamped);
 		if (rq_unlikely(!records[i].iov_base || len > RQ_SHORT || tail + footprint > limit))

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Runs a libFuzzer program for a while on a copy of its corpus: run_fuzzer.sh PROGRAM CORPUS
-# What it finds is left in the current folder, as crash-*, timeout-* or leak-*.
+# What it finds is left in the current folder, as crash-*, timeout-* or leak-*, and is a failure: by itself libFuzzer ends
+# with 77 then, which says "skipped" to Meson.
 set -eu
 
 seconds=20
@@ -14,6 +15,6 @@ launcher=
 setarch -R true 2>/dev/null && launcher='setarch -R'
 status=0
 ASAN_OPTIONS=detect_leaks=0:${ASAN_OPTIONS:-} $launcher "$1" -max_total_time="$seconds" -timeout=20 -max_len=400 \
-	-rss_limit_mb=4096 -print_final_stats=1 "$found" "$2" >"$found/.log" 2>&1 || status=$?
+	-rss_limit_mb=4096 -error_exitcode=1 -timeout_exitcode=1 -print_final_stats=1 "$found" "$2" >"$found/.log" 2>&1 || status=$?
 tail -n 60 "$found/.log"
 exit "$status"
