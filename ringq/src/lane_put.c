@@ -364,7 +364,7 @@ static int walk_on(struct rq_producer *p, struct walk *w)
 	case RQ_RECORD_DATA:
 	case RQ_RECORD_DATA_STAMPED:
 		w->last = header;
-		w->bytes += rq_footprint(len, rq_record_is_stamped(header));
+		w->bytes += rq_record_footprint(header);
 		return w->bytes <= RQ_CHUNK_BYTES ? 1 : -EBADMSG;
 	case RQ_RECORD_PAD:
 		w->bytes += len;

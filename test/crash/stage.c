@@ -294,7 +294,6 @@ void stage_round(struct book *book, const struct call *call, unsigned order, uin
 	child = trace_fork(child_setup, child_call, child_finish, &s);
 	step_to(&s, &child, instruction);
 	if (s.undisturbed) {
-		book->instructions = child.steps;
 		trace_finish(&child);
 	} else if (dies) {
 		trace_kill(&child);

@@ -36,7 +36,7 @@ struct book {
 	/* Where the driver is, for when it fails. */
 	_Atomic uint64_t instruction, pc, rounds;
 	/* What an undisturbed call is like. */
-	_Atomic uint64_t instructions, memory, arrays;
+	_Atomic uint64_t memory, arrays;
 	struct trace_path path;
 };
 

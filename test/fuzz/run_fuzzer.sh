@@ -15,6 +15,7 @@ launcher=
 setarch -R true 2>/dev/null && launcher='setarch -R'
 status=0
 ASAN_OPTIONS=detect_leaks=0:${ASAN_OPTIONS:-} $launcher "$1" -max_total_time="$seconds" -timeout=20 -max_len=400 \
-	-rss_limit_mb=4096 -error_exitcode=1 -timeout_exitcode=1 -print_final_stats=1 "$found" "$2" >"$found/.log" 2>&1 || status=$?
+	-rss_limit_mb=4096 -error_exitcode=1 -timeout_exitcode=1 -print_final_stats=1 "$found" "$2" \
+	>"$found/.log" 2>&1 || status=$?
 tail -n 60 "$found/.log"
 exit "$status"
