@@ -69,7 +69,8 @@ int rq_bond_make(struct rq_bond **out, struct ringq_queue *queue)
 		b->id = bond_id(seat->id, id);
 		b->reader = (struct rq_reader){
 			.set = &queue->set, .seat = seat, .reading = &seat->member->reading,
-			.quick = RQ_NOT_QUICK, .lane = &rq_no_lane
+			.quick = RQ_NOT_QUICK, .lane = &rq_no_lane, .at = RQ_NOWHERE,
+			.single = queue->set.single_consumer, .stamps = queue->set.stamps
 		};
 		b->lane_at = (uint32_t)seat->id; /* consumers start at different lanes */
 		if (queue->side)

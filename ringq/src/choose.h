@@ -64,14 +64,14 @@ bool rq_choose_hold(struct rq_bond *bond, uint64_t peeked, const struct rq_view 
 static rq_always_inline bool rq_choose_may_stay(const struct rq_bond *bond, const struct rq_view *view)
 {
 	const struct rq_merge *m = &bond->merge;
-	return !bond->reader.set->stamps || (view->lane == m->lane && view->stamp <= m->horizon &&
-					     rq_load(&bond->queue->shared->peeked) == m->peeked); /* L4 */
+	return !bond->reader.stamps || (view->lane == m->lane && view->stamp <= m->horizon &&
+					rq_load(&bond->queue->shared->peeked) == m->peeked); /* L4 */
 }
 
 /* The newest stamp that may be taken so. */
 static inline uint64_t rq_choose_horizon(const struct rq_bond *bond)
 {
-	return bond->reader.set->stamps ? bond->merge.horizon : UINT64_MAX;
+	return bond->reader.stamps ? bond->merge.horizon : UINT64_MAX;
 }
 
 /*

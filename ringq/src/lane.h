@@ -110,8 +110,11 @@ struct rq_reader {
 	uint64_t entry; /* of the table, that ring is decoded from; 0 at first */
 	uint32_t index;
 	uint32_t alone; /* claims in a row, up to RQ_ALONE, between which nobody else has moved head */
-	uint64_t at;    /* where the last claim of this chunk has left head, or RQ_NOWHERE */
+	uint64_t at;    /* where head was last, in this chunk, or RQ_NOWHERE */
 	const char *record; /* what lies there */
+	const char *end;    /* of the ring */
+	bool single;        /* these two as in the set */
+	bool stamps;
 	const struct rq_lane_set *set;
 	struct rq_seat *seat;
 };
@@ -176,7 +179,7 @@ static inline uint64_t rq_record_header(uint64_t sequence, uint64_t len, enum rq
 
 static inline uint64_t rq_record_len(uint64_t header)
 {
-	return header >> 3 & 0x1ffffffff;
+	return header << 28 >> 31;
 }
 
 static inline bool rq_record_is_stamped(uint64_t header)
@@ -442,7 +445,7 @@ extern struct rq_lane rq_no_lane;
 /*
  * The look that most often succeeds: a record of no more than `most` bytes at the head of the lane that the reader read
  * last, still in the same chunk. So the chunk's memory is where it was: an entry is only taken after head has left. Says
- * all of *view but its sequence and index.
+ * all of *view but its sequence and index, and its stamp where none are used.
  *
  * A reader whose claims have met nobody else's for a while takes head to be where it left it: to load a word right behind
  * a locked instruction on it takes as long as that. If it is wrong, it reads what was there a while ago, in a chunk that
@@ -452,29 +455,38 @@ extern struct rq_lane rq_no_lane;
 #define RQ_ALONE 8u
 static rq_always_inline bool rq_lane_look_again(struct rq_reader *reader, uint64_t most, struct rq_view *view)
 {
-	uint64_t head = reader->at;
-	const char *record = reader->record;
-	bool moved = false;
 	if (reader->alone < RQ_ALONE) {
-		head = rq_load_acquire(&reader->lane->head); /* G1 */
-		moved = head != reader->at;
-		reader->alone = moved || reader->set->single_consumer ? 0 : reader->alone + 1;
+		uint64_t head = rq_load_acquire(&reader->lane->head); /* G1 */
+		if (rq_unlikely(head != reader->at)) {
+			reader->alone = 0;
+			if (head >> 32 != reader->quick)
+				return false;
+			reader->at = head;
+			reader->record = reader->ring.base + (rq_head_bytes(head) & reader->ring.mask);
+		} else if (!reader->single) {
+			reader->alone++;
+		}
 	}
-	if (rq_unlikely(head >> 32 != reader->quick || rq_load(reader->reading) != reader->key))
+	if (rq_unlikely(rq_load(reader->reading) != reader->key))
 		return false;
-	if (rq_unlikely(moved))
-		record = reader->ring.base + (rq_head_bytes(head) & reader->ring.mask);
-	uint64_t header = rq_header_at(record), len = rq_record_len(header);
-	uint64_t footprint = rq_record_footprint(header), left = (uint64_t)(reader->ring.base + reader->ring.size - record);
-	if (rq_unlikely(!rq_record_is_data(header) || len > most || footprint > left))
+	const char *record = reader->record;
+	uint64_t header = rq_header_at(record), len = rq_record_len(header), footprint = rq_record_footprint(header);
+	const char *behind = record + footprint;
+	if (rq_unlikely(!rq_record_is_data(header)) || rq_unlikely(len > most))
 		return false;
+	if (rq_unlikely(behind >= reader->end)) {
+		if (behind > reader->end)
+			return false;
+		behind = reader->ring.base;
+	}
 	view->lane = reader->lane;
-	view->head = head;
-	view->next = head + (footprint >> 2);
+	view->head = reader->at;
+	view->next = reader->at + (footprint >> 2);
 	view->len = len;
 	view->payload = record + rq_record_offset(header);
-	view->stamp = rq_record_is_stamped(header) ? rq_load((const rq_u64 *)record + 1) : 0;
-	view->behind = footprint == left ? reader->ring.base : record + footprint;
+	view->behind = behind;
+	if (reader->stamps)
+		view->stamp = rq_record_is_stamped(header) ? rq_load((const rq_u64 *)record + 1) : 0;
 	return true;
 }
 
@@ -513,7 +525,7 @@ static inline bool rq_view_is_current(const struct rq_view *view)
 /* G3: takes everything from view->head up to `next`. False if somebody else was faster. */
 static rq_always_inline bool rq_lane_claim(const struct rq_reader *reader, const struct rq_view *view, uint64_t next)
 {
-	if (reader->set->single_consumer) {
+	if (reader->single) {
 		rq_store_release(&view->lane->head, next);
 		return true;
 	}

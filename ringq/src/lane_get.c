@@ -122,9 +122,11 @@ static inline int enter(struct rq_reader *reader, struct rq_lane *lane, uint32_t
 		reader->entry = 0;
 		reader->quick = RQ_NOT_QUICK;
 		reader->at = RQ_NOWHERE;
+		reader->alone = 0;
 		if (!rq_ring_of(reader->set, entry, &reader->ring))
 			return rq_load_acquire(&lane->head) == head ? -EBADMSG : -EAGAIN;
 		reader->entry = entry;
+		reader->end = reader->ring.base + reader->ring.size;
 		reader->key = key;
 		if (reader->ring.size == reader->ring.mask + 1 && !reader->set->counted)
 			reader->quick = chunk;

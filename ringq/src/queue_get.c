@@ -317,6 +317,8 @@ static ssize_t run(struct rq_op *op, int64_t timeout)
 static rq_noinline ssize_t get_slowly(ringq_queue *queue, void *buf, size_t size, int64_t timeout)
 {
 	struct rq_bond *b;
+	if (!queue || (!buf && size) || !rq_timeout_is_good(timeout))
+		return -EINVAL;
 	int r = enter_get(queue, &b);
 	if (r)
 		return r;
@@ -351,9 +353,9 @@ static rq_noinline ssize_t get_end(const struct rq_reader *reader, struct rq_lan
  * The same, by a caller inside a call who has no short record to take at once: the lane is empty, or another's turn has
  * come, or the record is long. All but waiting is done here.
  */
-static __attribute__((noinline)) ssize_t get_more(ringq_queue *queue, struct rq_bond *b, void *buf, size_t size,
-						  int64_t timeout)
+static __attribute__((noinline)) ssize_t get_more(struct rq_bond *b, void *buf, size_t size, int64_t timeout)
 {
+	struct ringq_queue *queue = b->queue;
 	bool nothing = rq_choose_nothing_yet(b), may_try = queue->side != RQ_SIDE_WRITER && !get_guard(queue);
 	if (!nothing && may_try && size > RQ_SHORT) {
 		struct rq_view view;
@@ -376,14 +378,14 @@ static __attribute__((noinline)) ssize_t get_more(ringq_queue *queue, struct rq_
 ssize_t ringq_get(ringq_queue *queue, void *buf, size_t size, int64_t timeout)
 {
 	struct rq_view view;
-	if (rq_unlikely(!queue || (!buf && size) || !rq_timeout_is_good(timeout)))
-		return -EINVAL;
+	if (rq_unlikely(!queue) || rq_unlikely(!buf) || rq_unlikely(!rq_timeout_is_good(timeout)))
+		return get_slowly(queue, buf, size, timeout);
 	struct rq_bond *b = rq_enter_again(queue);
 	if (rq_unlikely(!b))
 		return get_slowly(queue, buf, size, timeout);
 	ssize_t n = get_guard(queue) ? -EAGAIN : get_again(b, buf, size, RQ_SHORT, &view);
 	if (rq_unlikely(n < 0))
-		return get_more(queue, b, buf, size, timeout);
+		return get_more(b, buf, size, timeout);
 	rq_light_barrier();
 	if (rq_unlikely(rq_load(&view.lane->room) & (RQ_EVENT_ASLEEP | RQ_EVENT_READY)))
 		return get_end(&b->reader, view.lane, view.next, n);

@@ -182,6 +182,8 @@ static ssize_t attempt_put(struct rq_op *op)
 static rq_noinline int put_slowly(ringq_queue *queue, const void *data, size_t len, int64_t timeout)
 {
 	struct rq_bond *b;
+	if (!queue || (!data && len) || !rq_timeout_is_good(timeout))
+		return -EINVAL;
 	int r = enter_put(queue, &b);
 	if (r)
 		return r;
@@ -247,8 +249,8 @@ static rq_noinline int put_long(ringq_queue *queue, struct rq_bond *b, const voi
 
 int ringq_put(ringq_queue *queue, const void *data, size_t len, int64_t timeout)
 {
-	if (rq_unlikely(!queue || (!data && len) || !rq_timeout_is_good(timeout)))
-		return -EINVAL;
+	if (rq_unlikely(!queue) || rq_unlikely(!data) || rq_unlikely(!rq_timeout_is_good(timeout)))
+		return put_slowly(queue, data, len, timeout);
 	struct rq_bond *b = rq_enter_again(queue);
 	if (rq_unlikely(!b))
 		return put_slowly(queue, data, len, timeout);
