@@ -68,10 +68,10 @@ int rq_bond_make(struct rq_bond **out, struct ringq_queue *queue)
 		b->seat = seat;
 		b->id = bond_id(seat->id, id);
 		b->reader = (struct rq_reader){
-			.set = &queue->set, .seat = seat, .reading = &seat->member->reading,
-			.quick = RQ_NOT_QUICK, .lane = &rq_no_lane, .at = RQ_NOWHERE,
+			.set = &queue->set, .seat = seat, .reading = &seat->member->reading, .lane = &rq_no_lane,
 			.single = queue->set.single_consumer, .stamps = queue->set.stamps
 		};
+		rq_reader_forget(&b->reader);
 		b->lane_at = (uint32_t)seat->id; /* consumers start at different lanes */
 		if (queue->side)
 			rq_hold_witness(b);

@@ -439,8 +439,17 @@ static rq_always_inline bool rq_record_at(const struct rq_reader *reader, uint64
 #define RQ_NOT_QUICK UINT64_MAX
 #define RQ_NOWHERE UINT64_MAX /* no head */
 
-/* The lane of a reader that has read none: its head is in no chunk that is quick. */
+/* The lane of a reader that has read none: its head is in no chunk that is quick. All of it is 0. */
 extern struct rq_lane rq_no_lane;
+
+/* The reader knows of no place in a chunk. Where somebody scribbles just that into head, it finds an empty header. */
+static inline void rq_reader_forget(struct rq_reader *reader)
+{
+	reader->quick = RQ_NOT_QUICK;
+	reader->alone = 0;
+	reader->at = RQ_NOWHERE;
+	reader->record = (const char *)&rq_no_lane;
+}
 
 /*
  * The look that most often succeeds: a record of no more than `most` bytes at the head of the lane that the reader read

@@ -120,9 +120,7 @@ static inline int enter(struct rq_reader *reader, struct rq_lane *lane, uint32_t
 		return -EAGAIN;
 	if (rq_unlikely(entry != reader->entry || lane != reader->lane)) {
 		reader->entry = 0;
-		reader->quick = RQ_NOT_QUICK;
-		reader->at = RQ_NOWHERE;
-		reader->alone = 0;
+		rq_reader_forget(reader);
 		if (!rq_ring_of(reader->set, entry, &reader->ring))
 			return rq_load_acquire(&lane->head) == head ? -EBADMSG : -EAGAIN;
 		reader->entry = entry;
