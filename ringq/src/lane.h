@@ -113,7 +113,7 @@ struct rq_reader {
 	uint64_t at;    /* where head was last, in this chunk, or RQ_NOWHERE */
 	const char *record; /* what lies there */
 	const char *end;    /* of the ring */
-	bool single;        /* these two as in the set */
+	bool single;        /* these two as in the set, beside what each get reads */
 	bool stamps;
 	const struct rq_lane_set *set;
 	struct rq_seat *seat;

@@ -27,7 +27,7 @@ static rq_always_inline void wake_producer(const struct rq_reader *reader, struc
 	rq_light_barrier();
 	if (rq_likely(!(rq_load(&lane->room) & (RQ_EVENT_ASLEEP | RQ_EVENT_READY))))
 		return;
-	if (reader->set->single_consumer)
+	if (reader->single)
 		rq_fence();
 	else
 		rq_fence_behind_cas();
