@@ -49,6 +49,29 @@ bool rq_was_empty(struct rq_bond *bond)
 	return false;
 }
 
+/* Who counts in vain takes lines from those who put and get: not for long. */
+#define COUNTS_MOST 16
+
+static struct rq_count count_all(struct rq_bond *b)
+{
+	uint32_t n = rq_lanes_used(b->queue);
+	struct rq_count count = { .moves = n };
+	for (uint32_t i = 0; i < n; i++)
+		rq_lane_count(&b->reader, i, &count);
+	return count;
+}
+
+uint64_t rq_records_waiting(struct rq_bond *bond)
+{
+	struct rq_count last, count = count_all(bond);
+	unsigned counts = 1;
+	do {
+		last = count;
+		count = count_all(bond);
+	} while ((count.moves != last.moves || count.waiting != last.waiting) && ++counts < COUNTS_MOST);
+	return count.waiting;
+}
+
 static void begin_stay(struct rq_bond *b)
 {
 	b->missed += RQ_STAY - b->stay;

@@ -98,4 +98,7 @@ static inline bool rq_choose_nothing_yet(const struct rq_bond *bond)
 
 bool rq_was_empty(struct rq_bond *bond);
 
+/* How many records the queue held at an instant of the call; if it never held still, at about that time. */
+uint64_t rq_records_waiting(struct rq_bond *bond);
+
 #endif

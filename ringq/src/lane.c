@@ -87,17 +87,16 @@ bool rq_lane_unit_is_garbage(struct ringq_region *region, uint64_t unit, uint64_
 	return unit - rq_entry_unit(entry) >= rq_size_units(entry & 0xff);
 }
 
-int rq_lane_waiting(struct rq_reader *reader, uint32_t index, uint64_t *records)
+void rq_lane_count(struct rq_reader *reader, uint32_t index, struct rq_count *count)
 {
 	struct rq_view view;
 	int r = rq_lane_look(reader, index, &view);
-	*records = 0;
-	if (r <= 0)
-		return r;
+	uint64_t puts = rq_load_acquire(&view.lane->puts);
+	count->moves += view.head + puts + rq_load_acquire(&view.lane->head); /* N1 */
 	/* The count is stored after the record is published: what is at the head is there, counted or not. */
-	uint64_t n = (rq_load_acquire(&view.lane->puts) - view.sequence) & RQ_SEQUENCE_MASK;
-	*records = n == 0 || n > RQ_SEQUENCE_MASK / 2 ? 1 : n;
-	return 1;
+	uint64_t n = (puts - view.sequence) & RQ_SEQUENCE_MASK;
+	if (r == 1)
+		count->waiting += n == 0 || n > RQ_SEQUENCE_MASK / 2 ? 1 : n;
 }
 
 uint64_t rq_lane_bytes_held(const struct rq_lane_set *set, uint32_t index)

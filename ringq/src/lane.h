@@ -264,8 +264,19 @@ bool rq_lane_unit_is_garbage(struct ringq_region *region, uint64_t unit, uint64_
 /* Checks a queue's constants and makes its lane set; for queue.c. False if they contradict the region. */
 bool rq_lane_set_load(struct rq_lane_set *set, struct ringq_region *region, uint64_t first, uint64_t units);
 
-/* How many records wait, and how much memory is held; for looks from outside. */
-int rq_lane_waiting(struct rq_reader *reader, uint32_t index, uint64_t *records);
+/* Records that wait in some lanes, and the sum of words of theirs that only grow, read before and after that. */
+struct rq_count {
+	uint64_t waiting;
+	uint64_t moves;
+};
+
+/*
+ * Adds a lane to a count; one that fails validation has no records. Two counts of the same lanes, one behind the other,
+ * that are equal: nothing has moved from the end of the first to the beginning of the second, and so many waited there.
+ */
+void rq_lane_count(struct rq_reader *reader, uint32_t index, struct rq_count *count);
+
+/* How much memory a lane holds. */
 uint64_t rq_lane_bytes_held(const struct rq_lane_set *set, uint32_t index);
 
 /* ---- the producer's side: lane_put.c ---- */

@@ -473,14 +473,10 @@ bool ringq_empty(const ringq_queue *queue)
 uint64_t ringq_size(const ringq_queue *queue)
 {
 	struct rq_bond *b;
-	uint64_t sum = 0, n;
 	if (!queue || rq_enter((struct ringq_queue *)(uintptr_t)queue, &b))
 		return 0;
 	rq_bond_reap(b); /* who died right behind a publish has not counted it */
-	uint32_t used = rq_lanes_used(queue);
-	for (uint32_t i = 0; i < used; i++)
-		if (rq_lane_waiting(&b->reader, i, &n) > 0)
-			sum += n;
+	uint64_t n = rq_records_waiting(b);
 	rq_leave();
-	return sum;
+	return n;
 }

@@ -7,9 +7,10 @@
 static void look_at_lane(struct rq_bond *b, uint32_t i, struct ringq_queue_stat *out)
 {
 	struct rq_lane *lane = rq_lane_at(&b->queue->set, i);
-	uint64_t waiting, owner = rq_load_acquire(&lane->owner);
-	rq_lane_waiting(&b->reader, i, &waiting);
-	uint64_t in = rq_load_acquire(&lane->puts);
+	uint64_t owner = rq_load_acquire(&lane->owner);
+	struct rq_count count = { 0 };
+	rq_lane_count(&b->reader, i, &count);
+	uint64_t in = rq_load_acquire(&lane->puts), waiting = count.waiting;
 	out->records_in += in;
 	out->records_out += in > waiting ? in - waiting : 0;
 	out->bytes_held += rq_lane_bytes_held(&b->queue->set, i);

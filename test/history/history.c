@@ -36,6 +36,7 @@ static struct history same_kind(const struct history *from)
 		most = from->logs[i].count > most ? from->logs[i].count : most;
 	struct history to = history_new(from->actors, most, &options);
 	to.drained = from->drained;
+	to.sizes = from->sizes;
 	return to;
 }
 

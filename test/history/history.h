@@ -78,6 +78,7 @@ struct history {
 	unsigned order;
 	uint64_t max_records; /* 0: not bounded */
 	bool drained;         /* in the end, everything has been taken */
+	bool sizes;           /* each size is of an instant; in total order */
 	struct history_log *logs;
 };
 

@@ -23,6 +23,7 @@ struct example {
 	unsigned order;
 	uint64_t max_records;
 	bool drained;
+	bool sizes;
 };
 
 static const struct example examples[] = {
@@ -112,6 +113,14 @@ static const struct example examples[] = {
 	{true, .name = "a size", .text = "0 1 2 put a0\n1 3 4 put b0\n2 5 6 size 2"},
 	{false, .name = "a size too small", .text = "0 1 2 put a0\n1 3 4 put b0\n2 5 6 size 1"},
 	{false, .name = "a size too large", .text = "0 1 2 put a0\n1 3 4 get a0\n2 5 6 size 1"},
+	{true, .name = "sizes of no instant",
+		.text = "0 1 2 put a0\n2 3 10 size 0\n1 4 5 put b0\n3 6 7 get a0\n3 11 12 get b0"},
+	{false, .name = "sizes of no instant, where there was one",
+		.text = "0 1 2 put a0\n2 3 10 size 0\n1 4 5 put b0\n3 6 7 get a0\n3 11 12 get b0", .sizes = true},
+	{true, .name = "sizes of an instant",
+		.text = "0 1 2 put a0\n2 3 10 size 2\n1 4 5 put b0\n3 6 7 get a0\n3 11 12 get b0", .sizes = true},
+	{false, .name = "sizes in no order",
+		.text = "0 1 10 put a0\n1 2 3 size 1\n2 4 5 size 0\n3 11 12 get a0", .sizes = true},
 	{true, .name = "killed, and it was in", .text = "0 1 - put a0\n1 3 4 get a0", .drained = true},
 	{true, .name = "killed, and it was not", .text = "0 1 - put a0\n1 3 4 get EAGAIN", .drained = true},
 	{false, .name = "killed, and in twice", .text = "0 1 - put a0\n1 3 4 get a0\n1 5 6 get a0"},
@@ -196,6 +205,7 @@ static struct history read_history(const struct example *example)
 	struct history history = history_new(4, 20, &options);
 
 	history.drained = example->drained;
+	history.sizes = example->sizes;
 	for (const char *line = example->text; *line;) {
 		size_t len = strcspn(line, "\n");
 
@@ -441,6 +451,7 @@ static void judge_good_ones(uint64_t count)
 	for (uint64_t seed = 0; seed < count; seed++) {
 		struct history history = random_history(seed, seed % 2, 3 + seed % 7);
 
+		history.sizes = true;
 		undecided += !history_check(&history, "a good one");
 		history_free(&history);
 	}
@@ -487,12 +498,14 @@ static void judge_other_ones(uint64_t count)
 
 		for (uint64_t i = 0; i <= seed % 5; i++)
 			spoil(&history, &rng);
-		without = history_without(&history, CALL_SIZE); /* which the search leaves to the patterns */
-		const char *why = history_search(&without);
-		bool pattern = history_patterns(&without), search = why && why != HISTORY_UNDECIDED;
+		history.sizes = seed % 2;
+		without = history_without(&history, CALL_SIZE); /* those of no instant the search leaves to the patterns */
+		const struct history *judged = history.sizes ? &history : &without;
+		const char *why = history_search(judged);
+		bool pattern = history_patterns(judged), search = why && why != HISTORY_UNDECIDED;
 		if (pattern && !why) {
-			history_print(&without);
-			test_fail(__FILE__, __LINE__, history_patterns(&without));
+			history_print(judged);
+			test_fail(__FILE__, __LINE__, history_patterns(judged));
 		}
 		by_pattern += pattern;
 		by_search += search;

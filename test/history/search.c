@@ -228,8 +228,8 @@ static bool observe(const struct search *search, struct state *s, uint32_t actor
 	case CALL_FULL:
 		good = op->result ? may_be_full(search, s) : has_place(search, s);
 		break;
-	case CALL_SIZE: /* not a step */
-		good = true;
+	case CALL_SIZE:
+		good = !search->history->sizes || op->result == s->count;
 		break;
 	case CALL_CLOSE:
 		return false;

@@ -153,8 +153,9 @@ RINGQ_API bool ringq_empty(const ringq_queue *queue);
 RINGQ_API bool ringq_full(const ringq_queue *queue);
 
 /**
- * How many records were waiting. Exact when nothing moves, whoever has died; what moves meanwhile may or may not count: the
- * number is no step of the queue's order. Lock-free.
+ * How many records were waiting at an instant of the call, if for some microsecond of it nothing was put or got; it looks
+ * for one up to sixteen times. Else at no one instant: what was put or got meanwhile may count or not. Right whoever has
+ * died. A put that is stopped under way, and has its turn, may come out before a record that this counted. Lock-free.
  */
 RINGQ_API uint64_t ringq_size(const ringq_queue *queue);
 
