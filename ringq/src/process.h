@@ -25,6 +25,7 @@ struct rq_thread {
 		uint64_t queue; /* ringq_queue.id: never used twice, so that a stale entry cannot match */
 		struct rq_bond *bond;
 	} cache[RQ_THREAD_CACHE];
+	rq_u64 inside; /* id of the handle that it is using in a quick call, or 0: bond.h */
 	struct rq_seat *seats;
 	struct rq_bond *bonds; /* under rq_process_lock: a release takes bonds out of other threads' lists */
 };

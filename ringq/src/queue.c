@@ -10,6 +10,7 @@
 #include "event.h"
 #include "hold.h"
 #include "names.h"
+#include "sys.h"
 #include "wait.h"
 
 #define MAX_RECORDS_MOST (UINT64_C(1) << 24)
@@ -22,9 +23,23 @@
 rq_u32 rq_left;
 #endif
 
-void rq_wait_for_calls(void)
+/* Whether some thread is in a quick call on the handle. */
+static bool is_named(const struct ringq_queue *queue, uint64_t id)
 {
-	urcu_bp_synchronize_rcu();
+	bool named = false;
+	pthread_mutex_lock(&rq_process_lock);
+	for (const struct rq_bond *b = queue->bonds; b; b = b->queue_next)
+		named |= rq_load_acquire(&b->thread->inside) == id; /* Y3 */
+	pthread_mutex_unlock(&rq_process_lock);
+	return named;
+}
+
+void rq_wait_for_calls(const struct ringq_queue *queue, uint64_t id)
+{
+	rq_sys.barrier();
+	while (is_named(queue, id))
+		rq_sys.yield();
+	urcu_bp_synchronize_rcu(); /* and another barrier, behind Y4 */
 #ifdef RQ_TSAN
 	rq_add(&rq_left, 1);
 #endif
@@ -70,10 +85,11 @@ void ringq_queue_release(ringq_queue *queue)
 	pthread_mutex_lock(&rq_process_lock);
 	unlist(queue);
 	pthread_mutex_unlock(&rq_process_lock);
+	uint64_t id = rq_load(&queue->id);
 	rq_store_release(&queue->id, RQ_HANDLE_GONE); /* Q1 */
 	rq_watch_end(queue);
 	rq_queue_wake(queue);
-	rq_wait_for_calls(); /* whoever is inside a call now has left it, or sleeps and holds the handle */
+	rq_wait_for_calls(queue, id); /* whoever is inside a call now has left it, or sleeps and holds the handle */
 	pthread_mutex_lock(&rq_process_lock);
 	rq_bonds_drop_queue(queue);
 	pthread_mutex_unlock(&rq_process_lock);

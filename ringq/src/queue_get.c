@@ -276,10 +276,19 @@ static inline rq_u64 *get_guard(const struct ringq_queue *q)
 	return RQ_GUARDS && q->set.single_consumer ? &q->shared->guard_get : NULL;
 }
 
+/* 0; or an error, and the call has been left. */
+static inline int may_get(const struct rq_bond *b)
+{
+	if (rq_likely(b->queue->side != RQ_SIDE_WRITER))
+		return rq_guard_enter(get_guard(b->queue), b);
+	rq_leave();
+	return -EINVAL;
+}
+
 static inline int enter_get(struct ringq_queue *q, struct rq_bond **b)
 {
-	int r = rq_unlikely(q->side == RQ_SIDE_WRITER) ? -EINVAL : rq_enter(q, b);
-	return rq_likely(r == 0) ? rq_guard_enter(get_guard(q), *b) : r;
+	int r = rq_enter(q, b);
+	return rq_likely(r == 0) ? may_get(*b) : r;
 }
 
 static bool something_came(struct rq_op *op)
@@ -313,19 +322,25 @@ static ssize_t run(struct rq_op *op, int64_t timeout)
 
 /* ---- calls ---- */
 
-/* The whole of a get. */
-static rq_noinline ssize_t get_slowly(ringq_queue *queue, void *buf, size_t size, int64_t timeout)
+/* The whole of a get, by a caller that has entered the long way. */
+static ssize_t get_inside(struct rq_bond *b, void *buf, size_t size, int64_t timeout)
 {
-	struct rq_bond *b;
-	if (!queue || (!buf && size) || !rq_timeout_is_good(timeout))
-		return -EINVAL;
-	int r = enter_get(queue, &b);
+	int r = may_get(b);
 	if (r)
 		return r;
 	struct rq_op op = get_op(b, attempt_get);
 	op.buf = buf;
 	op.len = size;
 	return run(&op, timeout);
+}
+
+static rq_noinline ssize_t get_slowly(ringq_queue *queue, void *buf, size_t size, int64_t timeout)
+{
+	struct rq_bond *b;
+	if (!queue || (!buf && size) || !rq_timeout_is_good(timeout))
+		return -EINVAL;
+	int r = rq_enter(queue, &b);
+	return r ? r : get_inside(b, buf, size, timeout);
 }
 
 /*
@@ -342,10 +357,10 @@ static inline void let_some_come(struct rq_bond *b)
 }
 
 /* What is left to do after a get at once, if anything is. */
-static rq_noinline ssize_t get_end(const struct rq_reader *reader, struct rq_lane *lane, uint64_t next, ssize_t len)
+static rq_noinline ssize_t get_end(const struct rq_bond *b, struct rq_lane *lane, uint64_t next, ssize_t len)
 {
-	wake_producer(reader, lane, next);
-	rq_leave();
+	wake_producer(&b->reader, lane, next);
+	rq_leave_again(b);
 	return len;
 }
 
@@ -361,17 +376,19 @@ static __attribute__((noinline)) ssize_t get_more(struct rq_bond *b, void *buf, 
 		struct rq_view view;
 		ssize_t len = get_again(b, buf, size, RQ_LONG, &view);
 		if (len >= 0)
-			return get_end(&b->reader, view.lane, view.next, len);
+			return get_end(b, view.lane, view.next, len);
 	}
 	b->reader.alone = 0;
 	if (timeout != RINGQ_NOWAIT && (nothing || rq_lane_nothing_yet(&b->reader)))
 		let_some_come(b);
 	ssize_t n = nothing || !may_try ? -EAGAIN : get_one(b, buf, size);
 	bool known = may_try && !(nothing && queue->side); /* a pipe's end may be gone */
-	rq_leave();
-	if (n != -EAGAIN || (known && timeout == RINGQ_NOWAIT && !queue->watch))
+	if (n != -EAGAIN || (known && timeout == RINGQ_NOWAIT && !queue->watch)) {
+		rq_leave_again(b);
 		return n;
-	return get_slowly(queue, buf, size, timeout);
+	}
+	rq_enter_the_long_way(b);
+	return get_inside(b, buf, size, timeout);
 }
 
 /* Nothing is called here that returns, unless it is all that is left to do, so that no registers need be saved. */
@@ -388,8 +405,8 @@ ssize_t ringq_get(ringq_queue *queue, void *buf, size_t size, int64_t timeout)
 		return get_more(b, buf, size, timeout);
 	rq_light_barrier();
 	if (rq_unlikely(rq_load(&view.lane->room) & (RQ_EVENT_ASLEEP | RQ_EVENT_READY)))
-		return get_end(&b->reader, view.lane, view.next, n);
-	rq_leave();
+		return get_end(b, view.lane, view.next, n);
+	rq_leave_again(b);
 	return n;
 }
 

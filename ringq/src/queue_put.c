@@ -178,13 +178,10 @@ static ssize_t attempt_put(struct rq_op *op)
 	return r;
 }
 
-/* The whole of a put. */
-static rq_noinline int put_slowly(ringq_queue *queue, const void *data, size_t len, int64_t timeout)
+/* The whole of a put, by a caller that has entered the long way. */
+static int put_inside(struct rq_bond *b, const void *data, size_t len, int64_t timeout)
 {
-	struct rq_bond *b;
-	if (!queue || (!data && len) || !rq_timeout_is_good(timeout))
-		return -EINVAL;
-	int r = enter_put(queue, &b);
+	int r = rq_guard_enter(put_guard(b->queue), b);
 	if (r)
 		return r;
 	struct rq_op op = put_op(b, attempt_put, timeout);
@@ -197,18 +194,27 @@ static rq_noinline int put_slowly(ringq_queue *queue, const void *data, size_t l
 	return r;
 }
 
-/* The same, by a caller inside a call. */
-static rq_noinline int leave_and_put(ringq_queue *queue, const void *data, size_t len, int64_t timeout)
+static rq_noinline int put_slowly(ringq_queue *queue, const void *data, size_t len, int64_t timeout)
 {
-	rq_leave();
-	return put_slowly(queue, data, len, timeout);
+	struct rq_bond *b;
+	if (!queue || (!data && len) || !rq_timeout_is_good(timeout))
+		return -EINVAL;
+	int r = rq_enter(queue, &b);
+	return r ? r : put_inside(b, data, len, timeout);
+}
+
+/* The same, by a caller that has entered the short way. */
+static rq_noinline int put_after_all(struct rq_bond *b, const void *data, size_t len, int64_t timeout)
+{
+	rq_enter_the_long_way(b);
+	return put_inside(b, data, len, timeout);
 }
 
 /* What is left to do after a put at once, if anything is. */
 static rq_noinline int put_end(struct rq_bond *b)
 {
 	published(b, 1);
-	rq_leave();
+	rq_leave_again(b);
 	return 0;
 }
 
@@ -234,11 +240,11 @@ static rq_always_inline int put_again(ringq_queue *queue, struct rq_bond *b, con
 	uint64_t next;
 	if (rq_unlikely(!rq_producer_may_put(p, len, most, stamped, &next) || rq_load_acquire(&s->closed) ||
 			rq_load(&p->lane->owner) != b->id || (queue->side && rq_hold_may_put(b)) || put_guard(queue)))
-		return leave_and_put(queue, data, len, timeout);
+		return put_after_all(b, data, len, timeout);
 	rq_producer_put(p, data, len, most, stamped, rq_stamp_if(b, stamped), next);
 	if (rq_unlikely(!is_quiet(s, b)))
 		return put_end(b);
-	rq_leave();
+	rq_leave_again(b);
 	return 0;
 }
 
@@ -255,7 +261,7 @@ int ringq_put(ringq_queue *queue, const void *data, size_t len, int64_t timeout)
 	if (rq_unlikely(!b))
 		return put_slowly(queue, data, len, timeout);
 	if (rq_unlikely(!b->producer))
-		return leave_and_put(queue, data, len, timeout);
+		return put_after_all(b, data, len, timeout);
 	if (len > RQ_SHORT)
 		return put_long(queue, b, data, len, timeout);
 	return put_again(queue, b, data, len, RQ_SHORT, timeout);

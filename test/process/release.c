@@ -2,7 +2,10 @@
 /* A handle is released while other threads are inside calls on it: those end with -EBADF, and nothing is harmed. */
 #include "../common.h"
 
+#include "sys.h"
+
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 
 enum { THREADS = 8, LONG_BATCH = 1 << 20 };
@@ -239,6 +242,81 @@ static void release_under_a_long_batch(unsigned order, int64_t delay)
 	ringq_queue_release(queue);
 }
 
+/* ---- a put like the one before, which is inside by the short way, is held where it wakes a sleeper ---- */
+
+static int (*true_wake)(const _Atomic uint32_t *word, int n);
+static void (*true_yield)(void);
+static _Thread_local bool is_held;
+static atomic_bool may_put, held, let_go, released;
+static atomic_uint yields;
+
+static int held_wake(const _Atomic uint32_t *word, int n)
+{
+	held |= is_held;
+	while (is_held && !let_go)
+		sched_yield();
+	return true_wake(word, n);
+}
+
+static void counted_yield(void)
+{
+	yields++;
+	true_yield();
+}
+
+static void *put_again(void *arg)
+{
+	struct call *call = arg;
+
+	check_eq(put_number(call->queue, 1, RINGQ_NOWAIT), 0);
+	check_eq(get_number(call->queue, RINGQ_NOWAIT), 1);
+	call->thread = thread_id();
+	while (!may_put)
+		sched_yield();
+	is_held = true;
+	call->result = put_number(call->queue, 2, RINGQ_NOWAIT);
+	return NULL;
+}
+
+static void *release(void *queue)
+{
+	ringq_queue_release(queue);
+	released = true;
+	return NULL;
+}
+
+static void release_waits_for_a_put_like_the_one_before(void)
+{
+	ringq_queue *queue = queue_new(&defaults);
+	struct call putter = {.queue = queue}, getter = {.queue = queue};
+	pthread_t put, got, releaser;
+
+	put = start_thread(put_again, &putter);
+	wait_set(&putter.thread);
+	got = start_thread(get, &getter);
+	wait_set(&getter.thread);
+	wait_asleep(getter.thread);
+	true_wake = rq_sys.futex_wake;
+	true_yield = rq_sys.yield;
+	rq_sys.futex_wake = held_wake;
+	rq_sys.yield = counted_yield;
+	may_put = true;
+	while (!held)
+		sched_yield();
+	releaser = start_thread(release, queue);
+	while (yields < 100 && !released)
+		sched_yield();
+	check(!released);
+	let_go = true;
+	join_thread(put);
+	join_thread(releaser);
+	join_thread(got);
+	check_eq(putter.result, 0);
+	check(getter.result == -EBADF || getter.result == 2);
+	rq_sys.futex_wake = true_wake;
+	rq_sys.yield = true_yield;
+}
+
 int main(void)
 {
 	for (unsigned order = RINGQ_ORDER_TOTAL; order <= RINGQ_ORDER_PRODUCER; order++) {
@@ -250,5 +328,6 @@ int main(void)
 			release_under_a_long_batch(order, RINGQ_US(i * 100));
 	}
 	detach_under_getters();
+	release_waits_for_a_put_like_the_one_before();
 	return 0;
 }
