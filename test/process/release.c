@@ -291,18 +291,19 @@ static void release_waits_for_a_put_like_the_one_before(void)
 	struct call putter = {.queue = queue}, getter = {.queue = queue};
 	pthread_t put, got, releaser;
 
+	true_wake = rq_sys.futex_wake;
+	true_yield = rq_sys.yield;
+	rq_sys.futex_wake = held_wake;
+	rq_sys.yield = counted_yield;
 	put = start_thread(put_again, &putter);
 	wait_set(&putter.thread);
 	got = start_thread(get, &getter);
 	wait_set(&getter.thread);
 	wait_asleep(getter.thread);
-	true_wake = rq_sys.futex_wake;
-	true_yield = rq_sys.yield;
-	rq_sys.futex_wake = held_wake;
-	rq_sys.yield = counted_yield;
 	may_put = true;
 	while (!held)
 		sched_yield();
+	yields = 0;
 	releaser = start_thread(release, queue);
 	while (yields < 100 && !released)
 		sched_yield();
