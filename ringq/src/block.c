@@ -98,10 +98,13 @@ static void sleep_once(struct rq_op *op, struct rq_sleep *s, int64_t until)
 static int sleep_outside(struct rq_op *op, rq_u32 *event, struct rq_sleep *s, int64_t until)
 {
 	struct ringq_queue *queue = op->queue;
+	bool gone = rq_handle_is_gone(queue); /* Q2: else its sleepers are yet to be woken, and this is one */
 	rq_handle_hold(queue);
-	sleep_once(op, s, until);
-	urcu_bp_read_lock();
-	bool gone = rq_handle_is_gone(queue); /* Q2 */
+	if (!gone) {
+		sleep_once(op, s, until);
+		urcu_bp_read_lock();
+		gone = rq_handle_is_gone(queue);
+	}
 	if (gone) {
 		rq_event_wake(event, 1); /* the wake-up may have been for a sleeper of another handle */
 		rq_guard_leave(op->guard);

@@ -242,40 +242,60 @@ static void release_under_a_long_batch(unsigned order, int64_t delay)
 	ringq_queue_release(queue);
 }
 
-/* ---- a put like the one before, which is inside by the short way, is held where it wakes a sleeper ---- */
+/* ---- a thread is held in the middle of a call, where it calls the system ---- */
 
-static int (*true_wake)(const _Atomic uint32_t *word, int n);
-static void (*true_yield)(void);
+static struct rq_sys true_sys;
 static _Thread_local bool is_held;
-static atomic_bool may_put, held, let_go, released;
-static atomic_uint yields;
+static atomic_bool may_go, held, let_go, released;
+static atomic_uint yields, wakes, sleeps;
 
-static int held_wake(const _Atomic uint32_t *word, int n)
+static void hold(void)
 {
 	held |= is_held;
 	while (is_held && !let_go)
 		sched_yield();
-	return true_wake(word, n);
 }
 
-static void counted_yield(void)
+static int held_wake(const _Atomic uint32_t *word, int n)
 {
+	hold();
+	wakes++;
+	return true_sys.futex_wake(word, n);
+}
+
+static void held_yield(void)
+{
+	hold();
 	yields++;
-	true_yield();
+	true_sys.yield();
 }
 
-static void *put_again(void *arg)
+static int counted_wait(const _Atomic uint32_t *word, uint32_t value, int64_t until)
 {
-	struct call *call = arg;
+	sleeps += is_held;
+	return true_sys.futex_wait(word, value, until);
+}
 
-	check_eq(put_number(call->queue, 1, RINGQ_NOWAIT), 0);
-	check_eq(get_number(call->queue, RINGQ_NOWAIT), 1);
-	call->thread = thread_id();
-	while (!may_put)
+static int counted_waitv(const struct rq_sys_wait *waits, unsigned n, int64_t until)
+{
+	sleeps += is_held;
+	return true_sys.futex_waitv(waits, n, until);
+}
+
+static void hook(void)
+{
+	true_sys = rq_sys;
+	rq_sys.futex_wake = held_wake;
+	rq_sys.futex_wait = counted_wait;
+	rq_sys.futex_waitv = counted_waitv;
+	rq_sys.yield = held_yield;
+	may_go = held = let_go = released = false;
+}
+
+static void wait_until(const atomic_bool *word)
+{
+	while (!*word)
 		sched_yield();
-	is_held = true;
-	call->result = put_number(call->queue, 2, RINGQ_NOWAIT);
-	return NULL;
 }
 
 static void *release(void *queue)
@@ -285,24 +305,34 @@ static void *release(void *queue)
 	return NULL;
 }
 
+/* Its second put is inside by the short way. */
+static void *put_again(void *arg)
+{
+	struct call *call = arg;
+
+	check_eq(put_number(call->queue, 1, RINGQ_NOWAIT), 0);
+	check_eq(get_number(call->queue, RINGQ_NOWAIT), 1);
+	call->thread = thread_id();
+	wait_until(&may_go);
+	is_held = true;
+	call->result = put_number(call->queue, 2, RINGQ_NOWAIT);
+	return NULL;
+}
+
 static void release_waits_for_a_put_like_the_one_before(void)
 {
 	ringq_queue *queue = queue_new(&defaults);
 	struct call putter = {.queue = queue}, getter = {.queue = queue};
 	pthread_t put, got, releaser;
 
-	true_wake = rq_sys.futex_wake;
-	true_yield = rq_sys.yield;
-	rq_sys.futex_wake = held_wake;
-	rq_sys.yield = counted_yield;
+	hook();
 	put = start_thread(put_again, &putter);
 	wait_set(&putter.thread);
 	got = start_thread(get, &getter);
 	wait_set(&getter.thread);
 	wait_asleep(getter.thread);
-	may_put = true;
-	while (!held)
-		sched_yield();
+	may_go = true;
+	wait_until(&held); /* where it wakes the getter */
 	yields = 0;
 	releaser = start_thread(release, queue);
 	while (yields < 100 && !released)
@@ -314,8 +344,34 @@ static void release_waits_for_a_put_like_the_one_before(void)
 	join_thread(got);
 	check_eq(putter.result, 0);
 	check(getter.result == -EBADF || getter.result == 2);
-	rq_sys.futex_wake = true_wake;
-	rq_sys.yield = true_yield;
+	rq_sys = true_sys;
+}
+
+static void *get_held(void *arg)
+{
+	is_held = true;
+	return get(arg);
+}
+
+static void no_sleep_begins_on_a_handle_that_is_gone(void)
+{
+	ringq_queue *queue = queue_new(&defaults);
+	struct call getter = {.queue = queue};
+	pthread_t got, releaser;
+
+	hook();
+	got = start_thread(get_held, &getter);
+	wait_until(&held); /* where it yields, before it sleeps */
+	wakes = sleeps = 0;
+	releaser = start_thread(release, queue);
+	while (wakes < 2) /* of those who wait for a record, and for room */
+		sched_yield();
+	let_go = true;
+	join_thread(got);
+	join_thread(releaser);
+	check_eq(getter.result, -EBADF);
+	check_eq(sleeps, 0);
+	rq_sys = true_sys;
 }
 
 int main(void)
@@ -330,5 +386,6 @@ int main(void)
 	}
 	detach_under_getters();
 	release_waits_for_a_put_like_the_one_before();
+	no_sleep_begins_on_a_handle_that_is_gone();
 	return 0;
 }
