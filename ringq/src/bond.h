@@ -79,10 +79,13 @@ int rq_bond_make(struct rq_bond **out, struct ringq_queue *queue);
  * name, and waits until the call is over (Y4), or Y2 sees that the handle is gone.
  */
 
-/* Where this thread keeps its bond with the handle of that id; if it has one, if it has lately used it. */
-static rq_always_inline const struct rq_cached *rq_bond_cached(const struct rq_thread *thread, uint64_t id)
+/* The thread's bond with the handle of that id, if it has lately used it; NULL otherwise. */
+static rq_always_inline struct rq_bond *rq_bond_known(const struct rq_thread *thread, uint64_t id)
 {
-	return &thread->cache[id % RQ_THREAD_CACHE];
+	if (rq_unlikely(!thread))
+		return NULL;
+	const struct rq_cached *cached = &thread->cache[id % RQ_THREAD_CACHE];
+	return rq_likely(cached->queue == id) ? cached->bond : NULL;
 }
 
 /* The short way, for a thread that has lately used the queue. NULL: use rq_enter(). Left by rq_leave_again(). */
@@ -90,15 +93,13 @@ static rq_always_inline struct rq_bond *rq_enter_again(const struct ringq_queue 
 {
 	struct rq_thread *t = rq_thread_current;
 	uint64_t id = rq_load(&queue->id);
-	if (rq_unlikely(!t))
-		return NULL;
-	const struct rq_cached *cached = rq_bond_cached(t, id);
-	if (rq_unlikely(cached->queue != id))
+	struct rq_bond *b = rq_bond_known(t, id);
+	if (rq_unlikely(!b))
 		return NULL;
 	rq_store(&t->inside, id); /* Y1 */
 	rq_light_barrier();
 	if (rq_likely(rq_load(&queue->id) == id)) /* Y2 */
-		return cached->bond;
+		return b;
 	rq_store(&t->inside, 0);
 	return NULL;
 }
@@ -112,13 +113,9 @@ static rq_always_inline void rq_leave_again(const struct rq_bond *bond)
 static inline int rq_enter(struct ringq_queue *queue, struct rq_bond **bond)
 {
 	urcu_bp_read_lock();
-	const struct rq_thread *t = rq_thread_current;
-	uint64_t id = rq_load_acquire(&queue->id);
-	const struct rq_cached *cached = t ? rq_bond_cached(t, id) : NULL;
-	if (rq_likely(cached && cached->queue == id)) {
-		*bond = cached->bond;
+	*bond = rq_bond_known(rq_thread_current, rq_load_acquire(&queue->id));
+	if (rq_likely(*bond))
 		return 0;
-	}
 	int r = rq_bond_make(bond, queue);
 	if (rq_unlikely(r))
 		urcu_bp_read_unlock();
@@ -143,9 +140,6 @@ static inline void rq_leave(void)
 #endif
 	urcu_bp_read_unlock();
 }
-
-/* Returns when every call on the handle, which had this id and is gone, has been left, or sleeps. Not from inside a call. */
-void rq_wait_for_calls(const struct ringq_queue *queue, uint64_t id);
 
 /* Makes sure that the bond has a lane of its own. 0, -EUSERS, -ENOMEM, -EBADMSG. */
 int rq_bond_produce(struct rq_bond *bond);

@@ -34,7 +34,8 @@ static bool is_named(const struct ringq_queue *queue, uint64_t id)
 	return named;
 }
 
-void rq_wait_for_calls(const struct ringq_queue *queue, uint64_t id)
+/* Returns when every call on the handle, which had this id and is gone, has been left, or sleeps. */
+static void wait_for_calls(const struct ringq_queue *queue, uint64_t id)
 {
 	rq_sys.barrier();
 	while (is_named(queue, id))
@@ -89,7 +90,7 @@ void ringq_queue_release(ringq_queue *queue)
 	rq_store_release(&queue->id, RQ_HANDLE_GONE); /* Q1 */
 	rq_watch_end(queue);
 	rq_queue_wake(queue);
-	rq_wait_for_calls(queue, id); /* whoever is inside a call now has left it, or sleeps and holds the handle */
+	wait_for_calls(queue, id); /* whoever is inside a call now has left it, or sleeps and holds the handle */
 	pthread_mutex_lock(&rq_process_lock);
 	rq_bonds_drop_queue(queue);
 	pthread_mutex_unlock(&rq_process_lock);

@@ -276,19 +276,10 @@ static inline rq_u64 *get_guard(const struct ringq_queue *q)
 	return RQ_GUARDS && q->set.single_consumer ? &q->shared->guard_get : NULL;
 }
 
-/* 0; or an error, and the call has been left. */
-static inline int may_get(const struct rq_bond *b)
-{
-	if (rq_likely(b->queue->side != RQ_SIDE_WRITER))
-		return rq_guard_enter(get_guard(b->queue), b);
-	rq_leave();
-	return -EINVAL;
-}
-
 static inline int enter_get(struct ringq_queue *q, struct rq_bond **b)
 {
-	int r = rq_enter(q, b);
-	return rq_likely(r == 0) ? may_get(*b) : r;
+	int r = rq_unlikely(q->side == RQ_SIDE_WRITER) ? -EINVAL : rq_enter(q, b);
+	return rq_likely(r == 0) ? rq_guard_enter(get_guard(q), *b) : r;
 }
 
 static bool something_came(struct rq_op *op)
@@ -322,12 +313,9 @@ static ssize_t run(struct rq_op *op, int64_t timeout)
 
 /* ---- calls ---- */
 
-/* The whole of a get, by a caller that has entered the long way. */
+/* The whole of a get, by a caller that has entered the long way, and may get. */
 static ssize_t get_inside(struct rq_bond *b, void *buf, size_t size, int64_t timeout)
 {
-	int r = may_get(b);
-	if (r)
-		return r;
 	struct rq_op op = get_op(b, attempt_get);
 	op.buf = buf;
 	op.len = size;
@@ -339,7 +327,7 @@ static rq_noinline ssize_t get_slowly(ringq_queue *queue, void *buf, size_t size
 	struct rq_bond *b;
 	if (!queue || (!buf && size) || !rq_timeout_is_good(timeout))
 		return -EINVAL;
-	int r = rq_enter(queue, &b);
+	int r = enter_get(queue, &b);
 	return r ? r : get_inside(b, buf, size, timeout);
 }
 
@@ -371,7 +359,11 @@ static rq_noinline ssize_t get_end(const struct rq_bond *b, struct rq_lane *lane
 static __attribute__((noinline)) ssize_t get_more(struct rq_bond *b, void *buf, size_t size, int64_t timeout)
 {
 	struct ringq_queue *queue = b->queue;
-	bool nothing = rq_choose_nothing_yet(b), may_try = queue->side != RQ_SIDE_WRITER && !get_guard(queue);
+	if (rq_unlikely(queue->side == RQ_SIDE_WRITER)) {
+		rq_leave_again(b);
+		return -EINVAL;
+	}
+	bool nothing = rq_choose_nothing_yet(b), may_try = !get_guard(queue);
 	if (!nothing && may_try && size > RQ_SHORT) {
 		struct rq_view view;
 		ssize_t len = get_again(b, buf, size, RQ_LONG, &view);
@@ -388,7 +380,8 @@ static __attribute__((noinline)) ssize_t get_more(struct rq_bond *b, void *buf, 
 		return n;
 	}
 	rq_enter_the_long_way(b);
-	return get_inside(b, buf, size, timeout);
+	int r = rq_guard_enter(get_guard(queue), b);
+	return r ? r : get_inside(b, buf, size, timeout);
 }
 
 /* Nothing is called here that returns, unless it is all that is left to do, so that no registers need be saved. */

@@ -178,16 +178,13 @@ static ssize_t attempt_put(struct rq_op *op)
 	return r;
 }
 
-/* The whole of a put, by a caller that has entered the long way. */
+/* The whole of a put, by a caller that has entered the long way, and may put. */
 static int put_inside(struct rq_bond *b, const void *data, size_t len, int64_t timeout)
 {
-	int r = rq_guard_enter(put_guard(b->queue), b);
-	if (r)
-		return r;
 	struct rq_op op = put_op(b, attempt_put, timeout);
 	op.data = data;
 	op.len = len;
-	r = (int)attempt_put(&op);
+	int r = (int)attempt_put(&op);
 	if (r == -EAGAIN)
 		return (int)rq_block(&op, timeout);
 	leave_put(b);
@@ -199,7 +196,7 @@ static rq_noinline int put_slowly(ringq_queue *queue, const void *data, size_t l
 	struct rq_bond *b;
 	if (!queue || (!data && len) || !rq_timeout_is_good(timeout))
 		return -EINVAL;
-	int r = rq_enter(queue, &b);
+	int r = enter_put(queue, &b);
 	return r ? r : put_inside(b, data, len, timeout);
 }
 
@@ -207,7 +204,8 @@ static rq_noinline int put_slowly(ringq_queue *queue, const void *data, size_t l
 static rq_noinline int put_after_all(struct rq_bond *b, const void *data, size_t len, int64_t timeout)
 {
 	rq_enter_the_long_way(b);
-	return put_inside(b, data, len, timeout);
+	int r = rq_guard_enter(put_guard(b->queue), b);
+	return r ? r : put_inside(b, data, len, timeout);
 }
 
 /* What is left to do after a put at once, if anything is. */

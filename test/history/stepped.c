@@ -46,8 +46,7 @@ struct scene {
 	const char *after;  /* by the helpers, when it is over */
 	unsigned warm;      /* so many records pass first, that nobody writes down */
 	bool killed;
-	bool all;   /* at all its instructions, always */
-	bool sizes; /* nobody is held in a put or get */
+	bool all; /* at all its instructions, always */
 };
 
 static const struct scene scenes[] = {
@@ -225,24 +224,17 @@ static const struct scene scenes[] = {
 		.own = "g0",
 		.held = "e0",
 		.script = "p1 g5 p2 g5 p3 g5"},
-	{.name = "size",
-		.before = "p1 p2 p1",
-		.own = "e0",
-		.held = "s0",
-		.script = "g5 p3 p2 g5 p1",
-		.sizes = true},
+	{.name = "size", .before = "p1 p2 p1", .own = "e0", .held = "s0", .script = "g5 p3 p2 g5 p1"},
 	{.name = "size that must not be 0",
 		.before = "p1 p2 G5 p2",
 		.own = "e0",
 		.held = "s0",
-		.script = "p1 g5",
-		.sizes = true},
+		.script = "p1 g5"},
 	{.name = "size of a lone lane, and another comes",
 		.before = "p1 p1",
 		.own = "e0",
 		.held = "s0",
-		.script = "p2 g5",
-		.sizes = true},
+		.script = "p2 g5"},
 	{.name = "close beside puts", .before = "p1 p2", .own = "p0", .held = "c0", .script = "p1 g5 p2 g5 G5 p1"},
 	{.name = "put beside close", .before = "p1", .own = "p0", .held = "p0", .script = "c1 G5 g5 p1"},
 	{.name = "get beside close", .before = "p1 p2", .own = "e0", .held = "g0", .script = "G5 p2 c1 p1"},
@@ -462,7 +454,7 @@ static struct stage *stage_new(const struct scene *scene, enum history_clock clo
 	check_eq(pipe(stage->done), 0);
 	stage->scene = scene;
 	stage->history = history_new(ACTORS, MOST, &scene->options);
-	stage->history.sizes = scene->sizes;
+	stage->history.sizes = scene->held[0] == 's'; /* then nobody is held in a put or get */
 	for (uint32_t i = 0; i < ACTORS; i++) {
 		struct actor *actor = &stage->actors[i];
 

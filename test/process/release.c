@@ -246,7 +246,7 @@ static void release_under_a_long_batch(unsigned order, int64_t delay)
 
 static struct rq_sys true_sys;
 static _Thread_local bool is_held;
-static atomic_bool may_go, held, let_go, released;
+static atomic_int may_go, held, let_go, released;
 static atomic_uint yields, wakes, sleeps;
 
 static void hold(void)
@@ -289,19 +289,13 @@ static void hook(void)
 	rq_sys.futex_wait = counted_wait;
 	rq_sys.futex_waitv = counted_waitv;
 	rq_sys.yield = held_yield;
-	may_go = held = let_go = released = false;
-}
-
-static void wait_until(const atomic_bool *word)
-{
-	while (!*word)
-		sched_yield();
+	may_go = held = let_go = released = 0;
 }
 
 static void *release(void *queue)
 {
 	ringq_queue_release(queue);
-	released = true;
+	released = 1;
 	return NULL;
 }
 
@@ -313,7 +307,7 @@ static void *put_again(void *arg)
 	check_eq(put_number(call->queue, 1, RINGQ_NOWAIT), 0);
 	check_eq(get_number(call->queue, RINGQ_NOWAIT), 1);
 	call->thread = thread_id();
-	wait_until(&may_go);
+	wait_set(&may_go);
 	is_held = true;
 	call->result = put_number(call->queue, 2, RINGQ_NOWAIT);
 	return NULL;
@@ -331,14 +325,14 @@ static void release_waits_for_a_put_like_the_one_before(void)
 	got = start_thread(get, &getter);
 	wait_set(&getter.thread);
 	wait_asleep(getter.thread);
-	may_go = true;
-	wait_until(&held); /* where it wakes the getter */
+	may_go = 1;
+	wait_set(&held); /* where it wakes the getter */
 	yields = 0;
 	releaser = start_thread(release, queue);
 	while (yields < 100 && !released)
 		sched_yield();
 	check(!released);
-	let_go = true;
+	let_go = 1;
 	join_thread(put);
 	join_thread(releaser);
 	join_thread(got);
@@ -361,12 +355,12 @@ static void no_sleep_begins_on_a_handle_that_is_gone(void)
 
 	hook();
 	got = start_thread(get_held, &getter);
-	wait_until(&held); /* where it yields, before it sleeps */
+	wait_set(&held); /* where it yields, before it sleeps */
 	wakes = sleeps = 0;
 	releaser = start_thread(release, queue);
 	while (wakes < 2) /* of those who wait for a record, and for room */
 		sched_yield();
-	let_go = true;
+	let_go = 1;
 	join_thread(got);
 	join_thread(releaser);
 	check_eq(getter.result, -EBADF);
