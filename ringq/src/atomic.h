@@ -87,6 +87,16 @@ static inline void rq_pause(void)
 #endif
 }
 
+/* Asks for a cache line to write to it soon. Not __builtin_prefetch() on x86: without -mprfchw that asks to read it. */
+static inline void rq_prefetch_write(const void *at)
+{
+#if defined(__x86_64__)
+	__asm__ volatile("prefetchw %0" : : "m"(*(const char *)at));
+#else
+	__builtin_prefetch(at, 1);
+#endif
+}
+
 #if defined(__SANITIZE_THREAD__)
 #define RQ_TSAN 1
 #elif defined(__has_feature)

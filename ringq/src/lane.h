@@ -343,14 +343,57 @@ static inline uint64_t rq_producer_end(const struct rq_producer *p)
 }
 
 /*
- * How far records may be appended one behind the other: not over the ring's end, not over what room there is, and nowhere
- * if there is more to do for each than to write it and its header.
+ * How far what lies behind the tail may be written: not over the ring's end, and not over what room there is. Nowhere in a
+ * chunk for one large record, which is written once.
  */
-static inline uint64_t rq_producer_run_limit(const struct rq_producer *p)
+static inline uint64_t rq_producer_free_end(const struct rq_producer *p)
 {
 	uint64_t round_ends = (p->tail & ~p->ring.mask) + p->ring.size;
 	uint64_t room = p->room < RQ_GRANULE ? 0 : p->room - RQ_GRANULE;
-	return p->once || p->set->counted ? 0 : room < round_ends ? room : round_ends;
+	return p->once ? 0 : room < round_ends ? room : round_ends;
+}
+
+/* How far records may be appended one behind the other: nowhere if there is more to do for each than to write it. */
+static inline uint64_t rq_producer_run_limit(const struct rq_producer *p)
+{
+	return p->set->counted ? 0 : rq_producer_free_end(p);
+}
+
+/*
+ * Stores reach the cache in order, each once its line has come from the consumer who read it a round ago. So many bytes
+ * ahead of what is written now a producer asks for its lines, for n bytes from `at` on, if they are free up to `end`:
+ * what a consumer is yet to read is not taken from it. False if they are not.
+ */
+#define RQ_WRITE_AHEAD 256u
+static rq_always_inline bool rq_producer_ask(const struct rq_producer *p, uint64_t at, uint64_t n, uint64_t end)
+{
+	at += RQ_WRITE_AHEAD;
+	if (at + n > end)
+		return false;
+	for (uint64_t i = 0; i < n; i += RQ_CACHE_LINE)
+		rq_prefetch_write(p->ring.base + ((at + i) & p->ring.mask));
+	return true;
+}
+
+/*
+ * Copies the payload of a record at the tail, in steps, each of which asks for the lines of one further on. That gains less
+ * the longer a record is, and from some length on nothing.
+ */
+#define RQ_WRITE_LONG 65536u
+#define RQ_WRITE_STEP 1024u
+static inline void rq_producer_copy_in(const struct rq_producer *p, char *payload, const void *data, uint64_t len)
+{
+	uint64_t at = p->tail, end = len < RQ_WRITE_LONG ? rq_producer_free_end(p) : 0;
+	const char *from = data;
+	while (len > RQ_WRITE_STEP && rq_producer_ask(p, at, RQ_WRITE_STEP, end)) {
+		rq_copy_in(payload, from, RQ_WRITE_STEP);
+		payload += RQ_WRITE_STEP;
+		from += RQ_WRITE_STEP;
+		at += RQ_WRITE_STEP;
+		len -= RQ_WRITE_STEP;
+	}
+	rq_producer_ask(p, at, len, end);
+	rq_copy_in(payload, from, len);
 }
 
 /* The fast path of single puts publishes at once, and so cannot go on behind what is not published yet. */
@@ -404,10 +447,12 @@ static rq_always_inline void rq_producer_put(struct rq_producer *p, const void *
 {
 	uint64_t mask = p->ring.mask, puts = p->puts;
 	char *base = p->ring.base, *record = base + (p->tail & mask);
-	if (most == RQ_SHORT)
+	if (most == RQ_SHORT) {
+		rq_producer_ask(p, p->tail, 1, p->limit);
 		rq_copy_in_short(record + rq_payload_offset(stamped), data, len);
-	else
-		rq_copy_in(record + rq_payload_offset(stamped), data, len);
+	} else {
+		rq_producer_copy_in(p, record + rq_payload_offset(stamped), data, len);
+	}
 	if (stamped)
 		rq_store((rq_u64 *)record + 1, stamp);
 	rq_store((rq_u64 *)(base + (next & mask)), 0);

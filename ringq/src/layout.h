@@ -23,7 +23,8 @@
 #define RQ_MAJOR 4
 #define RQ_MINOR 0
 #define RQ_BYTE_ORDER UINT32_C(0x01020304)
-#define RQ_LINE 128 /* two cache lines: x86 fetches them in pairs */
+#define RQ_CACHE_LINE 64
+#define RQ_LINE 128 /* two of them: x86 fetches them in pairs */
 
 struct rq_header {
 	uint64_t magic;

@@ -128,7 +128,7 @@ static int put_once(struct rq_bond *b, const void *data, size_t len, rq_u32 **ev
 		return r;
 	}
 	uint64_t stamp = rq_stamp_if(b, p->stamped);
-	rq_copy_in(rq_producer_payload(p), data, len);
+	rq_producer_copy_in(p, rq_producer_payload(p), data, len);
 	rq_producer_append(p, len, stamp);
 	rq_producer_publish(p);
 	published(b, 1);
@@ -295,7 +295,7 @@ static int put_some(struct rq_op *op)
 			room = p->room;
 			chunk = p->chunk;
 		}
-		rq_copy_in(rq_producer_payload(p), record->iov_base, record->iov_len);
+		rq_producer_copy_in(p, rq_producer_payload(p), record->iov_base, record->iov_len);
 		rq_producer_append(p, record->iov_len, stamp);
 		op->done++;
 		if (p->once) /* its memory should go when it is taken */

@@ -119,6 +119,8 @@ unsigned access_next(pid_t pid, const struct user_regs_struct *regs)
 	case ZYDIS_MNEMONIC_SYSCALL:
 		seen.fresh = false;
 		return ACCESS_READS | ACCESS_CHANGES;
+	case ZYDIS_MNEMONIC_PREFETCHW:
+		return 0; /* a hint */
 	case ZYDIS_MNEMONIC_RDTSC:
 	case ZYDIS_MNEMONIC_RDTSCP:
 		return ACCESS_READS;
