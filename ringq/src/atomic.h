@@ -126,9 +126,36 @@ static inline void rq_copy_out(void *to, const void *shared, size_t len)
 #define rq_copy_in_short rq_copy_in
 #define rq_copy_out_short rq_copy_out
 #else
+/* 32 bytes or more, by moves of 16 of which the last two may overlap others. */
+static inline void rq_copy_moves(char *to, const char *from, size_t len)
+{
+	struct {
+		char bytes[16];
+	} a, b, y, z;
+	const char *last_from = from + len - 32;
+	char *last_to = to + len - 32;
+	memcpy(&y, last_from, 16);
+	memcpy(&z, last_from + 16, 16);
+	for (; to < last_to; to += 32, from += 32) {
+		memcpy(&a, from, 16);
+		memcpy(&b, from + 16, 16);
+		memcpy(to, &a, 16);
+		memcpy(to + 16, &b, 16);
+	}
+	memcpy(last_to, &y, 16);
+	memcpy(last_to + 16, &z, 16);
+}
+
+/*
+ * What a caller has just written word by word cannot be loaded by the wide moves of libc's memcpy() before it is in the
+ * cache, behind all that was stored before. Narrow ones can mostly go on, and up to some length lose less than that.
+ */
+#define RQ_COPY_MOVES 512u
 static inline void rq_copy_in(void *shared, const void *from, size_t len)
 {
-	if (len)
+	if (len >= 32 && len <= RQ_COPY_MOVES)
+		rq_copy_moves(shared, from, len);
+	else if (len)
 		memcpy(shared, from, len);
 }
 
