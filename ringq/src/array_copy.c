@@ -93,7 +93,7 @@ int ringq_array_read(const ringq_array *array, void *buf, size_t size)
 		return -EINVAL;
 	if (!array->shadow) {
 		uint64_t word = rq_load_acquire((rq_u64 *)array->data);
-		memcpy(buf, &word, size);
+		memcpy(buf, &word, size < sizeof word ? size : sizeof word); /* never more; a compiler cannot know */
 		return 0;
 	}
 	while (!read_all(array, buf))
