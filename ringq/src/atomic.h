@@ -208,6 +208,7 @@ static inline __attribute__((always_inline)) void rq_copy_short(char *to, const 
 
 #define rq_always_inline inline __attribute__((always_inline))
 #define rq_noinline __attribute__((noinline, cold))
+#define rq_apart __attribute__((noinline)) /* not cold, but its registers are not to be saved where it is not called */
 #define rq_likely(x) __builtin_expect(!!(x), 1)
 #define rq_unlikely(x) __builtin_expect(!!(x), 0)
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "block.h"
 #include "hold.h"
 
 #define SPIN_FIRST 200
@@ -67,9 +68,11 @@ int rq_bond_make(struct rq_bond **out, struct ringq_queue *queue)
 		b->queue = queue;
 		b->seat = seat;
 		b->id = bond_id(seat->id, id);
+		b->asks = queue->side || (RQ_GUARDS && queue->flags & RINGQ_SINGLE_PRODUCER);
 		b->reader = (struct rq_reader){
 			.set = &queue->set, .seat = seat, .reading = &seat->member->reading, .lane = &rq_no_lane,
-			.single = queue->set.single_consumer, .stamps = queue->set.stamps
+			.single = queue->set.single_consumer, .stamps = queue->set.stamps,
+			.plain = queue->set.single_consumer && !queue->set.stamps && !RQ_GUARDS
 		};
 		rq_reader_forget(&b->reader);
 		b->lane_at = (uint32_t)seat->id; /* consumers start at different lanes */
@@ -79,7 +82,7 @@ int rq_bond_make(struct rq_bond **out, struct ringq_queue *queue)
 		list_bond(b, t, queue);
 		pthread_mutex_unlock(&rq_process_lock);
 	}
-	t->cache[id % RQ_THREAD_CACHE] = (struct rq_cached){ id, b };
+	*rq_cached_at(t, queue) = (struct rq_cached){ id, b };
 	*out = b;
 	return 0;
 }

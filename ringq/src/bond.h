@@ -50,6 +50,7 @@ struct rq_bond {
 	uint32_t calm_put; /* how often calm was due since the last sleep */
 	uint32_t alone_in; /* how often, of 1024 puts each, until it tries to stand alone, */
 	uint32_t alone_wait; /* and until the next time, if that is in vain */
+	bool asks;     /* a put asks for a pipe's hold, or may have a guard */
 	bool hurried;  /* the put at hand must not wait */
 	bool spinning; /* looks in quick succession: what needs a system call need not be asked each time */
 	int64_t slice; /* the last sleep where nothing tells of a death, in ns: hold.h */
@@ -79,29 +80,27 @@ int rq_bond_make(struct rq_bond **out, struct ringq_queue *queue);
  * name, and waits until the call is over (Y4), or Y2 sees that the handle is gone.
  */
 
-/* The thread's bond with the handle of that id, if it has lately used it; NULL otherwise. */
-static rq_always_inline struct rq_bond *rq_bond_known(const struct rq_thread *thread, uint64_t id)
+/* The entry of a thread's cache that has its bond with this handle, or one with another, or none. */
+static rq_always_inline struct rq_cached *rq_cached_at(struct rq_thread *thread, const struct ringq_queue *queue)
 {
-	if (rq_unlikely(!thread))
-		return NULL;
-	const struct rq_cached *cached = &thread->cache[id % RQ_THREAD_CACHE];
-	return rq_likely(cached->queue == id) ? cached->bond : NULL;
+	return (struct rq_cached *)((char *)thread->cache + queue->cached);
 }
 
-/* The short way, for a thread that has lately used the queue. NULL: use rq_enter(). Left by rq_leave_again(). */
-static rq_always_inline struct rq_bond *rq_enter_again(const struct ringq_queue *queue)
+/* The short way, for a thread that has lately used the queue. False: use rq_enter(). Left by rq_leave_again(). */
+static rq_always_inline bool rq_enter_again(const struct ringq_queue *queue, struct rq_bond **bond)
 {
 	struct rq_thread *t = rq_thread_current;
+	const struct rq_cached *cached = rq_cached_at(t, queue);
 	uint64_t id = rq_load(&queue->id);
-	struct rq_bond *b = rq_bond_known(t, id);
-	if (rq_unlikely(!b))
-		return NULL;
+	if (rq_unlikely(cached->queue != id))
+		return false;
 	rq_store(&t->inside, id); /* Y1 */
 	rq_light_barrier();
+	*bond = cached->bond;
 	if (rq_likely(rq_load(&queue->id) == id)) /* Y2 */
-		return b;
+		return true;
 	rq_store(&t->inside, 0);
-	return NULL;
+	return false;
 }
 
 static rq_always_inline void rq_leave_again(const struct rq_bond *bond)
@@ -113,9 +112,11 @@ static rq_always_inline void rq_leave_again(const struct rq_bond *bond)
 static inline int rq_enter(struct ringq_queue *queue, struct rq_bond **bond)
 {
 	urcu_bp_read_lock();
-	*bond = rq_bond_known(rq_thread_current, rq_load_acquire(&queue->id));
-	if (rq_likely(*bond))
+	const struct rq_cached *cached = rq_cached_at(rq_thread_current, queue);
+	if (rq_likely(cached->queue == rq_load_acquire(&queue->id))) {
+		*bond = cached->bond;
 		return 0;
+	}
 	int r = rq_bond_make(bond, queue);
 	if (rq_unlikely(r))
 		urcu_bp_read_unlock();

@@ -20,6 +20,7 @@ struct rq_watch;
 
 struct ringq_queue {
 	rq_u64 id; /* of the handle: never used twice in a process; RQ_HANDLE_GONE once it is released */
+	uint32_t cached; /* which entry of each thread's cache is its own, in bytes */
 	struct rq_queue_shared *shared;
 	unsigned side;          /* enum rq_side of a pipe's queue; 0: no pipe's */
 	struct rq_lane_set set;

@@ -66,7 +66,7 @@ void rq_hold_leave(struct rq_bond *bond)
 		rq_queue_wake(bond->queue); /* who sleeps on its lease must know that it tells no more */
 }
 
-/* Remembers the witness and its lease, see rq_hold_may_put(). */
+/* Remembers the witness and its lease, see rq_hold_is_sure(). */
 static bool is_alive(struct rq_bond *bond, uint64_t id)
 {
 	const struct ringq_region *region = bond->queue->region;

@@ -70,17 +70,15 @@ void rq_hold_leave(struct rq_bond *bond);
 /* Whether nobody holds the other side. Then the queue is closed. */
 bool rq_hold_peer_gone(struct rq_bond *bond);
 
-/* What a put must ask of a pipe's queue: 0, -EPIPE, -EINVAL where the handle is the reader's. */
+/* What a put must ask of a pipe's queue, unless it is sure: 0, -EPIPE, -EINVAL where the handle is the reader's. */
 int rq_hold_ask(struct rq_bond *bond);
 
-/* The same, without a call where both sides' witnesses are as this thread saw them last. Wait-free. */
-static inline int rq_hold_may_put(struct rq_bond *bond)
+/* Whether a put may go on: both sides' witnesses are as this thread saw them last. Wait-free. */
+static inline bool rq_hold_is_sure(const struct rq_bond *bond)
 {
 	rq_u64 *witness = bond->queue->shared->witness;
-	if (rq_likely(bond->queue->side == RQ_SIDE_WRITER && bond->peer && rq_load(&witness[1]) &&
-		      rq_load(&witness[0]) == bond->peer && rq_load(bond->peer_lease) == bond->peer_lease_word))
-		return 0;
-	return rq_hold_ask(bond);
+	return bond->queue->side == RQ_SIDE_WRITER && bond->peer && rq_load(&witness[1]) &&
+	       rq_load(&witness[0]) == bond->peer && rq_load(bond->peer_lease) == bond->peer_lease_word;
 }
 
 /* The longest that a sleep on a pipe's queue may be, of `most`. */

@@ -115,6 +115,7 @@ struct rq_reader {
 	const char *end;    /* of the ring */
 	bool single;        /* these two as in the set, beside what each get reads */
 	bool stamps;
+	bool plain;         /* nobody else claims, and no record has a stamp */
 	const struct rq_lane_set *set;
 	struct rq_seat *seat;
 };
@@ -185,6 +186,16 @@ static inline uint64_t rq_record_len(uint64_t header)
 static inline bool rq_record_is_stamped(uint64_t header)
 {
 	return header & RQ_RECORD_STAMPED;
+}
+
+/*
+ * The length of a record of kind RQ_RECORD_DATA; of whatever else a header may say, more than any record has: its kind,
+ * less that one, is moved on top of the length, so that one comparison is enough for both.
+ */
+static inline uint64_t rq_record_plain_len(uint64_t header)
+{
+	uint64_t h = (header << 28) - ((uint64_t)RQ_RECORD_DATA << 28);
+	return h >> 31 | h << 33;
 }
 
 static inline bool rq_record_is_data(uint64_t header)
@@ -507,10 +518,30 @@ static inline void rq_reader_forget(struct rq_reader *reader)
 	reader->record = (const char *)&rq_no_lane;
 }
 
+/* Head is in the chunk that the reader knows: so is what lies there. False if it is in another. */
+static inline bool rq_reader_follow(struct rq_reader *reader, uint64_t head)
+{
+	if (head >> 32 != reader->quick)
+		return false;
+	reader->at = head;
+	reader->record = reader->ring.base + (rq_head_bytes(head) & reader->ring.mask);
+	return true;
+}
+
+/* The record that ends there has the next one behind it: there, or at the ring's start. False: it ends beyond the ring. */
+static rq_always_inline bool rq_reader_behind(const struct rq_reader *reader, const char *end, const char **behind)
+{
+	*behind = end;
+	if (rq_likely(end < reader->end))
+		return true;
+	*behind = reader->ring.base;
+	return end == reader->end;
+}
+
 /*
  * The look that most often succeeds: a record of no more than `most` bytes at the head of the lane that the reader read
  * last, still in the same chunk. So the chunk's memory is where it was: an entry is only taken after head has left. Says
- * all of *view but its sequence and index, and its stamp where none are used.
+ * all of *view but its sequence and index.
  *
  * A reader whose claims have met nobody else's for a while takes head to be where it left it: to load a word right behind
  * a locked instruction on it takes as long as that. If it is wrong, it reads what was there a while ago, in a chunk that
@@ -524,10 +555,8 @@ static rq_always_inline bool rq_lane_look_again(struct rq_reader *reader, uint64
 		uint64_t head = rq_load_acquire(&reader->lane->head); /* G1 */
 		if (rq_unlikely(head != reader->at)) {
 			reader->alone = 0;
-			if (head >> 32 != reader->quick)
+			if (!rq_reader_follow(reader, head))
 				return false;
-			reader->at = head;
-			reader->record = reader->ring.base + (rq_head_bytes(head) & reader->ring.mask);
 		} else if (!reader->single) {
 			reader->alone++;
 		}
@@ -536,22 +565,35 @@ static rq_always_inline bool rq_lane_look_again(struct rq_reader *reader, uint64
 		return false;
 	const char *record = reader->record;
 	uint64_t header = rq_header_at(record), len = rq_record_len(header), footprint = rq_record_footprint(header);
-	const char *behind = record + footprint;
-	if (rq_unlikely(!rq_record_is_data(header)) || rq_unlikely(len > most))
+	if (rq_unlikely(!rq_record_is_data(header)) || rq_unlikely(len > most) ||
+	    rq_unlikely(!rq_reader_behind(reader, record + footprint, &view->behind)))
 		return false;
-	if (rq_unlikely(behind >= reader->end)) {
-		if (behind > reader->end)
-			return false;
-		behind = reader->ring.base;
-	}
 	view->lane = reader->lane;
 	view->head = reader->at;
 	view->next = reader->at + (footprint >> 2);
 	view->len = len;
 	view->payload = record + rq_record_offset(header);
-	view->behind = behind;
-	if (reader->stamps)
-		view->stamp = rq_record_is_stamped(header) ? rq_load((const rq_u64 *)record + 1) : 0;
+	view->stamp = reader->stamps && rq_record_is_stamped(header) ? rq_load((const rq_u64 *)record + 1) : 0;
+	return true;
+}
+
+/* The same, of any length up to `most`, for a reader that is plain: half the instructions. */
+static rq_always_inline bool rq_lane_look_plain(struct rq_reader *reader, uint64_t most, struct rq_view *view)
+{
+	struct rq_lane *lane = reader->lane;
+	uint64_t head = rq_load_acquire(&lane->head); /* G1 */
+	if (rq_unlikely(head != reader->at) && !rq_reader_follow(reader, head))
+		return false;
+	if (rq_unlikely(rq_load(reader->reading) != reader->key))
+		return false;
+	const char *record = reader->record;
+	uint64_t len = rq_record_plain_len(rq_header_at(record)), footprint = rq_footprint(len, false);
+	if (rq_unlikely(len > most) || rq_unlikely(!rq_reader_behind(reader, record + footprint, &view->behind)))
+		return false;
+	view->lane = lane;
+	view->next = head + (footprint >> 2);
+	view->len = len;
+	view->payload = record + rq_payload_offset(false);
 	return true;
 }
 
@@ -587,15 +629,21 @@ static inline bool rq_view_is_current(const struct rq_view *view)
 	return rq_load_acquire(&view->lane->head) == view->head;
 }
 
-/* G3: takes everything from view->head up to `next`. False if somebody else was faster. */
+/* Takes everything up to `next` from a lane of which nobody else takes. */
+static rq_always_inline void rq_lane_claim_alone(const struct rq_view *view, uint64_t next)
+{
+	rq_store_release(&view->lane->head, next); /* G3 */
+}
+
+/* Takes everything from view->head up to `next`. False if somebody else was faster. */
 static rq_always_inline bool rq_lane_claim(const struct rq_reader *reader, const struct rq_view *view, uint64_t next)
 {
 	if (reader->single) {
-		rq_store_release(&view->lane->head, next);
+		rq_lane_claim_alone(view, next);
 		return true;
 	}
 	uint64_t head = view->head;
-	return rq_cas(&view->lane->head, &head, next);
+	return rq_cas(&view->lane->head, &head, next); /* G3 */
 }
 
 #endif

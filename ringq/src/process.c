@@ -14,7 +14,8 @@
 pthread_mutex_t rq_process_lock = PTHREAD_MUTEX_INITIALIZER;
 struct ringq_region *rq_process_regions;
 struct rq_seat *rq_process_seats;
-_Thread_local struct rq_thread *rq_thread_current;
+struct rq_thread rq_no_thread;
+_Thread_local struct rq_thread *rq_thread_current = &rq_no_thread;
 const uint32_t *rq_process_is_parent;
 
 static pthread_key_t thread_end;
@@ -33,10 +34,11 @@ static void *new_wiped(size_t size)
 	return NULL;
 }
 
-static void free_wiped(void *memory, size_t size)
+static void end_thread(struct rq_thread *t)
 {
-	if (memory)
-		munmap(memory, size);
+	rq_thread_current = &rq_no_thread;
+	if (t != &rq_no_thread)
+		munmap(t, sizeof *t);
 }
 
 static void end_seat(struct rq_seat *s)
@@ -60,14 +62,13 @@ static void thread_ends(void *arg)
 		end_seat(s);
 	}
 	pthread_mutex_unlock(&rq_process_lock);
-	rq_thread_current = NULL;
-	free_wiped(t, sizeof *t);
+	end_thread(t);
 }
 
 void rq_seats_tidy(void)
 {
 	struct rq_thread *t = rq_thread_current;
-	if (!t || !*rq_process_is_parent)
+	if (t == &rq_no_thread || !*rq_process_is_parent)
 		return;
 	for (struct rq_seat **link = &t->seats, *s; (s = *link);) {
 		if (s->region) {
@@ -93,8 +94,7 @@ static void forget_parent(void)
 	rq_watch_forget_parent();
 	rq_families_forget_parent();
 	rq_bonds_forget_parent();
-	free_wiped(rq_thread_current, sizeof *rq_thread_current);
-	rq_thread_current = NULL;
+	end_thread(rq_thread_current);
 	pthread_setspecific(thread_end, NULL);
 	*wiped = 1;
 }
@@ -133,7 +133,7 @@ static int start(void)
 	if (r == 0)
 		r = -pthread_atfork(before_fork, after_fork_parent, after_fork_child);
 	if (r) {
-		free_wiped(word, sizeof *word);
+		munmap(word, sizeof *word);
 		return r;
 	}
 	*word = 1;
@@ -154,9 +154,11 @@ struct rq_thread *rq_thread_create(void)
 	if (!*wiped) /* a child that was made without the fork handlers */
 		forget_parent();
 	struct rq_thread *t = new_wiped(sizeof *t);
-	if (t && pthread_setspecific(thread_end, t)) {
-		free_wiped(t, sizeof *t);
-		t = NULL;
+	if (!t)
+		return NULL;
+	if (pthread_setspecific(thread_end, t)) {
+		munmap(t, sizeof *t);
+		return NULL;
 	}
 	return rq_thread_current = t;
 }

@@ -22,7 +22,7 @@ struct rq_bond;
 struct rq_thread {
 #define RQ_THREAD_CACHE 16u
 	struct rq_cached {
-		uint64_t queue; /* ringq_queue.id: never used twice, so that a stale entry cannot match */
+		uint64_t queue; /* ringq_queue.id: never used twice, nor 0, so that no stale or empty entry matches */
 		struct rq_bond *bond;
 	} cache[RQ_THREAD_CACHE];
 	rq_u64 inside; /* id of the handle that it is using in a quick call, or 0: bond.h */
@@ -33,7 +33,8 @@ struct rq_thread {
 extern pthread_mutex_t rq_process_lock;
 extern struct ringq_region *rq_process_regions;
 extern struct rq_seat *rq_process_seats;
-extern _Thread_local struct rq_thread *rq_thread_current;
+extern struct rq_thread rq_no_thread;
+extern _Thread_local struct rq_thread *rq_thread_current; /* &rq_no_thread, of which nothing is known, at first */
 extern const uint32_t *rq_process_is_parent; /* 1 in the process that set it up; the kernel clears it in any child */
 
 /* Sets the process up at its first region: the fork handlers, the key that sees threads end, barriers. */
@@ -45,7 +46,7 @@ struct rq_thread *rq_thread_create(void);
 static inline struct rq_thread *rq_thread_self(void)
 {
 	struct rq_thread *t = rq_thread_current;
-	return rq_likely(t && *rq_process_is_parent) ? t : rq_thread_create();
+	return rq_likely(t != &rq_no_thread && *rq_process_is_parent) ? t : rq_thread_create();
 }
 
 /* The calling thread's membership in a region, made if there is none. */

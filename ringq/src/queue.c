@@ -137,6 +137,7 @@ int rq_queue_handle(struct ringq_queue **out, struct ringq_region *region, uint6
 	q->refs = 1;
 	pthread_mutex_lock(&rq_process_lock);
 	rq_store(&q->id, ++handles);
+	q->cached = (uint32_t)(handles % RQ_THREAD_CACHE * sizeof(struct rq_cached));
 	q->next = rq_process_queues;
 	rq_process_queues = q;
 	region->refs++;

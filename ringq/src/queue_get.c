@@ -356,7 +356,7 @@ static rq_noinline ssize_t get_end(const struct rq_bond *b, struct rq_lane *lane
  * The same, by a caller inside a call who has no short record to take at once: the lane is empty, or another's turn has
  * come, or the record is long. All but waiting is done here.
  */
-static __attribute__((noinline)) ssize_t get_more(struct rq_bond *b, void *buf, size_t size, int64_t timeout)
+static rq_apart ssize_t get_more(struct rq_bond *b, void *buf, size_t size, int64_t timeout)
 {
 	struct ringq_queue *queue = b->queue;
 	if (rq_unlikely(queue->side == RQ_SIDE_WRITER)) {
@@ -384,23 +384,45 @@ static __attribute__((noinline)) ssize_t get_more(struct rq_bond *b, void *buf, 
 	return r ? r : get_inside(b, buf, size, timeout);
 }
 
+/* One more short record, as get_again(), by the only consumer of a queue without stamps. */
+static rq_always_inline bool get_plain(struct rq_bond *b, void *buf, size_t size, struct rq_view *view)
+{
+	if (rq_unlikely(!b->stay) || rq_unlikely(!rq_lane_look_plain(&b->reader, size, view)) ||
+	    rq_unlikely(view->len > RQ_SHORT))
+		return false;
+	rq_copy_out_short(buf, view->payload, view->len);
+	rq_lane_claim_alone(view, view->next);
+	rq_reader_goes_on(&b->reader, view);
+	b->stay--;
+	return true;
+}
+
+/* A get at once has succeeded. */
+static rq_always_inline ssize_t got(const struct rq_bond *b, const struct rq_view *view)
+{
+	rq_light_barrier();
+	if (rq_unlikely(rq_load(&view->lane->room) & (RQ_EVENT_ASLEEP | RQ_EVENT_READY)))
+		return get_end(b, view->lane, view->next, (ssize_t)view->len);
+	rq_leave_again(b);
+	return (ssize_t)view->len;
+}
+
 /* Nothing is called here that returns, unless it is all that is left to do, so that no registers need be saved. */
 ssize_t ringq_get(ringq_queue *queue, void *buf, size_t size, int64_t timeout)
 {
+	struct rq_bond *b;
 	struct rq_view view;
 	if (rq_unlikely(!queue) || rq_unlikely(!buf) || rq_unlikely(!rq_timeout_is_good(timeout)))
 		return get_slowly(queue, buf, size, timeout);
-	struct rq_bond *b = rq_enter_again(queue);
-	if (rq_unlikely(!b))
+	if (rq_unlikely(!rq_enter_again(queue, &b)))
 		return get_slowly(queue, buf, size, timeout);
-	ssize_t n = get_guard(queue) ? -EAGAIN : get_again(b, buf, size, RQ_SHORT, &view);
-	if (rq_unlikely(n < 0))
-		return get_more(b, buf, size, timeout);
-	rq_light_barrier();
-	if (rq_unlikely(rq_load(&view.lane->room) & (RQ_EVENT_ASLEEP | RQ_EVENT_READY)))
-		return get_end(b, view.lane, view.next, n);
-	rq_leave_again(b);
-	return n;
+	if (b->reader.plain) {
+		if (rq_likely(get_plain(b, buf, size, &view)))
+			return got(b, &view);
+	} else if (rq_likely(!get_guard(queue) && get_again(b, buf, size, RQ_SHORT, &view) >= 0)) {
+		return got(b, &view);
+	}
+	return get_more(b, buf, size, timeout);
 }
 
 ssize_t ringq_get_alloc(ringq_queue *queue, void **out, int64_t timeout)

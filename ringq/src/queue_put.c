@@ -77,8 +77,8 @@ static inline int may_put(struct rq_bond *b)
 {
 	if (rq_unlikely(rq_load_acquire(&b->queue->shared->closed))) /* E3 */
 		return -EPIPE;
-	if (rq_unlikely(b->queue->side)) {
-		int r = rq_hold_may_put(b);
+	if (rq_unlikely(b->queue->side) && !rq_hold_is_sure(b)) {
+		int r = rq_hold_ask(b);
 		if (rq_unlikely(r))
 			return r;
 	}
@@ -217,52 +217,68 @@ static rq_noinline int put_end(struct rq_bond *b)
 }
 
 /* Whether the put that was just published leaves nothing to do, as published() would. */
-static rq_always_inline bool is_quiet(const struct rq_queue_shared *s, const struct rq_bond *b)
+static rq_always_inline bool is_quiet(const struct rq_queue_shared *s, const struct rq_bond *b, bool total)
 {
 	const struct rq_producer *p = b->producer;
 	rq_light_barrier();
 	return !(rq_load(&s->items) & (RQ_EVENT_ASLEEP | RQ_EVENT_READY)) && !calm_is_due(p, 1) &&
-	       (!p->set->stamps || rq_total_is_quiet(s, p->index, b->id));
+	       (!total || rq_total_is_quiet(s, p->index, b->id));
 }
 
 /*
  * The put that most often succeeds: by a thread that has put before, with room behind the tail, and nothing else to do.
- * For all else there is put_slowly(). Nothing is called here that returns, so that no registers need be saved.
+ * For all else there is put_slowly(). Nothing is called here that returns, so that no registers need be saved. What is
+ * known of `most`, `total` and `stamped` where this is used need not be looked at.
  */
 static rq_always_inline int put_again(ringq_queue *queue, struct rq_bond *b, const void *data, size_t len, uint64_t most,
-				      int64_t timeout)
+				      bool total, bool stamped, int64_t timeout)
 {
 	struct rq_queue_shared *s = queue->shared;
 	struct rq_producer *p = b->producer;
-	bool stamped = rq_stamp_needed(queue);
 	uint64_t next;
 	if (rq_unlikely(!rq_producer_may_put(p, len, most, stamped, &next) || rq_load_acquire(&s->closed) ||
-			rq_load(&p->lane->owner) != b->id || (queue->side && rq_hold_may_put(b)) || put_guard(queue)))
+			rq_load(&p->lane->owner) != b->id))
 		return put_after_all(b, data, len, timeout);
 	rq_producer_put(p, data, len, most, stamped, rq_stamp_if(b, stamped), next);
-	if (rq_unlikely(!is_quiet(s, b)))
+	if (rq_unlikely(!is_quiet(s, b, total)))
 		return put_end(b);
 	rq_leave_again(b);
 	return 0;
 }
 
-static rq_noinline int put_long(ringq_queue *queue, struct rq_bond *b, const void *data, size_t len, int64_t timeout)
+static rq_apart int put_long(ringq_queue *queue, struct rq_bond *b, const void *data, size_t len, int64_t timeout)
 {
-	return put_again(queue, b, data, len, RQ_LONG, timeout);
+	return put_again(queue, b, data, len, RQ_LONG, queue->total, rq_stamp_needed(queue), timeout);
+}
+
+/* The same where a pipe's other end may be gone, or another thread be inside. */
+static rq_apart int put_asking(ringq_queue *queue, struct rq_bond *b, const void *data, size_t len, int64_t timeout)
+{
+	if (put_guard(queue) || !rq_hold_is_sure(b))
+		return put_after_all(b, data, len, timeout);
+	if (len > RQ_SHORT)
+		return put_long(queue, b, data, len, timeout);
+	return put_again(queue, b, data, len, RQ_SHORT, queue->total, rq_stamp_needed(queue), timeout);
 }
 
 int ringq_put(ringq_queue *queue, const void *data, size_t len, int64_t timeout)
 {
+	struct rq_bond *b;
 	if (rq_unlikely(!queue) || rq_unlikely(!data) || rq_unlikely(!rq_timeout_is_good(timeout)))
 		return put_slowly(queue, data, len, timeout);
-	struct rq_bond *b = rq_enter_again(queue);
-	if (rq_unlikely(!b))
+	if (rq_unlikely(!rq_enter_again(queue, &b)))
 		return put_slowly(queue, data, len, timeout);
 	if (rq_unlikely(!b->producer))
 		return put_after_all(b, data, len, timeout);
+	if (rq_unlikely(b->asks))
+		return put_asking(queue, b, data, len, timeout);
 	if (len > RQ_SHORT)
 		return put_long(queue, b, data, len, timeout);
-	return put_again(queue, b, data, len, RQ_SHORT, timeout);
+	if (!queue->total)
+		return put_again(queue, b, data, len, RQ_SHORT, false, false, timeout);
+	if (!rq_stamp_needed(queue))
+		return put_again(queue, b, data, len, RQ_SHORT, true, false, timeout);
+	return put_again(queue, b, data, len, RQ_SHORT, true, true, timeout);
 }
 
 /* ---- put_many ---- */
