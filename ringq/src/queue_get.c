@@ -14,7 +14,9 @@
 #include "wait.h"
 
 #define CALM_EVERY 256u /* claims, of which the quick path counts one in RQ_STAY */
-#define STREAM_PAUSES 8
+#define STREAM_PAUSES 8u /* of some 15 ns */
+#define STREAM_PAUSES_MOST 128u
+#define STREAM_SHARE 4u /* records of the run before, for each pause */
 #define STREAM_RUN 2u /* records taken at once since the last miss: fewer is no stream */
 #define BACK_OFF_MOST 64u /* pauses: about a microsecond */
 #define GET_MANY_MOST ((size_t)1 << 20)
@@ -333,15 +335,20 @@ static rq_noinline ssize_t get_slowly(ringq_queue *queue, void *buf, size_t size
 
 /*
  * A consumer that has caught up with a producer at work: the line where the next record will be is the one that is being
- * written now, and each look at it there and then takes it from the producer. A moment later there are several.
+ * written now, and each look at it there and then takes it from the producer. A moment later there are several. And where
+ * it is the faster of the two, all that it takes right behind the producer holds that up, as its processor fetches lines
+ * ahead, too: the longer the run that has ended, the longer it stays behind.
  */
 static inline void let_some_come(struct rq_bond *b)
 {
 	uint32_t run = b->missed - b->stay;
 	b->missed = b->stay;
-	if (run >= STREAM_RUN && b->stay)
-		for (int i = 0; i < STREAM_PAUSES; i++)
-			rq_pause();
+	if (run < STREAM_RUN || !b->stay)
+		return;
+	uint32_t pauses = run / STREAM_SHARE;
+	pauses = pauses < STREAM_PAUSES ? STREAM_PAUSES : pauses > STREAM_PAUSES_MOST ? STREAM_PAUSES_MOST : pauses;
+	for (uint32_t i = 0; i < pauses; i++)
+		rq_pause();
 }
 
 /* What is left to do after a get at once, if anything is. */
