@@ -191,11 +191,13 @@ int rq_bond_produce(struct rq_bond *bond)
 	if (!p)
 		return -ENOMEM;
 	bond->producer = NULL;
+	bond->plain = false;
 	int r = bond->queue->flags & RINGQ_SINGLE_PRODUCER ? take_only_lane(bond, p) : find_lane(bond, p);
 	if (r)
 		free(p);
 	else
 		bond->producer = p;
+	bond->plain = !r && !bond->asks && !bond->queue->total;
 	return r;
 }
 

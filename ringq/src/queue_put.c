@@ -268,14 +268,14 @@ int ringq_put(ringq_queue *queue, const void *data, size_t len, int64_t timeout)
 		return put_slowly(queue, data, len, timeout);
 	if (rq_unlikely(!rq_enter_again(queue, &b)))
 		return put_slowly(queue, data, len, timeout);
+	if (b->plain && len <= RQ_SHORT)
+		return put_again(queue, b, data, len, RQ_SHORT, false, false, timeout);
 	if (rq_unlikely(!b->producer))
 		return put_after_all(b, data, len, timeout);
 	if (rq_unlikely(b->asks))
 		return put_asking(queue, b, data, len, timeout);
 	if (len > RQ_SHORT)
 		return put_long(queue, b, data, len, timeout);
-	if (!queue->total)
-		return put_again(queue, b, data, len, RQ_SHORT, false, false, timeout);
 	if (!rq_stamp_needed(queue))
 		return put_again(queue, b, data, len, RQ_SHORT, true, false, timeout);
 	return put_again(queue, b, data, len, RQ_SHORT, true, true, timeout);
