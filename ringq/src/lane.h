@@ -577,7 +577,7 @@ static rq_always_inline bool rq_lane_look_again(struct rq_reader *reader, uint64
 	return true;
 }
 
-/* The same, of any length up to `most`, for a reader that is plain: half the instructions. */
+/* The same for a reader that is plain: what is known of its queue is not asked. Says nothing of view->head. */
 static rq_always_inline bool rq_lane_look_plain(struct rq_reader *reader, uint64_t most, struct rq_view *view)
 {
 	struct rq_lane *lane = reader->lane;

@@ -14,7 +14,7 @@
 #include "wait.h"
 
 #define CALM_EVERY 256u /* claims, of which the quick path counts one in RQ_STAY */
-#define STREAM_PAUSES 8u /* of some 15 ns */
+#define STREAM_PAUSES 8u /* some 15 ns each on x86 */
 #define STREAM_PAUSES_MOST 128u
 #define STREAM_SHARE 4u /* records of the run before, for each pause */
 #define STREAM_RUN 2u /* records taken at once since the last miss: fewer is no stream */
@@ -394,8 +394,8 @@ static rq_apart ssize_t get_more(struct rq_bond *b, void *buf, size_t size, int6
 /* One more short record, as get_again(), by the only consumer of a queue without stamps. */
 static rq_always_inline bool get_plain(struct rq_bond *b, void *buf, size_t size, struct rq_view *view)
 {
-	if (rq_unlikely(!b->stay) || rq_unlikely(!rq_lane_look_plain(&b->reader, size, view)) ||
-	    rq_unlikely(view->len > RQ_SHORT))
+	if (rq_unlikely(!b->stay) || rq_unlikely(!rq_lane_look_plain(&b->reader, RQ_SHORT, view)) ||
+	    rq_unlikely(view->len > size))
 		return false;
 	rq_copy_out_short(buf, view->payload, view->len);
 	rq_lane_claim_alone(view, view->next);

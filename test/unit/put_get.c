@@ -158,6 +158,27 @@ static void check_too_small(ringq_queue *queue)
 	check_eq(ringq_get(queue, received, 4, RINGQ_NOWAIT), 4);
 }
 
+/* Each after one of the same length, so that it is the quick call that looks. */
+static void check_short_too_small(ringq_queue *queue)
+{
+	for (size_t len = 1; len <= 80; len++) {
+		pass(queue, len, len);
+		check_eq(ringq_get(queue, received, SIZE_MAX, RINGQ_NOWAIT), -EAGAIN);
+		check_eq(ringq_put(queue, sent + len, len, RINGQ_NOWAIT), 0);
+		received[len - 1] = 'g';
+		check_eq(ringq_get(queue, received, len - 1, RINGQ_NOWAIT), -EMSGSIZE);
+		check_eq(received[len - 1], 'g');
+		check_eq(ringq_size(queue), 1);
+		check_eq(ringq_get(queue, received, SIZE_MAX, RINGQ_NOWAIT), len);
+		check(!memcmp(sent + len, received, len));
+	}
+}
+
+Test(get, too_small_a_buffer_leaves_a_short_record_where_it_is)
+{
+	for_each_kind(check_short_too_small);
+}
+
 Test(get, too_small_a_buffer_leaves_the_record_to_get_alloc)
 {
 	for_each_kind(check_too_small);
