@@ -58,6 +58,17 @@ static inline int rq_guard_enter(rq_u64 *guard, const struct rq_bond *bond)
 }
 #endif
 
+/* What guards a queue's puts and gets: each is a promise about whole calls, asleep or not. */
+static inline rq_u64 *rq_guard_put(const struct ringq_queue *queue)
+{
+	return RQ_GUARDS && queue->flags & RINGQ_SINGLE_PRODUCER ? &queue->shared->guard_put : NULL;
+}
+
+static inline rq_u64 *rq_guard_get(const struct ringq_queue *queue)
+{
+	return RQ_GUARDS && queue->set.single_consumer ? &queue->shared->guard_get : NULL;
+}
+
 static inline void rq_guard_leave(rq_u64 *guard)
 {
 	if (RQ_GUARDS && guard)

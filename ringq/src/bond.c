@@ -68,11 +68,10 @@ int rq_bond_make(struct rq_bond **out, struct ringq_queue *queue)
 		b->queue = queue;
 		b->seat = seat;
 		b->id = bond_id(seat->id, id);
-		b->asks = queue->side || (RQ_GUARDS && queue->flags & RINGQ_SINGLE_PRODUCER);
 		b->reader = (struct rq_reader){
 			.set = &queue->set, .seat = seat, .reading = &seat->member->reading, .lane = &rq_no_lane,
 			.single = queue->set.single_consumer, .stamps = queue->set.stamps,
-			.plain = queue->set.single_consumer && !queue->set.stamps && !RQ_GUARDS
+			.plain = queue->set.single_consumer && !queue->set.stamps && !rq_guard_get(queue)
 		};
 		rq_reader_forget(&b->reader);
 		b->lane_at = (uint32_t)seat->id; /* consumers start at different lanes */
@@ -187,18 +186,20 @@ static int take_only_lane(struct rq_bond *bond, struct rq_producer *p)
 
 int rq_bond_produce(struct rq_bond *bond)
 {
-	struct rq_producer *p = bond->producer ? bond->producer : new_producer(bond->queue);
+	const struct ringq_queue *queue = bond->queue;
+	struct rq_producer *p = bond->producer ? bond->producer : new_producer(queue);
 	if (!p)
 		return -ENOMEM;
 	bond->producer = NULL;
 	bond->plain = false;
-	int r = bond->queue->flags & RINGQ_SINGLE_PRODUCER ? take_only_lane(bond, p) : find_lane(bond, p);
-	if (r)
+	int r = queue->flags & RINGQ_SINGLE_PRODUCER ? take_only_lane(bond, p) : find_lane(bond, p);
+	if (r) {
 		free(p);
-	else
-		bond->producer = p;
-	bond->plain = !r && !bond->asks && !bond->queue->total;
-	return r;
+		return r;
+	}
+	bond->producer = p;
+	bond->plain = !queue->total && !queue->side && !rq_guard_put(queue);
+	return 0;
 }
 
 bool rq_bond_reap(struct rq_bond *bond)

@@ -50,8 +50,7 @@ struct rq_bond {
 	uint32_t calm_put; /* how often calm was due since the last sleep */
 	uint32_t alone_in; /* how often, of 1024 puts each, until it tries to stand alone, */
 	uint32_t alone_wait; /* and until the next time, if that is in vain */
-	bool plain;    /* there is a producer, whose puts neither ask nor ever have a stamp */
-	bool asks;     /* a put asks for a pipe's hold, or may have a guard */
+	bool plain;    /* there is a producer, whose puts never have a stamp, ask for a pipe's hold, or have a guard */
 	bool hurried;  /* the put at hand must not wait */
 	bool spinning; /* looks in quick succession: what needs a system call need not be asked each time */
 	int64_t slice; /* the last sleep where nothing tells of a death, in ns: hold.h */

@@ -272,16 +272,10 @@ static ssize_t attempt_get_many(struct rq_op *op)
 	return arming(op, get_some);
 }
 
-/* RINGQ_SINGLE_CONSUMER is a promise about whole calls, asleep or not. */
-static inline rq_u64 *get_guard(const struct ringq_queue *q)
-{
-	return RQ_GUARDS && q->set.single_consumer ? &q->shared->guard_get : NULL;
-}
-
 static inline int enter_get(struct ringq_queue *q, struct rq_bond **b)
 {
 	int r = rq_unlikely(q->side == RQ_SIDE_WRITER) ? -EINVAL : rq_enter(q, b);
-	return rq_likely(r == 0) ? rq_guard_enter(get_guard(q), *b) : r;
+	return rq_likely(r == 0) ? rq_guard_enter(rq_guard_get(q), *b) : r;
 }
 
 static bool something_came(struct rq_op *op)
@@ -299,7 +293,7 @@ static struct rq_op get_op(struct rq_bond *b, ssize_t (*attempt)(struct rq_op *)
 		.event = &b->queue->shared->items,
 		.spin = &b->spin_get,
 		.calm = &b->calm_get,
-		.guard = get_guard(b->queue),
+		.guard = rq_guard_get(b->queue),
 	};
 }
 
@@ -370,7 +364,7 @@ static rq_apart ssize_t get_more(struct rq_bond *b, void *buf, size_t size, int6
 		rq_leave_again(b);
 		return -EINVAL;
 	}
-	bool nothing = rq_choose_nothing_yet(b), may_try = !get_guard(queue);
+	bool nothing = rq_choose_nothing_yet(b), may_try = !rq_guard_get(queue);
 	if (!nothing && may_try && size > RQ_SHORT) {
 		struct rq_view view;
 		ssize_t len = get_again(b, buf, size, RQ_LONG, &view);
@@ -387,7 +381,7 @@ static rq_apart ssize_t get_more(struct rq_bond *b, void *buf, size_t size, int6
 		return n;
 	}
 	rq_enter_the_long_way(b);
-	int r = rq_guard_enter(get_guard(queue), b);
+	int r = rq_guard_enter(rq_guard_get(queue), b);
 	return r ? r : get_inside(b, buf, size, timeout);
 }
 
@@ -426,7 +420,7 @@ ssize_t ringq_get(ringq_queue *queue, void *buf, size_t size, int64_t timeout)
 	if (b->reader.plain) {
 		if (rq_likely(get_plain(b, buf, size, &view)))
 			return got(b, &view);
-	} else if (rq_likely(!get_guard(queue) && get_again(b, buf, size, RQ_SHORT, &view) >= 0)) {
+	} else if (rq_likely(!rq_guard_get(queue) && get_again(b, buf, size, RQ_SHORT, &view) >= 0)) {
 		return got(b, &view);
 	}
 	return get_more(b, buf, size, timeout);

@@ -54,21 +54,15 @@ static rq_always_inline int make_room(struct rq_bond *b, size_t len, rq_u64 **pl
 	return find_room(b, len, place, event);
 }
 
-/* RINGQ_SINGLE_PRODUCER is a promise about whole calls, asleep or not. */
-static inline rq_u64 *put_guard(const struct ringq_queue *q)
-{
-	return RQ_GUARDS && q->flags & RINGQ_SINGLE_PRODUCER ? &q->shared->guard_put : NULL;
-}
-
 static inline int enter_put(struct ringq_queue *q, struct rq_bond **b)
 {
 	int r = rq_enter(q, b);
-	return rq_likely(r == 0) ? rq_guard_enter(put_guard(q), *b) : r;
+	return rq_likely(r == 0) ? rq_guard_enter(rq_guard_put(q), *b) : r;
 }
 
 static inline void leave_put(const struct rq_bond *b)
 {
-	rq_guard_leave(put_guard(b->queue));
+	rq_guard_leave(rq_guard_put(b->queue));
 	rq_leave();
 }
 
@@ -165,7 +159,7 @@ static struct rq_op put_op(struct rq_bond *b, ssize_t (*attempt)(struct rq_op *)
 			       .poll = room_is_likely,
 			       .spin = &b->spin_put,
 			       .calm = &b->calm_put,
-			       .guard = put_guard(b->queue) };
+			       .guard = rq_guard_put(b->queue) };
 }
 
 /* ---- put ---- */
@@ -204,7 +198,7 @@ static rq_noinline int put_slowly(ringq_queue *queue, const void *data, size_t l
 static rq_noinline int put_after_all(struct rq_bond *b, const void *data, size_t len, int64_t timeout)
 {
 	rq_enter_the_long_way(b);
-	int r = rq_guard_enter(put_guard(b->queue), b);
+	int r = rq_guard_enter(rq_guard_put(b->queue), b);
 	return r ? r : put_inside(b, data, len, timeout);
 }
 
@@ -254,7 +248,7 @@ static rq_apart int put_long(ringq_queue *queue, struct rq_bond *b, const void *
 /* The same where a pipe's other end may be gone, or another thread be inside. */
 static rq_apart int put_asking(ringq_queue *queue, struct rq_bond *b, const void *data, size_t len, int64_t timeout)
 {
-	if (put_guard(queue) || !rq_hold_is_sure(b))
+	if (rq_guard_put(queue) || !rq_hold_is_sure(b))
 		return put_after_all(b, data, len, timeout);
 	if (len > RQ_SHORT)
 		return put_long(queue, b, data, len, timeout);
@@ -272,7 +266,7 @@ int ringq_put(ringq_queue *queue, const void *data, size_t len, int64_t timeout)
 		return put_again(queue, b, data, len, RQ_SHORT, false, false, timeout);
 	if (rq_unlikely(!b->producer))
 		return put_after_all(b, data, len, timeout);
-	if (rq_unlikely(b->asks))
+	if (rq_unlikely(queue->side) || rq_guard_put(queue))
 		return put_asking(queue, b, data, len, timeout);
 	if (len > RQ_SHORT)
 		return put_long(queue, b, data, len, timeout);
