@@ -20,8 +20,10 @@
  */
 
 #include <errno.h>
+#include <string.h>
 
 #include "array.h"
+#include "copy.h"
 
 static void set_version(struct ringq_array *a, uint64_t version)
 {

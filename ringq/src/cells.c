@@ -2,6 +2,7 @@
 #include "cells.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "family.h"
 

@@ -44,6 +44,7 @@
  *   look, claim             any number          lock-free: a failure means that another has taken a record
  */
 
+#include "copy.h"
 #include "slots.h"
 
 /* The lanes of one queue, as constants of this process. */
@@ -387,21 +388,22 @@ static rq_always_inline bool rq_producer_ask(const struct rq_producer *p, uint64
 }
 
 /*
- * Copies the payload of a record at the tail, in steps, each of which asks for the lines of one further on. That gains less
- * the longer a record is, and from some length on nothing.
+ * Copies the payload of a record at the tail, in steps that end with a cache line, each of which asks for the lines of one
+ * further on. That gains less the longer a record is, and from some length on nothing.
  */
-#define RQ_WRITE_LONG 65536u
+#define RQ_WRITE_LONG (UINT64_C(256) << 10)
 #define RQ_WRITE_STEP 1024u
 static inline void rq_producer_copy_in(const struct rq_producer *p, char *payload, const void *data, uint64_t len)
 {
-	uint64_t at = p->tail, end = len < RQ_WRITE_LONG ? rq_producer_free_end(p) : 0;
+	uint64_t at = p->tail, end = len <= RQ_WRITE_LONG ? rq_producer_free_end(p) : 0;
 	const char *from = data;
 	while (len > RQ_WRITE_STEP && rq_producer_ask(p, at, RQ_WRITE_STEP, end)) {
-		rq_copy_in(payload, from, RQ_WRITE_STEP);
-		payload += RQ_WRITE_STEP;
-		from += RQ_WRITE_STEP;
-		at += RQ_WRITE_STEP;
-		len -= RQ_WRITE_STEP;
+		uint64_t n = RQ_WRITE_STEP - ((uintptr_t)payload & (RQ_CACHE_LINE - 1));
+		rq_copy_in(payload, from, rq_unknown(n));
+		payload += n;
+		from += n;
+		at += n;
+		len -= n;
 	}
 	rq_producer_ask(p, at, len, end);
 	rq_copy_in(payload, from, len);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
