@@ -161,9 +161,10 @@ static inline uint64_t rq_head_bytes(uint64_t head)
 /* A get that has lost so many records to others, or as many KiB of them, looks at its time-out before it goes on. */
 #define RQ_LOSSES_MOST (UINT64_C(1) << 20)
 
-/* Rings above this are not kept as spare, and no more of these than one where max_bytes is above that. */
+/* Spare rings: up to LARGEST as many as hold max_bytes, or one if that is above BYTES; above LARGEST, up to ALONE, one. */
 #define RQ_SPARE_LARGEST (UINT64_C(1) << 20)
 #define RQ_SPARES_BYTES (UINT64_C(16) << 20)
+#define RQ_SPARE_ALONE (UINT64_C(64) << 20)
 
 #define RQ_CHUNK_BYTES (UINT64_C(1) << 34) /* positions end here, then it takes another chunk */
 

@@ -11,7 +11,8 @@
 #define RING_KEEP (UINT64_C(64) << 10)    /* smaller rings stay with a lane whose producer has ended */
 #define RING_PATIENT (UINT64_C(256) << 10) /* larger ones wait a moment for consumers before they grow */
 #define RING_LARGEST RQ_SPARE_LARGEST       /* for records that fit four times */
-#define RING_ROUND (UINT64_C(16) << 20)   /* larger records than fit four times here do not go round */
+#define RING_FOUR (UINT64_C(16) << 20)    /* for larger ones, of which it is to hold four; */
+#define RING_TWO RQ_SPARE_ALONE            /* or two. Records that fit less often do not go round */
 #define LARGE (UINT64_C(4) << 10)         /* records from here on */
 #define CALM_ENOUGH 4
 #define POLL_PAUSES 64 /* between polls: each takes the line of head from a consumer, whose next claim then waits for it */
@@ -179,6 +180,18 @@ static uint64_t ring_for(uint64_t need)
 }
 
 /*
+ * What a ring of this size, for large records, grows to: it holds two of them, and all that may wait if that is not too
+ * much. Else each round or each record would want other memory, which takes longer to get than to fill.
+ */
+static uint64_t ring_grown(const struct rq_producer *p, uint64_t size)
+{
+	uint64_t bound = p->set->max_bytes, grown = bound < RING_FOUR ? at_least_power_of_two(bound) : RING_FOUR;
+	if (grown < 2 * size)
+		grown = 2 * size < RING_TWO ? 2 * size : RING_TWO;
+	return size < grown ? grown : size;
+}
+
+/*
  * A larger ring: four times the last, but not above the largest, unless for four of these records. Where memory is
  * short, a smaller one; for a record that is larger than all that, one of its own.
  */
@@ -196,10 +209,13 @@ static int grow(struct rq_producer *p, uint64_t need, uint64_t head, uint64_t wa
 		size = next;
 	if (size < page)
 		size = page;
-	if (size > most && (size > bound || size > RING_ROUND))
+	if (size > most && (size > bound || size > RING_FOUR)) {
 		size = at_least_power_of_two(need + 2 * RQ_GRANULE);
-	if (size > 2 * most && size > bound)
-		size = 0;
+		if (size > 2 * most && size > bound)
+			size = 0;
+	}
+	if (size > most && size <= p->ring.size && !p->once)
+		size = ring_grown(p, size);
 	for (; r == -ENOMEM && size >= need + 2 * RQ_GRANULE && size >= page; size /= 4)
 		r = take_chunk(p, size, false, head);
 	if (r == -ENOMEM)
@@ -209,13 +225,15 @@ static int grow(struct rq_producer *p, uint64_t need, uint64_t head, uint64_t wa
 	return r;
 }
 
-/* A ring that has been nearly empty for long makes way for a smaller one. */
+/* A ring that has been nearly empty for long makes way for one as small as the first for such records. */
 static void shrink(struct rq_producer *p, uint64_t need, uint64_t head)
 {
-	uint64_t size = ring_for(need);
-	if (size < RING_LARGEST)
+	uint64_t size = ring_for(need), most = RING_LARGEST;
+	if (size > RING_LARGEST)
+		most = ring_grown(p, size);
+	else
 		size = RING_LARGEST;
-	if (size < p->ring.size)
+	if (p->ring.size > most)
 		take_chunk(p, size, false, head);
 	p->calm = 0;
 }

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Memory: little for an idle queue, given back after a backlog, and an error, not a signal, where there is no more. */
-#include "../common.h"
-
 #include <errno.h>
 #include <sched.h>
 #include <stdio.h>
@@ -9,6 +7,9 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <unistd.h>
+
+#include "common.h"
+#include "sys.h"
 
 #define KIB 1024
 #define MIB (1024 * KIB)
@@ -108,6 +109,70 @@ static void large_record_goes(void)
 	ringq_queue_release(queue);
 }
 
+static int (*real_back)(int fd, uint64_t offset, uint64_t len);
+static unsigned backs;
+
+static int count_and_back(int fd, uint64_t offset, uint64_t len)
+{
+	backs++;
+	return real_back(fd, offset, len);
+}
+
+/* At most `waiting` at once. How often memory was taken for so many rounds. */
+static unsigned backs_of_rounds(ringq_queue *queue, char *record, size_t len, unsigned waiting, unsigned rounds)
+{
+	uint32_t put = 0, got = 0;
+
+	backs = 0;
+	for (unsigned i = 0; i < rounds; i++) {
+		do {
+			record_fill(record, len, (struct record_id){.number = put});
+			if (put - got == waiting || ringq_put(queue, record, len, RINGQ_NOWAIT) < 0)
+				break;
+		} while (++put);
+		memset(record, 0, 16);
+		check_eq(ringq_get(queue, record, len, RINGQ_NOWAIT), len);
+		check_eq(record_check(record, len).number, got++);
+	}
+	for (; got < put; got++)
+		check_eq(ringq_get(queue, record, len, RINGQ_NOWAIT), len);
+	return backs;
+}
+
+/* Rings are for several records, however large: memory that is taken and given back each time takes longer than a copy. */
+static void large_records_go_round(void)
+{
+	static const struct {
+		size_t len;
+		uint64_t max_bytes;
+		unsigned waiting;
+	} cases[] = {
+		{40001, 0, 1000}, {250000, 0, 1000}, {262144, 0, 1000}, {300000, 0, 1000}, {700000, 0, 1000}, {MIB, 0, 1000},
+		{3 * MIB, 0, 1000}, {6 * MIB, 0, 1000}, {8 * MIB - 64, 0, 1000}, {MIB, MIB, 1000}, {MIB, 3 * MIB, 1000},
+		{300000, 16 * MIB, 1000}, {300000, RINGQ_UNBOUNDED, 30}, {6 * MIB, 100 * MIB, 3}, {9 * MIB, 100 * MIB, 2},
+		{25 * MIB, 100 * MIB, 3},
+	};
+
+	real_back = rq_sys.back;
+	rq_sys.back = count_and_back;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		ringq_queue *queue = queue_new(&(struct ringq_queue_options){.max_bytes = cases[i].max_bytes});
+		unsigned rounds = cases[i].len > MIB ? 12 : 48;
+		char name[64], *record = malloc(cases[i].len);
+
+		check(record);
+		snprintf(name, sizeof(name), "%zu bytes, max_bytes %#llx", cases[i].len, (unsigned long long)cases[i].max_bytes);
+		test_context = name;
+		check_compare(backs_of_rounds(queue, record, cases[i].len, cases[i].waiting, rounds), >, 0);
+		check_compare(backs_of_rounds(queue, record, cases[i].len, cases[i].waiting, rounds), <, 4);
+		check_compare(memory_of(queue), <, 140 * MIB);
+		free(record);
+		ringq_queue_release(queue);
+	}
+	rq_sys.back = real_back;
+	test_context = NULL;
+}
+
 /* Puts until there is no memory. Returns how many went in. */
 static uint32_t put_until_out_of_memory(ringq_queue *queue)
 {
@@ -184,6 +249,7 @@ int main(void)
 
 	idle_is_small();
 	large_record_goes();
+	large_records_go_round();
 	for (unsigned order = RINGQ_ORDER_TOTAL; order <= RINGQ_ORDER_PRODUCER; order++) {
 		backlog_goes(order, false);
 		backlog_goes(order, true);
