@@ -10,6 +10,7 @@
 enum {
 	FLOW_MAX = 64,                /* producers, and consumers */
 	SHOW_EACH = 64,               /* records after which a producer shows how far it is */
+	NOTE_EACH = 16,               /* records after which a consumer notes the time, if it does */
 	LOST_NS = 1000 * 1000 * 1000, /* without a record, when all producers are done */
 };
 
@@ -170,6 +171,8 @@ struct sink {
 	struct seen *shared;
 	uint64_t n, sum, swapped; /* as in struct seen */
 	struct idle idle;
+	bool notes;              /* it sleeps in its calls, and nobody tells it that no more will come: it notes the time, */
+	uint64_t noted, recent;  /* when so many had come, and that was then */
 	uint64_t last[FLOW_MAX]; /* sequence number from each producer */
 };
 
@@ -205,6 +208,8 @@ static bool idle(struct sink *k)
 	if (end_sleeps(&k->end)) {
 		if (!idle->since)
 			idle->since = bench_now() - (uint64_t)PEER_PATIENCE_MS * 1000000;
+		if (idle->since < k->recent) /* the call did not wait that long */
+			idle->since = k->recent;
 	} else {
 		if (idle->wait.tries == BACK_OFF_SPIN && !idle->since)
 			idle->since = bench_now();
@@ -238,6 +243,10 @@ static unsigned take(struct sink *k)
 		return 0;
 	if (k->idle.wait.tries || k->idle.since)
 		k->idle = (struct idle){0};
+	if (k->notes && k->n >= k->noted + NOTE_EACH) {
+		k->noted = k->n;
+		k->recent = bench_now();
+	}
 	return (unsigned)r;
 }
 
@@ -288,6 +297,7 @@ static void consumer(void *arg)
 
 	bench_pin(f->cpus[1]);
 	channel_join(&f->channel, &k.end, false, role->index);
+	k.notes = end_sleeps(&k.end) && !f->channel.ops.close && !(f->channel.peer->flags & PEER_FIFO);
 	bench_arrive(&f->shared->gate, f->s->producers + f->s->consumers);
 	while ((n = take(&k)) > 0 && check_all(&k, n))
 		;
