@@ -48,6 +48,7 @@ struct rq_bond {
 	struct rq_merge merge;
 	uint32_t calm_get; /* claims since the last sleep */
 	uint32_t calm_put; /* how often calm was due since the last sleep */
+	uint64_t calmed;   /* puts when it was due last */
 	uint32_t alone_in; /* how often, of 1024 puts each, until it tries to stand alone, */
 	uint32_t alone_wait; /* and until the next time, if that is in vain */
 	bool plain;    /* there is a producer, whose puts never have a stamp, ask for a pipe's hold, or have a guard */

@@ -455,25 +455,28 @@ static rq_always_inline bool rq_producer_may_put(const struct rq_producer *p, ui
 	return len <= most && *next <= p->limit;
 }
 
-/* Append and publish of one record, of no more than `most`, with nothing before it that is not published. */
+/*
+ * Append and publish of one record, of no more than `most`, with nothing before it that is not published. In an order that
+ * needs few registers at a time: those that a function must save for its caller cost it stores.
+ */
 static rq_always_inline void rq_producer_put(struct rq_producer *p, const void *data, uint64_t len, uint64_t most,
 					     bool stamped, uint64_t stamp, uint64_t next)
 {
-	uint64_t mask = p->ring.mask, puts = p->puts;
-	char *base = p->ring.base, *record = base + (p->tail & mask);
-	if (most == RQ_SHORT) {
+	char *record = rq_producer_record(p);
+	if (most == RQ_SHORT)
 		rq_producer_ask(p, p->tail, 1, p->limit);
-		rq_copy_in_short(record + rq_payload_offset(stamped), data, len);
-	} else {
+	else
 		rq_producer_copy_in(p, record + rq_payload_offset(stamped), data, len);
-	}
+	rq_u64 *behind = (rq_u64 *)(p->ring.base + (next & p->ring.mask));
+	p->tail = next;
+	uint64_t puts = p->puts++;
+	if (most == RQ_SHORT)
+		rq_copy_in_short(record + rq_payload_offset(stamped), data, len);
 	if (stamped)
 		rq_store((rq_u64 *)record + 1, stamp);
-	rq_store((rq_u64 *)(base + (next & mask)), 0);
-	p->puts = puts + 1;
-	p->tail = next;
+	rq_store(behind, 0);
 	rq_store_release((rq_u64 *)record, rq_record_header(puts, len, rq_data_kind(stamped))); /* P */
-	rq_store(&p->lane->puts, puts + 1);
+	rq_store(&p->lane->puts, p->puts);
 }
 
 /* ---- the consumers' side: lane_get.c ---- */

@@ -81,15 +81,10 @@ static inline int may_put(struct rq_bond *b)
 	return rq_bond_producer(b);
 }
 
-/* Whether n puts, of which the last was just published, have come past a multiple of CALM_EVERY. */
-static inline bool calm_is_due(const struct rq_producer *p, unsigned n)
-{
-	return p->puts % CALM_EVERY < n;
-}
-
 /* If this thread has not slept since the last time, its sleeper's marks can go. */
 static rq_noinline void calm(struct rq_bond *b)
 {
+	b->calmed = b->producer->puts;
 	if (++b->calm_put == 1)
 		return;
 	rq_event_calm(room_event(b));
@@ -102,7 +97,7 @@ static inline void published(struct rq_bond *b, unsigned n)
 	if (b->queue->total)
 		rq_total_published(b->queue->shared, b->producer->index, b->id);
 	rq_event_signal(&b->queue->shared->items, (int)n);
-	if (rq_unlikely(calm_is_due(b->producer, n))) {
+	if (rq_unlikely(b->producer->puts - b->calmed >= CALM_EVERY)) {
 		calm(b);
 		if (rq_stamp_needed(b->queue))
 			rq_stamp_alone(b);
@@ -210,13 +205,16 @@ static rq_noinline int put_end(struct rq_bond *b)
 	return 0;
 }
 
-/* Whether the put that was just published leaves nothing to do, as published() would. */
-static rq_always_inline bool is_quiet(const struct rq_queue_shared *s, const struct rq_bond *b, bool total)
+/*
+ * Whether the put that was just published leaves nothing to do, as published() would. Calm can wait for a put that goes
+ * the long way, as one does in each round of a ring; to stand alone may not wait that long.
+ */
+static rq_always_inline bool is_quiet(const struct rq_queue_shared *s, const struct rq_bond *b,
+				      const struct rq_producer *p, bool total, bool stamped)
 {
-	const struct rq_producer *p = b->producer;
 	rq_light_barrier();
-	return !(rq_load(&s->items) & (RQ_EVENT_ASLEEP | RQ_EVENT_READY)) && !calm_is_due(p, 1) &&
-	       (!total || rq_total_is_quiet(s, p->index, b->id));
+	return !(rq_load(&s->items) & (RQ_EVENT_ASLEEP | RQ_EVENT_READY)) &&
+	       !(stamped && rq_unlikely(p->puts % CALM_EVERY == 0)) && (!total || rq_total_is_quiet(s, p->index, b->id));
 }
 
 /*
@@ -234,7 +232,7 @@ static rq_always_inline int put_again(ringq_queue *queue, struct rq_bond *b, con
 			rq_load(&p->lane->owner) != b->id))
 		return put_after_all(b, data, len, timeout);
 	rq_producer_put(p, data, len, most, stamped, rq_stamp_if(b, stamped), next);
-	if (rq_unlikely(!is_quiet(s, b, total)))
+	if (rq_unlikely(!is_quiet(s, b, p, total, stamped)))
 		return put_end(b);
 	rq_leave_again(b);
 	return 0;
