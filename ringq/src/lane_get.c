@@ -73,7 +73,8 @@ static uint32_t count_spares(const struct rq_lane_set *set, struct rq_lane *lane
  * This consumer has moved head from `left` into the next chunk. Spare chunks stay for the producer, who takes one when
  * its ring is full again: as many as it may fill, if that is little, so that a lane whose backlog comes and goes does
  * not take and give back memory each time; else, once consumers have caught up, one. None that is larger than what the
- * producer uses now, as that is not what it will want; of large ones no more than one, if it is of just that size.
+ * producer uses now, as that is not what it will want; of large ones no more than one, if it is of just that size
+ * and not for one record.
  */
 static void crossed(const struct rq_reader *reader, struct rq_lane *lane, uint32_t index, uint32_t left)
 {
@@ -82,7 +83,8 @@ static void crossed(const struct rq_reader *reader, struct rq_lane *lane, uint32
 	uint64_t next = rq_load_acquire(rq_entry_at(reader->set, lane, now));
 	uint64_t used = next && rq_entry_chunk(next) == now ? rq_size_units(next & 0xff) * reader->set->region->at.page : 0;
 	bool large = ring->size > RQ_SPARE_LARGEST, caught_up = rq_load_acquire(&lane->newest) == now;
-	bool keep = large ? ring->size == used && ring->size <= RQ_SPARE_ALONE : ring->size <= used;
+	bool once = ring->size != ring->mask + 1;
+	bool keep = large ? ring->size == used && ring->size <= RQ_SPARE_ALONE && !once : ring->size <= used;
 	if (keep && (large ? spares == 1 : spares <= reader->set->spares || (spares <= SPARES_MOST && !caught_up)))
 		return;
 	take_spares(reader->set, reader->seat, index, now, keep ? left : now);

@@ -8,12 +8,12 @@
 #include "lane.h"
 #include "sys.h"
 
-#define RING_KEEP (UINT64_C(64) << 10)    /* smaller rings stay with a lane whose producer has ended */
+#define RING_KEEP (UINT64_C(64) << 10)     /* smaller rings stay with a lane whose producer has ended */
 #define RING_PATIENT (UINT64_C(256) << 10) /* larger ones wait a moment for consumers before they grow */
-#define RING_LARGEST RQ_SPARE_LARGEST       /* for records that fit four times */
-#define RING_FOUR (UINT64_C(16) << 20)    /* for larger ones, of which it is to hold four; */
+#define RING_LARGEST RQ_SPARE_LARGEST      /* for records that fit four times */
+#define RING_FOUR (UINT64_C(16) << 20)     /* for larger ones, of which it is to hold four; */
 #define RING_TWO RQ_SPARE_ALONE            /* or two. Records that fit less often do not go round */
-#define LARGE (UINT64_C(4) << 10)         /* records from here on */
+#define LARGE (UINT64_C(4) << 10)          /* records from here on */
 #define CALM_ENOUGH 4
 #define POLL_PAUSES 64 /* between polls: each takes the line of head from a consumer, whose next claim then waits for it */
 #define POLL_BYTES 1024 /* a consumer at full speed takes more between two */
