@@ -69,6 +69,12 @@ struct rq_ring {
 	uint64_t mask; /* a power of two, less one, not smaller than size - 1 */
 };
 
+/* Whether a ring is gone round in; else it is for one record. */
+static inline bool rq_ring_is_round(const struct rq_ring *ring)
+{
+	return ring->size == ring->mask + 1;
+}
+
 /* What the producer remembers of a chunk, so as to count the bytes of records between any head and its tail. */
 struct rq_sent {
 	uint64_t before;  /* bytes of records put into the lane before the chunk */

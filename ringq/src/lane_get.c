@@ -83,8 +83,7 @@ static void crossed(const struct rq_reader *reader, struct rq_lane *lane, uint32
 	uint64_t next = rq_load_acquire(rq_entry_at(reader->set, lane, now));
 	uint64_t used = next && rq_entry_chunk(next) == now ? rq_size_units(next & 0xff) * reader->set->region->at.page : 0;
 	bool large = ring->size > RQ_SPARE_LARGEST, caught_up = rq_load_acquire(&lane->newest) == now;
-	bool once = ring->size != ring->mask + 1;
-	bool keep = large ? ring->size == used && ring->size <= RQ_SPARE_ALONE && !once : ring->size <= used;
+	bool keep = large ? ring->size == used && ring->size <= RQ_SPARE_ALONE && rq_ring_is_round(ring) : ring->size <= used;
 	if (keep && (large ? spares == 1 : spares <= reader->set->spares || (spares <= SPARES_MOST && !caught_up)))
 		return;
 	take_spares(reader->set, reader->seat, index, now, keep ? left : now);
@@ -128,7 +127,7 @@ static inline int enter(struct rq_reader *reader, struct rq_lane *lane, uint32_t
 		reader->entry = entry;
 		reader->end = reader->ring.base + reader->ring.size;
 		reader->key = key;
-		if (reader->ring.size == reader->ring.mask + 1 && !reader->set->counted)
+		if (rq_ring_is_round(&reader->ring) && !reader->set->counted)
 			reader->quick = chunk;
 		reader->lane = lane;
 		reader->index = index;

@@ -192,8 +192,8 @@ static uint64_t ring_grown(const struct rq_producer *p, uint64_t size)
 }
 
 /*
- * A larger ring: four times the last, but not above the largest, unless for four of these records. Where memory is
- * short, a smaller one; for a record that is larger than all that, one of its own.
+ * A larger ring: four times the last, but not above the largest, unless for four of these records, or for what a ring of
+ * those grows to. Where memory is short, a smaller one; for a record that is larger than all that, one of its own.
  */
 static int grow(struct rq_producer *p, uint64_t need, uint64_t head, uint64_t wait)
 {
@@ -480,7 +480,7 @@ int rq_producer_adopt(struct rq_producer *p, const struct rq_lane_set *set, stru
 	p->limit = 0;
 	p->puts = count_on(rq_load(&p->lane->puts), &w);
 	p->first = NULL;
-	p->once = w.ring.size && w.ring.size != w.ring.mask + 1;
+	p->once = w.ring.size && !rq_ring_is_round(&w.ring);
 	p->line = 0;
 	p->calm = CALM_ENOUGH; /* if it is drained, its memory was for somebody else's needs */
 	drop_unpublished(p, owner_died);

@@ -44,7 +44,7 @@ static void claimed(struct rq_bond *b, const struct rq_view *view, uint64_t next
 	wake_producer(&b->reader, view->lane, next);
 	if (b->queue->places.count)
 		rq_event_signal(&s->room, n);
-	if (rq_unlikely(b->reader.ring.size != b->reader.ring.mask + 1)) {
+	if (rq_unlikely(!rq_ring_is_round(&b->reader.ring))) {
 		/* A chunk for one large record: step into the next now, so that its memory goes. */
 		struct rq_view unused;
 		rq_lane_look(&b->reader, view->index, &unused);
