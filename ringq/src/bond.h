@@ -38,7 +38,9 @@ struct rq_bond {
 	uint64_t alone;    /* id, once it has stood alone: stamp.h */
 	uint64_t stamp;    /* of its puts while it does */
 	uint32_t lane_at;  /* where the next get looks first */
-	uint32_t stay;     /* gets left before it goes round */
+	uint32_t stay;     /* records left before it goes round */
+	uint32_t stays;    /* over, in this lane */
+	int64_t stay_ended; /* when the last one was over */
 	uint32_t missed;   /* stay at the last get that found nothing at once */
 	uint32_t back_off; /* pauses after the last claim that was lost */
 	uint32_t batch;    /* records to claim at once in get_many */

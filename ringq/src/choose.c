@@ -6,7 +6,9 @@
 #include "clock.h"
 #include "roster.h"
 #include "stamp.h"
+#include "sys.h"
 
+#define STAY_FAST 4000      /* ns in which a fast consumer takes RQ_STAY records */
 #define DISMISS_EVERY 1024u /* a dismissal interrupts every processor: see rq_sys.barrier() */
 #define MERGES_MOST (4 * RQ_LIVE)
 #define ROUNDS_MOST 65536u  /* looks at everything in a row that something came between */
@@ -78,11 +80,26 @@ static void begin_stay(struct rq_bond *b)
 	b->stay = RQ_STAY;
 }
 
+/* A stay is over: whether another may follow in the same lane. */
+static bool may_stay_on(struct rq_bond *b)
+{
+	int64_t now = rq_sys.now(), took = now - b->stay_ended;
+	b->stay_ended = now;
+	return took < STAY_FAST && ++b->stays < RQ_STAYS_MOST;
+}
+
+static void next_lane(struct rq_bond *b)
+{
+	b->lane_at++;
+	b->stays = 0;
+}
+
 static int choose_any(struct rq_bond *b, struct rq_view *view)
 {
 	uint32_t n = rq_lanes_used(b->queue);
 	if (b->stay == 0) {
-		b->lane_at++;
+		if (n > 1 && !may_stay_on(b))
+			next_lane(b);
 		begin_stay(b);
 	}
 	for (uint32_t i = 0; i < n; i++) {
@@ -91,7 +108,7 @@ static int choose_any(struct rq_bond *b, struct rq_view *view)
 		int r = rq_lane_look(&b->reader, b->lane_at, view);
 		if (rq_likely(r))
 			return r;
-		b->lane_at++;
+		next_lane(b);
 		begin_stay(b);
 	}
 	return 0;

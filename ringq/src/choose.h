@@ -4,10 +4,15 @@
 
 #include "bond.h"
 
+#define RQ_STAY 64u
+#define RQ_STAYS_MOST 8u
+
 /*
  * Which lane's record is next.
  *
- * RINGQ_ORDER_PRODUCER: any. A consumer stays with a lane for a while and then goes round, so that no lane starves.
+ * RINGQ_ORDER_PRODUCER: any. A consumer stays with a lane for RQ_STAY records, and then goes round, so that no lane starves.
+ *   To come to another lane takes as long as some twenty gets: its words and lines are with whoever used them last. So one
+ *   that takes its records fast stays for up to RQ_STAYS_MOST times as many.
  *
  * RINGQ_ORDER_TOTAL: the oldest stamp among the heads. What must hold for a record b that is taken: no record a, whose put
  * was over before the put of b began, is still in the queue. Then a's stamp is older (stamp.h), a was published before b,
@@ -60,6 +65,12 @@ int rq_choose(struct rq_bond *bond, struct rq_view *view);
  */
 bool rq_choose_hold(struct rq_bond *bond, uint64_t peeked, const struct rq_view *view);
 
+/* So many of the lane's records were taken. */
+static rq_always_inline void rq_choose_took(struct rq_bond *bond, uint32_t n)
+{
+	bond->stay -= n < bond->stay ? n : bond->stay;
+}
+
 /* Whether a record of the lane that was chosen from last may be taken before any other lane's, once it is that lane's head. */
 static rq_always_inline bool rq_choose_may_stay(const struct rq_bond *bond, const struct rq_view *view)
 {
@@ -76,14 +87,12 @@ static inline uint64_t rq_choose_horizon(const struct rq_bond *bond)
 
 /*
  * The look that most often succeeds, for gets of one record of no more than `most` bytes: whether *view, as said by
- * rq_lane_look_again(), may be next. A consumer may take RQ_STAY of these before it chooses again.
+ * rq_lane_look_again(), may be next.
  */
 static rq_always_inline bool rq_choose_again(struct rq_bond *bond, uint64_t most, struct rq_view *view)
 {
 	return rq_likely(bond->stay && rq_lane_look_again(&bond->reader, most, view) && rq_choose_may_stay(bond, view));
 }
-
-#define RQ_STAY 64u
 
 /*
  * Whether the queue, which is open, has one lane, and that was empty at some instant: cheap, so that waiting for a record

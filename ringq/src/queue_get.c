@@ -42,6 +42,7 @@ static void claimed(struct rq_bond *b, const struct rq_view *view, uint64_t next
 {
 	struct rq_queue_shared *s = b->queue->shared;
 	wake_producer(&b->reader, view->lane, next);
+	rq_choose_took(b, (uint32_t)n);
 	if (b->queue->places.count)
 		rq_event_signal(&s->room, n);
 	if (rq_unlikely(!rq_ring_is_round(&b->reader.ring))) {
@@ -182,6 +183,8 @@ static ssize_t get_batch(struct rq_op *op)
 		return r;
 	if (most > b->batch)
 		most = b->batch;
+	if (most > b->stay)
+		most = b->stay;
 	next = first.head;
 	view = first;
 	while (take_copy(&records[n], &view)) {
