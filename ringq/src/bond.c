@@ -191,14 +191,15 @@ int rq_bond_produce(struct rq_bond *bond)
 	if (!p)
 		return -ENOMEM;
 	bond->producer = NULL;
-	bond->plain = false;
+	bond->puts = RQ_PUTS_ANY;
 	int r = queue->flags & RINGQ_SINGLE_PRODUCER ? take_only_lane(bond, p) : find_lane(bond, p);
 	if (r) {
 		free(p);
 		return r;
 	}
 	bond->producer = p;
-	bond->plain = !queue->total && !queue->side && !rq_guard_put(queue);
+	if (!queue->total && !rq_guard_put(queue))
+		bond->puts = queue->side ? RQ_PUTS_PLAIN_ASKING : RQ_PUTS_PLAIN;
 	return 0;
 }
 

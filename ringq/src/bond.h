@@ -29,6 +29,13 @@ struct rq_merge {
 	} live[RQ_LIVE];
 };
 
+/* What is known of all puts of a bond. */
+enum rq_puts {
+	RQ_PUTS_ANY,          /* nothing; perhaps there is no producer yet */
+	RQ_PUTS_PLAIN,        /* they never have a stamp, ask for a pipe's hold, or have a guard */
+	RQ_PUTS_PLAIN_ASKING, /* the same, but ask for the hold */
+};
+
 struct rq_bond {
 	struct ringq_queue *queue;
 	struct rq_producer *producer; /* NULL before the first put */
@@ -37,6 +44,7 @@ struct rq_bond {
 	uint64_t id;       /* what the owner word of its lane says: the seat's id, and which of the thread's bonds it is */
 	uint64_t alone;    /* id, once it has stood alone: stamp.h */
 	uint64_t stamp;    /* of its puts while it does */
+	enum rq_puts puts;
 	uint32_t lane_at;  /* where the next get looks first */
 	uint32_t stay;     /* records left before it goes round */
 	uint32_t stays;    /* over, in this lane */
@@ -53,7 +61,6 @@ struct rq_bond {
 	uint64_t calmed;   /* puts when it was due last */
 	uint32_t alone_in; /* how often, of 1024 puts each, until it tries to stand alone, */
 	uint32_t alone_wait; /* and until the next time, if that is in vain */
-	bool plain;    /* there is a producer, whose puts never have a stamp, ask for a pipe's hold, or have a guard */
 	bool hurried;  /* the put at hand must not wait */
 	bool spinning; /* looks in quick succession: what needs a system call need not be asked each time */
 	int64_t slice; /* the last sleep where nothing tells of a death, in ns: hold.h */

@@ -243,6 +243,13 @@ static rq_apart int put_long(ringq_queue *queue, struct rq_bond *b, const void *
 	return put_again(queue, b, data, len, RQ_LONG, queue->total, rq_stamp_needed(queue), timeout);
 }
 
+static rq_apart int put_short(ringq_queue *queue, struct rq_bond *b, const void *data, size_t len, int64_t timeout)
+{
+	if (!rq_stamp_needed(queue))
+		return put_again(queue, b, data, len, RQ_SHORT, queue->total, false, timeout);
+	return put_again(queue, b, data, len, RQ_SHORT, true, true, timeout);
+}
+
 /* The same where a pipe's other end may be gone, or another thread be inside. */
 static rq_apart int put_asking(ringq_queue *queue, struct rq_bond *b, const void *data, size_t len, int64_t timeout)
 {
@@ -250,7 +257,14 @@ static rq_apart int put_asking(ringq_queue *queue, struct rq_bond *b, const void
 		return put_after_all(b, data, len, timeout);
 	if (len > RQ_SHORT)
 		return put_long(queue, b, data, len, timeout);
-	return put_again(queue, b, data, len, RQ_SHORT, queue->total, rq_stamp_needed(queue), timeout);
+	return put_short(queue, b, data, len, timeout);
+}
+
+static rq_apart int put_plain_asking(ringq_queue *queue, struct rq_bond *b, const void *data, size_t len, int64_t timeout)
+{
+	if (rq_unlikely(!rq_hold_is_sure(b)))
+		return put_after_all(b, data, len, timeout);
+	return put_again(queue, b, data, len, RQ_SHORT, false, false, timeout);
 }
 
 int ringq_put(ringq_queue *queue, const void *data, size_t len, int64_t timeout)
@@ -260,17 +274,17 @@ int ringq_put(ringq_queue *queue, const void *data, size_t len, int64_t timeout)
 		return put_slowly(queue, data, len, timeout);
 	if (rq_unlikely(!rq_enter_again(queue, &b)))
 		return put_slowly(queue, data, len, timeout);
-	if (b->plain && len <= RQ_SHORT)
+	if (b->puts == RQ_PUTS_PLAIN && len <= RQ_SHORT)
 		return put_again(queue, b, data, len, RQ_SHORT, false, false, timeout);
+	if (b->puts == RQ_PUTS_PLAIN_ASKING && len <= RQ_SHORT)
+		return put_plain_asking(queue, b, data, len, timeout);
 	if (rq_unlikely(!b->producer))
 		return put_after_all(b, data, len, timeout);
 	if (rq_unlikely(queue->side) || rq_guard_put(queue))
 		return put_asking(queue, b, data, len, timeout);
 	if (len > RQ_SHORT)
 		return put_long(queue, b, data, len, timeout);
-	if (!rq_stamp_needed(queue))
-		return put_again(queue, b, data, len, RQ_SHORT, true, false, timeout);
-	return put_again(queue, b, data, len, RQ_SHORT, true, true, timeout);
+	return put_short(queue, b, data, len, timeout);
 }
 
 /* ---- put_many ---- */
