@@ -17,10 +17,10 @@
 #define CALM_ENOUGH 4
 #define POLL_PAUSES 64 /* between polls: each takes the line of head from a consumer, whose next claim then waits for it */
 #define POLL_BYTES 1024 /* a consumer at full speed takes more between two */
-#define POLLS_IN_VAIN 3 /* a fast consumer may be with another lane for so long: choose.h */
+#define POLLS_IN_VAIN 2
 #define POLLS_HURRIED 64
 #define POLLS 512
-#define YIELDS 2
+#define YIELDS 8
 
 static uint64_t at_least_power_of_two(uint64_t n)
 {
