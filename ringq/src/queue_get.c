@@ -183,7 +183,7 @@ static ssize_t get_batch(struct rq_op *op)
 		return r;
 	if (most > b->batch)
 		most = b->batch;
-	if (most > b->stay)
+	if (most > b->stay && rq_lanes_used(b->queue) > 1) /* else it would only cost claims */
 		most = b->stay;
 	next = first.head;
 	view = first;
