@@ -10,6 +10,8 @@
 #include <errno.h>
 
 #include "handle.h"
+#include "lane_get.h"
+#include "lane_put.h"
 #include "process.h"
 
 /*

@@ -2,7 +2,7 @@
 
 /* What both sides of a lane need, and what can be said of a lane from outside. */
 
-#include "lane.h"
+#include "lane_get.h"
 
 #include <errno.h>
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 
-/* The consumers' side of a lane. The protocol is in lane.h. */
+/* The consumers' side of a lane, but for what each get does, which is in lane_get.h. The protocol is in lane.h. */
 
 #include <errno.h>
 
-#include "lane.h"
+#include "lane_get.h"
 #include "sys.h"
 
 #define GIVE_BACK_AT_ONCE 32u

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 
-/* The producer's side of a lane, but for the fast path, which is in lane.h with the protocol. */
+/* The producer's side of a lane, but for the fast path, which is in lane_put.h. The protocol is in lane.h. */
 
 #include <errno.h>
 #include <limits.h>
 
-#include "lane.h"
+#include "lane_get.h"
+#include "lane_put.h"
 #include "sys.h"
 
 #define RING_KEEP (UINT64_C(64) << 10)     /* smaller rings stay with a lane whose producer has ended */

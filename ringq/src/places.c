@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "lane_put.h"
 #include "wait.h"
 
 #define POSITION_BITS 51

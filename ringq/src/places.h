@@ -19,6 +19,8 @@
 
 #include "lane.h"
 
+struct rq_producer;
+
 struct rq_places {
 	rq_u64 *words;
 	uint64_t count; /* 0: the queue has no such bound */

@@ -10,7 +10,9 @@
 
 #include <sys/uio.h>
 
-#include "lane.h"
+#include "copy.h"
+#include "lane_get.h"
+#include "lane_put.h"
 
 /* Appends records, up to the first for which the fast path has no room or that is not short. How many; not published yet. */
 static rq_always_inline size_t rq_producer_append_run(struct rq_producer *p, const struct iovec *records, size_t n,
