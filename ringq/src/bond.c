@@ -191,7 +191,7 @@ int rq_bond_produce(struct rq_bond *bond)
 	if (!p)
 		return -ENOMEM;
 	bond->producer = NULL;
-	bond->puts = RQ_PUTS_ANY;
+	bond->put_kind = RQ_PUT_ANY;
 	int r = queue->flags & RINGQ_SINGLE_PRODUCER ? take_only_lane(bond, p) : find_lane(bond, p);
 	if (r) {
 		free(p);
@@ -199,7 +199,7 @@ int rq_bond_produce(struct rq_bond *bond)
 	}
 	bond->producer = p;
 	if (!queue->total && !rq_guard_put(queue))
-		bond->puts = queue->side ? RQ_PUTS_PLAIN_ASKING : RQ_PUTS_PLAIN;
+		bond->put_kind = queue->side ? RQ_PUT_PLAIN_ASKING : RQ_PUT_PLAIN;
 	return 0;
 }
 

@@ -32,10 +32,10 @@ struct rq_merge {
 };
 
 /* What is known of all puts of a bond. */
-enum rq_puts {
-	RQ_PUTS_ANY,          /* nothing; perhaps there is no producer yet */
-	RQ_PUTS_PLAIN,        /* they never have a stamp, ask for a pipe's hold, or have a guard */
-	RQ_PUTS_PLAIN_ASKING, /* the same, but ask for the hold */
+enum rq_put_kind {
+	RQ_PUT_ANY,          /* nothing; perhaps there is no producer yet */
+	RQ_PUT_PLAIN,        /* they never have a stamp, ask for a pipe's hold, or have a guard */
+	RQ_PUT_PLAIN_ASKING, /* the same, but ask for the hold */
 };
 
 struct rq_bond {
@@ -46,7 +46,7 @@ struct rq_bond {
 	uint64_t id;       /* what the owner word of its lane says: the seat's id, and which of the thread's bonds it is */
 	uint64_t alone;    /* id, once it has stood alone: stamp.h */
 	uint64_t stamp;    /* of its puts while it does */
-	enum rq_puts puts;
+	enum rq_put_kind put_kind;
 	uint32_t lane_at;  /* where the next get looks first */
 	uint32_t stay;     /* records left before it goes round */
 	uint32_t stays;    /* over, in this lane */

@@ -243,10 +243,11 @@ static rq_apart int put_long(ringq_queue *queue, struct rq_bond *b, const void *
 	return put_again(queue, b, data, len, RQ_LONG, queue->total, rq_stamp_needed(queue), timeout);
 }
 
+/* A short record of a queue that may stamp: of all others they are plain, or guarded. */
 static rq_apart int put_short(ringq_queue *queue, struct rq_bond *b, const void *data, size_t len, int64_t timeout)
 {
 	if (!rq_stamp_needed(queue))
-		return put_again(queue, b, data, len, RQ_SHORT, queue->total, false, timeout);
+		return put_again(queue, b, data, len, RQ_SHORT, true, false, timeout);
 	return put_again(queue, b, data, len, RQ_SHORT, true, true, timeout);
 }
 
@@ -274,9 +275,9 @@ int ringq_put(ringq_queue *queue, const void *data, size_t len, int64_t timeout)
 		return put_slowly(queue, data, len, timeout);
 	if (rq_unlikely(!rq_enter_again(queue, &b)))
 		return put_slowly(queue, data, len, timeout);
-	if (b->puts == RQ_PUTS_PLAIN && len <= RQ_SHORT)
+	if (b->put_kind == RQ_PUT_PLAIN && len <= RQ_SHORT)
 		return put_again(queue, b, data, len, RQ_SHORT, false, false, timeout);
-	if (b->puts == RQ_PUTS_PLAIN_ASKING && len <= RQ_SHORT)
+	if (b->put_kind == RQ_PUT_PLAIN_ASKING && len <= RQ_SHORT)
 		return put_plain_asking(queue, b, data, len, timeout);
 	if (rq_unlikely(!b->producer))
 		return put_after_all(b, data, len, timeout);
