@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * RINGQ_ORDER_PRODUCER: producers take turns. With a backlog of each, a consumer takes no more than so many records of
- * one in a row, whichever way it takes them; and many more of them, if it is fast, than it takes to find another's.
+ * RINGQ_ORDER_PRODUCER: producers take turns. With a backlog of each, a consumer takes no more than 64 records of one
+ * in a row, whichever way it takes them, and no more than eight times that if it is fast.
  */
 #include "../common.h"
 
@@ -102,7 +102,7 @@ static unsigned longest_run(const struct ringq_queue_options *options, size_t le
 	atomic_store(&backlog.over, 1);
 	for (unsigned i = 0; i < PRODUCERS; i++)
 		join_thread(threads[i]);
-	ringq_close(backlog.queue);
+	ringq_queue_release(backlog.queue);
 	return longest;
 }
 
