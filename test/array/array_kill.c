@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#include "sys.h"
+#include "base/sys.h"
 
 /*
  * Sleeps that the library bounds, in case of a death, have no bound here: who is not woken sleeps on, and the test hangs.

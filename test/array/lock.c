@@ -5,7 +5,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 
-#include "sys.h"
+#include "base/sys.h"
 
 static ringq_array *value_new(void)
 {

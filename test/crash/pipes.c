@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "slots.h"
+#include "region/units.h"
 
 enum { LEN = 100, SENT = 3 };
 
@@ -73,8 +73,8 @@ void check_pipes_gone(struct stage *s)
 {
 	uint64_t frontier;
 
-	rq_slots_sweep(s->region);
-	frontier = rq_slots_frontier(s->region);
+	rq_units_sweep(s->region);
+	frontier = rq_units_frontier(s->region);
 	for (uint64_t u = 0; u < frontier; u++) {
 		uint64_t owner = rq_load(rq_owner_at(s->region, u)), of = 0;
 

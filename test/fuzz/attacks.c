@@ -18,8 +18,8 @@
 #include <unistd.h>
 
 #include "calls.h"
-#include "sys.h"
-#include "wait.h"
+#include "base/sys.h"
+#include "base/event.h"
 
 enum { PATIENCE_SECONDS = 120 };
 enum { TOTAL = 0, TOTAL_BOUNDED = 1, PRODUCER = 4 }; /* kinds of stage.c */
@@ -85,7 +85,7 @@ static void entries_lead_out(struct stage *s)
 static void roster_has_lanes_that_are_none(struct stage *s)
 {
 	uint64_t units = s->at.unit_count - s->set.first, owner = s->at.owners + 8 * s->set.first;
-	uint64_t stride = (s->at.size - s->set.lanes) / 2 / RQ_LINE * RQ_LINE;
+	uint64_t stride = (s->at.size - s->set.lanes) / 2 / RQ_FALSE_SHARING * RQ_FALSE_SHARING;
 	ringq_queue *queue;
 	char record[16];
 
@@ -135,7 +135,7 @@ static void constants_lead_out(struct stage *s)
 	static const size_t words[] = {offsetof(struct rq_queue_shared, lanes_max),
 		offsetof(struct rq_queue_shared, max_records), offsetof(struct rq_queue_shared, table),
 		offsetof(struct rq_queue_shared, stride), offsetof(struct rq_queue_shared, lanes),
-		offsetof(struct rq_queue_shared, places)};
+		offsetof(struct rq_queue_shared, permits)};
 	ringq_queue *queue;
 
 	for (size_t i = 0; i < COUNT(words) * COUNT(values) * 2; i++) {
@@ -321,9 +321,9 @@ static void call_beside(struct motion *m)
 
 static void events_never_stand_still(struct stage *s)
 {
-	call_beside(&(struct motion){s, {QUEUE(s, items)}, 1, 4, RQ_EVENT_SEQUENCE, {0}});
-	call_beside(&(struct motion){s, {QUEUE(s, items), QUEUE(s, room)}, 2, 4, 0, {0, 1}});
-	call_beside(&(struct motion){s, {LANE(s, 0, room)}, 1, 4, RQ_EVENT_SEQUENCE, {0}});
+	call_beside(&(struct motion){s, {QUEUE(s, not_empty)}, 1, 4, RQ_EVENT_SEQUENCE, {0}});
+	call_beside(&(struct motion){s, {QUEUE(s, not_empty), QUEUE(s, not_full)}, 2, 4, 0, {0, 1}});
+	call_beside(&(struct motion){s, {LANE(s, 0, not_full)}, 1, 4, RQ_EVENT_SEQUENCE, {0}});
 }
 
 static struct stage *barrier_stage;
@@ -333,8 +333,8 @@ static int barrier_moves_events(void)
 {
 	struct rq_queue_shared *shared = barrier_stage->queue->shared;
 
-	rq_add(&shared->items, RQ_EVENT_SEQUENCE);
-	rq_add(&shared->room, RQ_EVENT_SEQUENCE);
+	rq_add(&shared->not_empty, RQ_EVENT_SEQUENCE);
+	rq_add(&shared->not_full, RQ_EVENT_SEQUENCE);
 	return true_barrier();
 }
 
@@ -366,11 +366,11 @@ static void roster_never_stands_still(struct stage *s)
 static void places_never_stand_still(struct stage *s)
 {
 	uint64_t taken = UINT64_C(1) << 51 | ((word_at(s, LANE(s, 0, head)) + (UINT64_C(1) << 50)) >> 2 & 0x7ffffffffffff);
-	struct motion m = {s, {0}, (unsigned)s->places_count, 8, 1, {0}};
+	struct motion m = {s, {0}, (unsigned)s->permits_count, 8, 1, {0}};
 
-	check_eq(s->places_count, 7);
+	check_eq(s->permits_count, 7);
 	for (unsigned i = 0; i < m.count; i++)
-		scribble_word(s, "place", m.at[i] = s->places + 8 * i, 8, taken);
+		scribble_word(s, "place", m.at[i] = s->permits + 8 * i, 8, taken);
 	call_beside(&m);
 }
 

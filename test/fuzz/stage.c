@@ -87,8 +87,8 @@ void stage_make(struct stage *stage, size_t kind, struct scribble_log *log)
 	stage->at = stage->region->at;
 	stage->set = stage->queue->set;
 	stage->shared = (uint64_t)((char *)stage->queue->shared - stage->base);
-	stage->places_count = stage->queue->places.count;
-	stage->places = stage->places_count ? (uint64_t)((char *)stage->queue->places.words - stage->base) : 0;
+	stage->permits_count = stage->queue->permits.count;
+	stage->permits = stage->permits_count ? (uint64_t)((char *)stage->queue->permits.words - stage->base) : 0;
 	stage->frontier = rq_load(&stage->region->header->frontier);
 	stage->image_len = 0;
 	for (uint64_t u = 0; u < stage->frontier; u++)

@@ -9,7 +9,7 @@
 
 #include "../common.h"
 
-#include "bond.h"
+#include "queue/port.h"
 
 struct chooser {
 	struct rng rng;
@@ -47,7 +47,7 @@ struct stage {
 	struct rq_geometry at;
 	/* As it was made, whatever the region says by now. */
 	struct rq_lane_set set;
-	uint64_t shared, places, places_count, frontier;
+	uint64_t shared, permits, permits_count, frontier;
 	char *image; /* the region as it was made, up to its frontier */
 	size_t image_len;
 	uint64_t history[64];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "words.h"
 
-#include "members.h"
+#include "region/member.h"
 
 enum where { HEADER, NAME, OWNER, MEMBER, LEASE, QUEUE, LANE, ENTRY, PLACE, RECORD, ANYWHERE };
 
@@ -29,7 +29,7 @@ static const struct word words[] = {
 	{L(head), HEAD, 0, {2, 30, 32}},
 	{L(head), HEAD, 0, {2, 30, 32}},
 	{L(wake_at), HEAD, 0, {2, 30, 32}},
-	{L(room), PLAIN, 0, {1, 1, 30}},
+	{L(not_full), PLAIN, 0, {1, 1, 30}},
 	{L(owner), OWNER_ID, 0, {13, 19, 32}},
 	{L(puts), PLAIN, 0, {28, 36}},
 	{L(newest), PLAIN, 0, {0}},
@@ -44,7 +44,7 @@ static const struct word words[] = {
 	{"owner (member)", OWNER, 0, 8, OWNER_WORD, 0, {3, 5, 24, 32}},
 	{"name", NAME, 0, 8, NAME_WORD, 0, {24, 40}},
 	{"lease", LEASE, 0, 8, PLAIN, 0, {30, 1, 1, 32}},
-	{M(reading), OWNER_WORD, 0, {3, 24, 12, 25}},
+	{M(hazard), OWNER_WORD, 0, {3, 24, 12, 25}},
 	{M(process), PLAIN, 0, {0}},
 	{M(name[0]), PLAIN, 0, {0}},
 	{M(name[1]), PLAIN, 0, {0}},
@@ -57,17 +57,17 @@ static const struct word words[] = {
 	{Q(table), PLAIN, 0, {0}},
 	{Q(stride), PLAIN, 0, {0}},
 	{Q(lanes), OFFSET, 0, {0}},
-	{Q(places), OFFSET, 0, {0}},
+	{Q(permits), OFFSET, 0, {0}},
 	{"queue.name", QUEUE, offsetof(struct rq_queue_shared, name), 8, PLAIN, 7, {0}},
 	{Q(creator), OWNER_ID, 0, {13, 19, 32}},
-	{Q(items), PLAIN, 0, {1, 1, 30}},
+	{Q(not_empty), PLAIN, 0, {1, 1, 30}},
 	{Q(closed), PLAIN, 0, {0}},
 	{Q(lanes_used), PLAIN, 0, {0}},
 	{Q(lanes_backed), PLAIN, 0, {0}},
-	{Q(room), PLAIN, 0, {1, 1, 30}},
+	{Q(not_full), PLAIN, 0, {1, 1, 30}},
 	{Q(guard_put), PLAIN, 0, {0}},
 	{Q(guard_get), PLAIN, 0, {0}},
-	{Q(place_hint), PLAIN, 0, {0}},
+	{Q(permit_hint), PLAIN, 0, {0}},
 	{"queue.roster", QUEUE, offsetof(struct rq_queue_shared, roster), 8, PLAIN, 1, {2, 2, 2, 26, 32}},
 	{H(magic), PLAIN, 0, {0}},
 	{H(word_size), PLAIN, 0, {0}},
@@ -180,7 +180,7 @@ struct spot spot_choose(const struct stage *s, struct chooser *c)
 		spot.offset = entry_offset(s, spot.lane, index);
 		break;
 	case PLACE:
-		spot.offset = s->places_count ? s->places + 8 * choose(c, s->places_count) : s->shared;
+		spot.offset = s->permits_count ? s->permits + 8 * choose(c, s->permits_count) : s->shared;
 		break;
 	case RECORD:
 		spot.lane = (uint32_t)choose(c, s->set.max);

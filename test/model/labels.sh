@@ -7,9 +7,9 @@
 set -euo pipefail
 cd "$1"
 
-code=$(grep -oE '/\* (P|[A-Z][0-9])([:, ]| and [A-Z][0-9])' ringq/src/*.[ch] |
+code=$(grep -roE --include='*.[ch]' '/\* (P|[A-Z][0-9])([:, ]| and [A-Z][0-9])' ringq/src |
 	sed -E 's,ringq/src/([^:]*):/\* ([A-Z][0-9]?).*,\2 \1,' | sort -u)
-table=$(sed -nE 's/^\| ([A-Z][0-9]?) \| `([a-z_.]*)`.*/\2 \1/p' docs/memory-model.md | awk '{ print $2, $1 }' | sort -u)
+table=$(sed -nE 's/^\| ([A-Z][0-9]?) \| `([a-z_./]*)`.*/\1 \2/p' docs/memory-model.md | sort -u)
 [[ -n $code && -n $table ]] || { echo 'no labels found'; exit 1; }
 if ! difference=$(diff <(echo "$code") <(echo "$table")); then
 	echo "labels in the code (<) and in docs/memory-model.md (>) differ:"

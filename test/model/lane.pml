@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * A lane: ringq/src/lane.h, and lane_put and lane_get, .h and .c.
+ * A lane: ringq/src/lane/: lane.h, put.[ch], get.[ch].
  *
  * A chunk is a ring of two cells here. The producer goes round in chunk 0, and moves to chunk 1 by a LINK whenever it
  * likes. It is killed at any step, and the lane adopted by another, who goes on at the tail that the headers give. Two

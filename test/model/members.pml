@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Members and adoption: ringq/src/members.c, lease.c, own_lane() and adopt() of bond.c.
+ * Members and adoption: ringq/src/region/member.c, lease.c; own_lane() and adopt() of queue/port.c.
  *
  * Three threads join one table of two seats, want one lane, publish in it, and end, or are killed at any step. A lease is
  * incarnation and holder in one word, taken by one CAS; the kernel marks it when its holder dies. The owner word of the
@@ -15,7 +15,7 @@
 #define THREADS 3
 #define ALIVE(w) ((w) % 2)              /* rq_lease_held() */
 #define INCARNATION(w) ((w) / 2)
-#define ID(seat, w) (1 + (seat) + SEATS * INCARNATION(w)) /* rq_seat.id */
+#define ID(seat, w) (1 + (seat) + SEATS * INCARNATION(w)) /* rq_membership.id */
 #define SEAT(id) (((id) - 1) % SEATS)
 #define ID_INCARNATION(id) (((id) - 1) / SEATS)
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Total order: ringq/src/choose.h, choose.c, roster.c, stamp.h, stamp.c; published() of queue_put.c; get_again() of
+ * Total order: ringq/src/order/choose.h, choose.c, roster.c, stamp.h, stamp.c; queue/put.c: published(); get_again() of
  * queue_get.c.
  *
  * Two lanes, a producer each. The shared ticket is the clock. A publish stays in its producer's store buffer until the
@@ -96,7 +96,7 @@ inline stamp_published(lane)
 /* ringq_put() */
 proctype producer(byte lane; byte puts)
 {
-	byte n, w, s, last; /* last: rq_bond.stamp */
+	byte n, w, s, last; /* last: rq_port.stamp */
 	/* find_lane(), show_lane() */
 	atomic {
 		if
@@ -167,7 +167,7 @@ proctype producer(byte lane; byte puts)
 			w = 0
 		};
 #if ALONE
-		/* rq_stamp_alone() */
+		/* rq_stamp_bias() */
 		if
 		:: n < puts && lanes_used > 1 ->
 #ifdef FAULT_ALONE_WITH_AN_OLDER_STAMP
@@ -339,7 +339,7 @@ end:	do
 /* ringq_get(), until there is nothing. */
 proctype consumer()
 {
-	byte bound[LANES], rest, horizon, lane = NONE; /* rq_merge; a lane that is not remembered: NONE */
+	byte bound[LANES], rest, watermark, lane = NONE; /* rq_merge; a lane that is not remembered: NONE */
 	byte used, in, l, h, s, w, best, best_head, best_stamp, bare, heads;
 	d_step { bound[0] = NONE; bound[1] = NONE };
 
@@ -375,7 +375,7 @@ again:	skip;
 			atomic { read_stamp(lane) };
 			d_step {
 				if
-				:: s <= horizon -> best = lane; best_head = h
+				:: s <= watermark -> best = lane; best_head = h
 				:: else -> best_head = NONE
 				fi;
 				h = 0;
@@ -416,9 +416,9 @@ choose:	skip;
 				bound[l] = s;
 				lane = l;
 #ifdef FAULT_HORIZON_IS_REST
-				horizon = rest;
+				watermark = rest;
 #else
-				horizon = w;
+				watermark = w;
 #endif
 				best = l;
 				best_head = h;
@@ -530,7 +530,7 @@ choose:	skip;
 	fi;
 #endif
 stay:	skip;
-	d_step { lane = best; horizon = rest; used = 0; in = 0; bare = 0; best_stamp = 0; l = 0; h = 0 };
+	d_step { lane = best; watermark = rest; used = 0; in = 0; bare = 0; best_stamp = 0; l = 0; h = 0 };
 
 claim:	atomic { /* G3 */
 		if
@@ -586,7 +586,7 @@ out:	skip;
 	d_step {
 		used = 0; in = 0; l = 0; h = 0; s = 0; w = 0; bare = 0; heads = 0;
 		best = 0; best_head = 0; best_stamp = 0;
-		bound[0] = 0; bound[1] = 0; rest = 0; horizon = 0; lane = 0; was_empty = 0; moved = 1
+		bound[0] = 0; bound[1] = 0; rest = 0; watermark = 0; lane = 0; was_empty = 0; moved = 1
 	}
 }
 

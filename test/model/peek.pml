@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Peek in total order: rq_choose_hold() and look_at_peeked() of choose.c, rq_choose_may_stay() of choose.h, peek() of
+ * Peek in total order: rq_choose_pin() and look_at_peeked() of choose.c, rq_choose_may_stay() of choose.h, peek() of
  * queue_get.c.
  *
  * Two lanes, a producer each. How a consumer finds what it may take is order.pml's; here it chooses, at any instant, any

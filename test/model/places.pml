@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Exact max_records: ringq/src/places.c, make_room() of queue_put.c, own_lane() and rq_bond_reap() of bond.c.
+ * Exact max_records: ringq/src/queue/permits.c, make_room() of queue_put.c, own_lane() and rq_port_reap() of port.c.
  *
  * Two places; three producers with a lane each, the first of which may be killed, at any step; a consumer takes any lane's first
  * record at any time. A record's position is its number in its lane. Whoever finds the queue full reaps, tries again,
@@ -76,7 +76,7 @@ inline find()
 	d = 0
 }
 
-/* rq_places_drop(), one place: by CAS */
+/* rq_permits_drop(), one place: by CAS */
 inline drop_place(n)
 {
 	atomic {
@@ -93,7 +93,7 @@ inline drop_place(n)
 	}
 }
 
-/* rq_bond_reap(): own_lane() by CAS, rq_producer_adopt(), rq_places_drop(), then the lane is let go. */
+/* rq_port_reap(): own_lane() by CAS, rq_producer_adopt(), rq_permits_drop(), then the lane is let go. */
 inline reap(id)
 {
 	l = 0;

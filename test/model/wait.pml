@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Waiting: ringq/src/wait.h, wait.c, and rq_block() of block.c, for the event `items`.
+ * Waiting: ringq/src/base/event.h, wait.c, and rq_block() of block.c, for the event `items`.
  *
  * Producers publish and signal; consumers take, or sleep until there is something. A publish stays in its producer's
  * store buffer until the memory takes it, a fence waits for that, or membarrier. One participant is killed, at any step;
@@ -20,8 +20,8 @@
 #define MEMBERS 5 /* producers first; a run need not have them all */
 #define SMALL 4   /* the consumer whose buffer is too small */
 
-#define ASLEEP 1 /* RQ_EVENT_ASLEEP, and so on */
-#define READY 2
+#define WAITERS 1 /* RQ_EVENT_ASLEEP, and so on */
+#define FENCED 2
 #define SEQUENCE 4
 
 #define AGAIN 0
@@ -82,17 +82,17 @@ inline event_wake(me, most)
 #endif
 	w = event;
 #ifdef FAULT_CLEAR_FIRST
-	atomic { (w & ASLEEP) && event == w -> event = (w + SEQUENCE) & 14 };
+	atomic { (w & WAITERS) && event == w -> event = (w + SEQUENCE) & 14 };
 #endif
 	if
-	:: !(w & ASLEEP)
+	:: !(w & WAITERS)
 	:: else ->
 		futex_wake(most, n);
 		do
 #ifdef FAULT_ONE_OF_SEVERAL_WILL_DO
-		:: n || !(w & ASLEEP) -> break
+		:: n || !(w & WAITERS) -> break
 #else
-		:: n >= most || !(w & ASLEEP) -> break
+		:: n >= most || !(w & WAITERS) -> break
 #endif
 		:: else ->
 			atomic {
@@ -119,7 +119,7 @@ inline event_wake(me, most)
 	n = 0
 }
 
-/* ringq_put(): publish, then rq_event_signal(). */
+/* ringq_put(): publish, then rq_event_notify(). */
 proctype producer(byte me; byte records)
 {
 	byte w, n;
@@ -127,7 +127,7 @@ proctype producer(byte me; byte records)
 		buffer[me] = records; /* P */
 		w = event; /* W1, after a light barrier */
 		if
-		:: w & (ASLEEP | READY) -> event_wake(me, records)
+		:: w & (WAITERS | FENCED) -> event_wake(me, records)
 		:: else -> w = 0
 		fi
 	} unless { d_step { killed[me] -> w = 0; n = 0 } }
@@ -139,24 +139,24 @@ inline event_prepare()
 	do
 	:: word = event;
 		do
-		:: word & ASLEEP -> break
+		:: word & WAITERS -> break
 		:: else -> /* S1 */
 			atomic {
 				if
-				:: event == word -> event = word | ASLEEP; word = word | ASLEEP
+				:: event == word -> event = word | WAITERS; word = word | WAITERS
 				:: else -> word = event
 				fi
 			}
 		od;
 		if
-		:: word & READY -> break /* after a fence: nothing of this thread's is in a buffer */
+		:: word & FENCED -> break /* after a fence: nothing of this thread's is in a buffer */
 		:: else ->
 #ifndef FAULT_NO_BARRIER
 			barrier(); /* S2 */
 #endif
 			atomic {
 				if
-				:: event == word -> event = word | READY; word = word | READY; break
+				:: event == word -> event = word | FENCED; word = word | FENCED; break
 				:: else -> word = 0
 				fi
 			}
@@ -301,12 +301,12 @@ proctype consumer(byte me)
 #endif
 		:: else
 		fi;
-		if /* rq_event_calm(), as claimed() does now and then */
+		if /* rq_event_disarm(), as claimed() does now and then */
 		:: r == GOT ->
 			w = event;
 			atomic {
 				if
-				:: (w & READY) && !(w & ASLEEP) && event == w -> event = (w + SEQUENCE) & 13
+				:: (w & FENCED) && !(w & WAITERS) && event == w -> event = (w + SEQUENCE) & 13
 				:: else
 				fi;
 				w = 0

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "common.h"
-#include "sys.h"
+#include "base/sys.h"
 
 #define KIB 1024
 #define MIB (1024 * KIB)

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "common.h"
-#include "sys.h"
+#include "base/sys.h"
 
 #define ROUNDS 10000
 #define THREADS 4

@@ -2,7 +2,7 @@
 /* A handle is released while other threads are inside calls on it: those end with -EBADF, and nothing is harmed. */
 #include "../common.h"
 
-#include "sys.h"
+#include "base/sys.h"
 
 #include <errno.h>
 #include <sched.h>

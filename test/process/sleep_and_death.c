@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #include "common.h"
-#include "sys.h"
+#include "base/sys.h"
 
 #define A_WHILE RINGQ_MS(150) /* longer than the first sleep */
 #define NO_TIME RINGQ_MS(10)  /* much shorter than it */

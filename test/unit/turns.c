@@ -9,10 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "choose.h"
-#include "sys.h"
+#include "order/choose.h"
+#include "base/sys.h"
 
-enum { PRODUCERS = 3, RECORDS = 3 * RQ_STAYS_MOST * RQ_STAY, LONG = 200, MANY = 100 };
+enum { PRODUCERS = 3, RECORDS = 3 * RQ_QUANTA_MOST * RQ_QUANTUM, LONG = 200, MANY = 100 };
 
 struct backlog {
 	ringq_queue *queue;
@@ -147,10 +147,10 @@ static void check_runs(int64_t step, unsigned expected)
 
 Test(turns, a_slow_consumer_goes_round_soon, .timeout = 50)
 {
-	check_runs(RINGQ_MS(1), RQ_STAY);
+	check_runs(RINGQ_MS(1), RQ_QUANTUM);
 }
 
 Test(turns, a_fast_consumer_stays_longer_and_goes_round_too, .timeout = 50)
 {
-	check_runs(0, RQ_STAYS_MOST * RQ_STAY);
+	check_runs(0, RQ_QUANTA_MOST * RQ_QUANTUM);
 }

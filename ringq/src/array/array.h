@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef RQ_ARRAY_H
+#define RQ_ARRAY_H
+
+/* A process's handle of an array, and what its parts share. What was read from the region is checked, and kept here. */
+
+#include <ringq/array.h>
+
+#include "base/process.h"
+
+struct ringq_array {
+	struct rq_array_shared *shared;
+	char *data;
+	char *shadow; /* NULL: the data fit in one word */
+	size_t bytes; /* of the data */
+	size_t count;
+	enum ringq_type type;
+	struct ringq_region *region;
+	uint64_t owner; /* owner word of an anonymous one; 0: named */
+	uint64_t units; /* of its own; 0: it is in cells */
+};
+
+#define RQ_ARRAY_WORD 8u /* data up to here are one word */
+
+size_t rq_array_width(enum ringq_type type);
+
+/* Completes what a dead writer left. By who holds the lock. */
+void rq_array_repair(struct ringq_array *array);
+
+#endif

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * The lock of an array: recursive, with a time-out, and taken over from the dead.
+ *
+ * The word is 0, or names the member that holds the lock, with a bit WAITERS in the half that is the futex. So who holds
+ * it needs no entry in any list: its lease (lease.c) tells whether it lives.
+ *
+ *   lock     CAS 0 -> me; or dead holder -> me, keeping WAITERS: -EOWNERDEAD
+ *   unlock   swap -> 0; if WAITERS was set, wake one
+ *   sleep    set WAITERS in the word (it names the holder); watch the holder's lease; see that the holder lives still;
+ *            sleep on both words at once
+ *
+ * No wake-up is lost between living threads. Lock, unlock and WAITERS change one word, so either the unlock sees WAITERS,
+ * or the sleeper's CAS fails, or the kernel finds the word changed and does not let it sleep. Unlock takes WAITERS away
+ * with the lock though others may sleep on: so whoever has slept, or comes to sleep, sets WAITERS again before it does
+ * anything else, takes the lock with WAITERS set, and its own unlock wakes the next. One that gives up in time has set
+ * WAITERS, too, in the word of who holds the lock, so the wake-up that it may have taken is not lost.
+ *
+ * A holder that dies or ends: the kernel, or rq_lease_clear(), wakes who sleeps on its lease; the kernel wakes one, who
+ * wakes the others. The lease is watched before the look at the holder's life, so a death before the look is seen by it,
+ * and one after it changes the word slept on. A woken sleeper that is killed before it has set WAITERS again takes the
+ * wake-up with it, as does an unlocker killed between its swap and its wake: for them a sleep that goes on is one on the
+ * leases of all members, as in block.c, the first ends after 100 ms and the later ones after a second.
+ *
+ * The word of a member never comes back: it has an incarnation. depth is the holder's alone, who sets it when it gets the
+ * lock. A child of fork is another member, and so holds nothing.
+ */
+
+#include <errno.h>
+#include <limits.h>
+
+#include "array/array.h"
+#include "queue/block.h"
+#include "base/event.h"
+
+#define WAITERS (UINT64_C(1) << 31)
+#define SPINS 100
+
+static uint64_t holder(uint64_t word)
+{
+	return word & ~WAITERS;
+}
+
+/* Takes the lock if it is free or its holder is dead. 0, -EOWNERDEAD; -EAGAIN and the word that says who holds it. */
+static int try_lock(struct ringq_array *a, struct rq_membership *membership, uint64_t waiters, uint64_t *word)
+{
+	*word = rq_load(&a->shared->lock);
+	for (;;) {
+		bool dead = *word && !rq_member_alive(a->region, holder(*word));
+		if (*word && !dead)
+			return -EAGAIN;
+		/* All who sleep on a dead one's word may have been woken for this: keep its WAITERS for those who were not. */
+		if (!rq_cas(&a->shared->lock, word, membership->id | waiters | (*word & WAITERS)))
+			continue;
+		rq_store(&a->shared->depth, 1);
+		rq_array_repair(a);
+		return dead ? -EOWNERDEAD : 0;
+	}
+}
+
+static int spin(struct ringq_array *a, struct rq_membership *membership, uint64_t *word)
+{
+	int r = -EAGAIN;
+	for (int i = 0; i < SPINS && r == -EAGAIN; i++) {
+		rq_pause();
+		if (rq_load(&a->shared->lock) == 0)
+			r = try_lock(a, membership, 0, word);
+	}
+	return r;
+}
+
+static rq_u64 *lease_of(struct ringq_array *a, uint64_t id)
+{
+	return rq_lease_at(a->region, ((uint32_t)id & RQ_ID_INDEX_MASK) - 1);
+}
+
+/* Sleeps once, on a word that has WAITERS. */
+static void sleep_once(struct ringq_array *a, struct rq_membership *membership, uint64_t word, int64_t until, unsigned slept)
+{
+	struct rq_sys_wait waits[RQ_SYS_WAITV_MAX] = { { (const rq_u32 *)&a->shared->lock, (uint32_t)word } };
+	int n = slept ? rq_members_watch(a->region, membership, waits + 1, RQ_SYS_WAITV_MAX - 1) : -1;
+	int64_t now = rq_sys.now(), most = n < 0 ? RQ_SLEEP_SHORT : RQ_SLEEP_LONG;
+	if (n < 0) {
+		rq_u64 *lease = lease_of(a, holder(word));
+		n = lease && rq_lease_watch(lease, waits + 1);
+	}
+	if (!rq_member_alive(a->region, holder(word)))
+		return;
+	int r = rq_sys.futex_waitv(waits, (unsigned)n + 1, rq_sleep_until(now, until, most));
+	/* The kernel wakes only one of those who watch a lease. Who joins wakes all: doing that again would never end. */
+	if (r > 0 && waits[r].word != &a->region->header->joins)
+		rq_sys.futex_wake(waits[r].word, INT_MAX);
+	if (r == -ENOSYS)
+		rq_sys.futex_wait(waits[0].word, (uint32_t)word, rq_sleep_until(now, until, RQ_SLEEP_SHORT));
+}
+
+static int wait_for_lock(struct ringq_array *a, struct rq_membership *membership, int64_t timeout, uint64_t word)
+{
+	int64_t until = rq_deadline(timeout);
+	int r = spin(a, membership, &word);
+	for (unsigned slept = 0; r == -EAGAIN; slept++) {
+		r = try_lock(a, membership, WAITERS, &word);
+		if (r != -EAGAIN)
+			break;
+		if (!(word & WAITERS) && !rq_cas(&a->shared->lock, &word, word | WAITERS)) {
+			slept--;
+			continue;
+		}
+		if (until >= 0 && rq_sys.now() >= until)
+			return -ETIMEDOUT;
+		sleep_once(a, membership, word | WAITERS, until, slept);
+	}
+	return r;
+}
+
+int ringq_lock(ringq_array *array, int64_t timeout)
+{
+	struct rq_membership *membership;
+	uint64_t word = 0;
+	if (!array || !rq_timeout_is_good(timeout))
+		return -EINVAL;
+	int r = rq_membership_of(&membership, array->region);
+	if (r)
+		return r;
+	if (rq_likely(rq_cas(&array->shared->lock, &word, membership->id))) {
+		rq_store(&array->shared->depth, 1);
+		rq_array_repair(array);
+		return 0;
+	}
+	if (holder(word) == membership->id) {
+		uint32_t depth = rq_load(&array->shared->depth);
+		if (depth == UINT32_MAX)
+			return -EAGAIN;
+		rq_store(&array->shared->depth, depth + 1);
+		return 0;
+	}
+	r = try_lock(array, membership, 0, &word);
+	return r != -EAGAIN || timeout == RINGQ_NOWAIT ? r : wait_for_lock(array, membership, timeout, word);
+}
+
+int ringq_unlock(ringq_array *array)
+{
+	struct rq_membership *membership;
+	if (!array)
+		return -EINVAL;
+	int r = rq_membership_of(&membership, array->region);
+	if (r)
+		return r;
+	if (holder(rq_load(&array->shared->lock)) != membership->id)
+		return -EPERM;
+	uint32_t depth = rq_load(&array->shared->depth);
+	if (depth > 1) {
+		rq_store(&array->shared->depth, depth - 1);
+		return 0;
+	}
+	if (rq_swap(&array->shared->lock, 0) & WAITERS)
+		rq_sys.futex_wake((const rq_u32 *)&array->shared->lock, 1);
+	return 0;
+}

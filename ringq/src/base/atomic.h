@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef RQ_ATOMIC_H
+#define RQ_ATOMIC_H
+
+/*
+ * The only atomics. Orders stand on the operations; the one fence pairs with itself, the light barrier with membarrier.
+ *
+ * Shared memory is accessed by several processes, so every object here must be lock-free at any address: asserted below.
+ */
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef _Atomic uint64_t rq_u64;
+typedef _Atomic uint32_t rq_u32;
+typedef _Atomic uint16_t rq_u16; /* elements of arrays only */
+typedef _Atomic uint8_t rq_u8;
+
+_Static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2 && ATOMIC_SHORT_LOCK_FREE == 2 &&
+		       ATOMIC_CHAR_LOCK_FREE == 2, "shared words must be lock-free");
+_Static_assert(sizeof(rq_u64) == 8 && sizeof(rq_u32) == 4, "shared words must have no hidden lock");
+
+#define rq_load(p) atomic_load_explicit((p), memory_order_relaxed)
+#define rq_load_acquire(p) atomic_load_explicit((p), memory_order_acquire)
+/* A plain word of shared memory: read just once, whatever the compiler would like. */
+#define rq_load_once(p) __atomic_load_n((p), __ATOMIC_RELAXED)
+#define rq_store(p, v) atomic_store_explicit((p), (v), memory_order_relaxed)
+#define rq_store_release(p, v) atomic_store_explicit((p), (v), memory_order_release)
+#define rq_swap(p, v) atomic_exchange_explicit((p), (v), memory_order_acq_rel)
+#define rq_add(p, v) atomic_fetch_add_explicit((p), (v), memory_order_acq_rel)
+
+/* Acquire and release when it succeeds; acquire when it fails, so that the caller may follow what it found. */
+#define rq_cas(p, expected, desired)                                                                                   \
+	atomic_compare_exchange_strong_explicit((p), (expected), (desired), memory_order_acq_rel, memory_order_acquire)
+
+/* A CAS that takes part in the one order of all rq_fence(): for announcements that two sides must not both miss. */
+#define rq_cas_full(p, expected, desired)                                                                              \
+	atomic_compare_exchange_strong_explicit((p), (expected), (desired), memory_order_seq_cst, memory_order_seq_cst)
+
+static inline void rq_fence(void)
+{
+	atomic_thread_fence(memory_order_seq_cst);
+}
+
+/* The same right behind a rq_cas() that has succeeded: on x86 that was one already, as every locked instruction is. */
+static inline void rq_fence_behind_cas(void)
+{
+#if defined(__x86_64__)
+	atomic_signal_fence(memory_order_seq_cst);
+#else
+	rq_fence();
+#endif
+}
+
+/* Keeps the plain copy before it before the look after it. */
+static inline void rq_acquire_fence(void)
+{
+	atomic_thread_fence(memory_order_acquire);
+}
+
+/* Keeps the store before it before the plain copy after it. */
+static inline void rq_release_fence(void)
+{
+	atomic_thread_fence(memory_order_release);
+}
+
+/*
+ * The light side of an asymmetric fence: orders nothing but the compiler here. The heavy side, rq_sys.barrier(), makes
+ * every running thread of every attached process pass a full barrier, which is then ordered against this place.
+ */
+static inline void rq_light_barrier(void)
+{
+	atomic_signal_fence(memory_order_seq_cst);
+}
+
+static inline void rq_pause(void)
+{
+#if defined(__x86_64__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("isb" ::: "memory");
+#else
+	atomic_signal_fence(memory_order_seq_cst);
+#endif
+}
+
+/* Asks for a cache line to write to it soon. Not __builtin_prefetch() on x86: without -mprfchw that asks to read it. */
+static inline void rq_prefetch_write(const void *at)
+{
+#if defined(__x86_64__)
+	__asm__ volatile("prefetchw %0" : : "m"(*(const char *)at));
+#else
+	__builtin_prefetch(at, 1);
+#endif
+}
+
+#if defined(__SANITIZE_THREAD__)
+#define RQ_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define RQ_TSAN 1
+#endif
+#endif
+
+#define rq_always_inline inline __attribute__((always_inline))
+#define rq_cold __attribute__((noinline, cold))
+#define rq_noinline __attribute__((noinline)) /* not cold, but its registers are not to be saved where it is not called */
+#define rq_likely(x) __builtin_expect(!!(x), 1)
+#define rq_unlikely(x) __builtin_expect(!!(x), 0)
+
+#endif

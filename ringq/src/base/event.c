@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/event.h"
+
+#include <limits.h>
+
+#include "base/sys.h"
+
+void rq_event_wake(rq_u32 *event, int n)
+{
+	rq_fence(); /* W2 */
+	uint32_t word = rq_load_acquire(event);
+	if (!(word & RQ_EVENT_WAITERS) || rq_sys.futex_wake(event, n) >= n)
+		return;
+	while (word & RQ_EVENT_WAITERS) {
+		if (rq_cas_full(event, &word, (word + RQ_EVENT_SEQUENCE) & ~RQ_EVENT_WAITERS)) {
+			rq_sys.futex_wake(event, INT_MAX);
+			return;
+		}
+	}
+}
+
+void rq_event_wake_all(rq_u32 *event)
+{
+	rq_fence();
+	uint32_t word = rq_load(event);
+	while (!rq_cas_full(event, &word, (word + RQ_EVENT_SEQUENCE) & ~RQ_EVENT_WAITERS))
+		;
+	rq_sys.futex_wake(event, INT_MAX);
+}
+
+/*
+ * FENCED is set in the first round, or soon after; but who scribbles could keep the word changing for ever. Then the value
+ * that was announced is returned as it is: it is not the word's any more, so that the sleep on it ends at once, and the
+ * caller looks at its time-out.
+ */
+#define ROUNDS_MOST 64
+
+uint32_t rq_event_prepare(rq_u32 *event)
+{
+	for (unsigned round = 0;; round++) {
+		uint32_t word = rq_load(event);
+		while (!(word & RQ_EVENT_WAITERS)) {
+			if (rq_cas_full(event, &word, word | RQ_EVENT_WAITERS)) /* S1 */
+				word |= RQ_EVENT_WAITERS;
+		}
+		if (word & RQ_EVENT_FENCED) {
+			rq_fence();
+			return word;
+		}
+		rq_sys.barrier(); /* S2 */
+		uint32_t announced = word;
+		if (rq_cas_full(event, &word, word | RQ_EVENT_FENCED))
+			return word | RQ_EVENT_FENCED;
+		if (round == ROUNDS_MOST)
+			return announced;
+	}
+}
+
+void rq_event_disarm(rq_u32 *event)
+{
+	uint32_t word = rq_load(event);
+	if ((word & RQ_EVENT_FENCED) && !(word & RQ_EVENT_WAITERS))
+		rq_cas_full(event, &word, (word + RQ_EVENT_SEQUENCE) & ~RQ_EVENT_FENCED);
+}

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef RQ_LAYOUT_H
+#define RQ_LAYOUT_H
+
+/*
+ * What lies in the shared region. Nothing else does. Fixed-width integers and offsets only, native byte order; every
+ * word that is read from here is copied once and checked before it is used (region.h has the one way to do that).
+ *
+ *   offset
+ *   0            struct rq_header                     one page
+ *   names        rq_u64 name word                     one for each 64 KiB, 64 to 16384 of them; backed as looked at
+ *   owners       rq_u64 owner word of each unit       8 bytes a unit, backed up to header.frontier
+ *   members      struct rq_member_page                one page for 3 members, backed up to header.members_backed
+ *   cells        rq_u64 owner word of each cell       64 bytes of a unit each, 64 words a unit; backed where needed
+ *   units        the units themselves, a page each    backed while they are owned
+ *
+ * Where these start follows from size, page and the number of members alone, so attach computes it and believes nothing.
+ */
+
+#include "base/atomic.h"
+
+#define RQ_MAGIC UINT64_C(0x0a0d51474e495289) /* not text, and broken by a text transfer */
+#define RQ_MAJOR 5
+#define RQ_MINOR 0
+#define RQ_BYTE_ORDER UINT32_C(0x01020304)
+#define RQ_CACHE_LINE 64
+#define RQ_FALSE_SHARING 128 /* two of them: x86 fetches them in pairs */
+
+struct rq_header {
+	uint64_t magic;
+	uint16_t major;
+	uint16_t minor;
+	uint32_t byte_order;
+	uint32_t word_size; /* of the creator's pointers, in bits */
+	uint32_t header_size;
+	uint64_t compatible;   /* features that an older library may ignore: none yet */
+	uint64_t incompatible; /* features that it may not: none yet */
+	uint64_t size;
+	uint32_t page;
+	uint32_t members;
+	uint32_t ready; /* 1, written last by the creator, before anybody else can see the region */
+	uint32_t clock; /* enum rq_clock */
+	uint8_t reserved[56];
+
+	_Alignas(RQ_FALSE_SHARING) rq_u64 frontier; /* units whose owner words are backed; grows, written by whoever backs more */
+	rq_u64 creations;                  /* a number for each object, in its owner words */
+	rq_u32 members_backed;             /* members whose pages are backed */
+	rq_u32 joins;                      /* members that have joined; sleepers wait on it, to know whom to watch */
+
+	_Alignas(RQ_FALSE_SHARING) rq_u64 ticket; /* RQ_CLOCK_TICKET */
+};
+
+_Static_assert(offsetof(struct rq_header, magic) == 0, "layout");
+_Static_assert(offsetof(struct rq_header, major) == 8, "layout");
+_Static_assert(offsetof(struct rq_header, byte_order) == 12, "layout");
+_Static_assert(offsetof(struct rq_header, word_size) == 16, "layout");
+_Static_assert(offsetof(struct rq_header, header_size) == 20, "layout");
+_Static_assert(offsetof(struct rq_header, compatible) == 24, "layout");
+_Static_assert(offsetof(struct rq_header, incompatible) == 32, "layout");
+_Static_assert(offsetof(struct rq_header, size) == 40, "layout");
+_Static_assert(offsetof(struct rq_header, page) == 48, "layout");
+_Static_assert(offsetof(struct rq_header, members) == 52, "layout");
+_Static_assert(offsetof(struct rq_header, ready) == 56, "layout");
+_Static_assert(offsetof(struct rq_header, clock) == 60, "layout");
+_Static_assert(offsetof(struct rq_header, frontier) == 128, "layout");
+_Static_assert(offsetof(struct rq_header, creations) == 136, "layout");
+_Static_assert(offsetof(struct rq_header, members_backed) == 144, "layout");
+_Static_assert(offsetof(struct rq_header, joins) == 148, "layout");
+_Static_assert(offsetof(struct rq_header, ticket) == 256, "layout");
+_Static_assert(sizeof(struct rq_header) == 384, "layout");
+
+enum rq_clock {
+	RQ_CLOCK_TSC = 1,    /* the invariant time stamp counter of x86, where the kernel trusts it */
+	RQ_CLOCK_TICKET = 2, /* header.ticket */
+};
+
+/*
+ * A member: a thread that takes part. The lease is the truth about it: the low half is the futex word that the kernel
+ * itself marks when the thread ends, however it ends; the high half counts the members that had this entry. One CAS on
+ * the whole takes it. lease.c explains why leases end a page and how the kernel is told.
+ *
+ *   0      member 0   struct rq_member, 1024 bytes
+ *   1024   member 1
+ *   2048   member 2
+ *   3072   unused
+ *   page - 24, - 16, - 8   the leases of members 0, 1, 2
+ */
+struct rq_member {
+	rq_u64 hazard; /* hazard: the chunk that it may be reading, see lane.h; written by the member */
+	uint8_t pad[RQ_FALSE_SHARING - 8];
+	rq_u32 process; /* for people; written by the member when it joins */
+	rq_u32 thread;
+	rq_u64 name[2];
+	rq_u32 families; /* how many families have had this number, see family.h; written by who holds its lock */
+	uint8_t reserved[1024 - RQ_FALSE_SHARING - 28];
+};
+
+_Static_assert(offsetof(struct rq_member, process) == 128, "layout");
+_Static_assert(offsetof(struct rq_member, name) == 136, "layout");
+_Static_assert(offsetof(struct rq_member, families) == 152, "layout");
+_Static_assert(sizeof(struct rq_member) == 1024, "layout");
+
+#define RQ_MEMBERS_A_PAGE 3u
+#define RQ_LEASES_BYTES 24u /* at the end of a member page */
+
+/*
+ * Owner words: the truth about each unit, in one word. The kind is in the low 3 bits.
+ *
+ *   free     0
+ *   member   incarnation:32 | member:24 | 0:5 | kind        being built or given back by this member; free if it is dead
+ *                                         1:5               its pipe's first unit, being deleted: liveness.h
+ *   object   created:36 | named:1 | units:24 | kind         first unit of an object, and how many it has
+ *   body     created:36 | 0:1 | first:24 | kind             another unit of the object whose first unit this is
+ *   lane     chunk:25 | lane:12 | first:24 | kind           memory of a lane's chunk (lane.h), of the queue at first
+ *   cells    created:36 | 0:25 | kind                       cut into cells, each with an owner word of its own
+ *   family   incarnation:32 | number:24 | 0:5 | kind        an anonymous array of this family of processes (family.h)
+ *   pipe     created:36 | 0:1 | units:24 | kind             as object, of a pipe; free if nobody holds it (liveness.h)
+ *
+ * A cell's owner word says family, or RQ_CELL_FREE, or 0: no cell here (cells.h).
+ */
+#define RQ_CELL 64u
+#define RQ_CELL_FREE UINT64_C(1)
+
+enum rq_owner_kind {
+	RQ_OWNER_FREE = 0,
+	RQ_OWNER_MEMBER = 1,
+	RQ_OWNER_OBJECT = 2,
+	RQ_OWNER_BODY = 3,
+	RQ_OWNER_LANE = 4,
+	RQ_OWNER_CELLS = 5,
+	RQ_OWNER_FAMILY = 6,
+	RQ_OWNER_PIPE = 7,
+};
+
+/*
+ * Name words: an open-addressed hash table of the named objects, see objects.h.
+ *
+ *   0, or    hash:40 | first unit:24 of the object that has the name, with the hash never 0
+ */
+
+#define RQ_UNITS_MAX (UINT64_C(1) << 24)
+#define RQ_LANES_MAX 4096u
+#define RQ_ROSTER_LANES 16u
+#define RQ_NAME_MAX 64u
+
+/* How every object begins: what objects.c looks at. Other fields are the kind's own. */
+struct rq_object_shared {
+	uint32_t kind; /* RQ_OBJECT_QUEUE, RQ_OBJECT_ARRAY */
+	uint8_t own[52];
+	char name[RQ_NAME_MAX];
+	uint64_t creator; /* the id of the member that made it */
+};
+
+#define RQ_OBJECT_QUEUE 0x51455545u
+#define RQ_OBJECT_ARRAY 0x41525259u
+
+_Static_assert(offsetof(struct rq_object_shared, name) == 56, "layout");
+_Static_assert(offsetof(struct rq_object_shared, creator) == 120, "layout");
+_Static_assert(sizeof(struct rq_object_shared) == 128, "layout");
+
+/*
+ * A queue, or a direction of a pipe: an object whose first unit starts with this. Behind it, from the next unit on, its
+ * lanes, then its places. The constants are written before the object's owner word makes them visible.
+ */
+struct rq_queue_shared {
+	uint32_t kind; /* RQ_OBJECT_QUEUE */
+	uint32_t order;
+	uint32_t flags;
+	uint32_t lanes_max;
+	uint64_t max_records;
+	uint64_t max_bytes;
+	uint32_t table;  /* entries in each lane's table, a power of two */
+	uint32_t stride; /* from lane to lane */
+	uint64_t lanes;  /* offset in the region */
+	uint64_t permits; /* offset in the region; 0 = no max_records */
+	char name[RQ_NAME_MAX];
+	uint64_t creator; /* the id of the member that made it */
+
+	/* Read by every put and written when somebody sleeps, closes, or comes: stays shared in all caches. */
+	_Alignas(RQ_FALSE_SHARING) rq_u32 not_empty; /* event: consumers sleep here (event.h) */
+	rq_u32 closed;
+	rq_u32 lanes_used; /* lanes below this have been owned; only grows */
+	rq_u32 lanes_backed;
+	rq_u64 witness[2]; /* of a pipe: members that hold the reader's side, the writer's, or 0: liveness.h */
+	rq_u64 bias;       /* id of a producer that puts alone, or 0: stamp.h */
+	rq_u64 peeked;     /* version:52 | lane:12, whose record a peek has seen, if lane.peeked says so: choose.h */
+
+	_Alignas(RQ_FALSE_SHARING) rq_u32 not_full; /* event: producers sleep here for one of max_records */
+	rq_u32 pad;
+	rq_u64 permit_hint;
+	rq_u64 guard_put; /* the id of the member that puts, with RINGQ_SINGLE_PRODUCER, in builds with checks */
+	rq_u64 guard_get;
+
+	_Alignas(RQ_FALSE_SHARING) rq_u64 roster[RQ_LANES_MAX / RQ_ROSTER_LANES]; /* lanes that total order looks at: roster.h */
+};
+
+_Static_assert(offsetof(struct rq_queue_shared, max_records) == 16, "layout");
+_Static_assert(offsetof(struct rq_queue_shared, table) == 32, "layout");
+_Static_assert(offsetof(struct rq_queue_shared, lanes) == 40, "layout");
+_Static_assert(offsetof(struct rq_queue_shared, permits) == 48, "layout");
+_Static_assert(offsetof(struct rq_queue_shared, name) == 56, "layout");
+_Static_assert(offsetof(struct rq_queue_shared, creator) == 120, "layout");
+_Static_assert(offsetof(struct rq_queue_shared, not_empty) == 128, "layout");
+_Static_assert(offsetof(struct rq_queue_shared, witness) == 144, "layout");
+_Static_assert(offsetof(struct rq_queue_shared, bias) == 160, "layout");
+_Static_assert(offsetof(struct rq_queue_shared, peeked) == 168, "layout");
+_Static_assert(offsetof(struct rq_queue_shared, not_full) == 256, "layout");
+_Static_assert(offsetof(struct rq_queue_shared, permit_hint) == 264, "layout");
+_Static_assert(offsetof(struct rq_queue_shared, roster) == 384, "layout");
+_Static_assert(sizeof(struct rq_queue_shared) == 2432, "layout");
+
+/*
+ * A lane, see lane.h for its protocol.
+ *
+ *   head     chunk:32 | position in the chunk in 16 bytes:30 | 0:2       written by consumers
+ *   table    chunk:32 | first unit:24 | size code:8, or 0                entry i is chunk c's where c mod table = i
+ */
+struct rq_lane {
+	rq_u64 head;
+	rq_u64 wake_at; /* head at which a sleeping producer wants to be woken; written by the producer */
+	rq_u32 not_full;    /* event: the lane's producer sleeps here */
+	rq_u32 pad;
+	rq_u64 peeked;  /* head when a peek saw the record there: it is first in the queue while head is still this */
+	uint8_t pad0[RQ_FALSE_SHARING - 32];
+
+	rq_u64 owner;  /* incarnation:32 | the owner's own:19 | member + 1:13, or 0; who owns it is the lane's producer */
+	rq_u64 puts;   /* records published; written by the owner */
+	rq_u32 newest; /* the chunk where the tail is; written by the owner */
+	uint8_t pad1[RQ_FALSE_SHARING - 20];
+
+	rq_u64 table[];
+};
+
+_Static_assert(offsetof(struct rq_lane, wake_at) == 8, "layout");
+_Static_assert(offsetof(struct rq_lane, not_full) == 16, "layout");
+_Static_assert(offsetof(struct rq_lane, peeked) == 24, "layout");
+_Static_assert(offsetof(struct rq_lane, owner) == 128, "layout");
+_Static_assert(offsetof(struct rq_lane, puts) == 136, "layout");
+_Static_assert(offsetof(struct rq_lane, newest) == 144, "layout");
+_Static_assert(sizeof(struct rq_lane) == 256, "layout");
+
+/*
+ * An array. A named one is an object and has this behind struct rq_object_shared; an anonymous one starts with it, in
+ * cells, or in units of its own. Data of up to 8 bytes follow at once, so that a Value is one cell; others begin at 64,
+ * and their shadow, the second copy that array.h tells of, at the next multiple of 64 behind them.
+ *
+ *   lock     incarnation:32 | WAITERS:1 | 0:18 | member + 1:13, or 0     who holds the lock, see lock.c
+ */
+struct rq_array_shared {
+	rq_u64 lock;
+	rq_u64 version; /* of the content; odd: the shadow is the content. Written by who holds the lock */
+	rq_u32 depth;   /* how often the holder has locked it; written by the holder */
+	uint32_t type;  /* enum ringq_type */
+	uint64_t count;
+	uint64_t reserved[3];
+};
+
+#define RQ_ARRAY_DATA 64u /* where data of more than 8 bytes begin */
+
+_Static_assert(offsetof(struct rq_array_shared, version) == 8, "layout");
+_Static_assert(offsetof(struct rq_array_shared, depth) == 16, "layout");
+_Static_assert(offsetof(struct rq_array_shared, type) == 20, "layout");
+_Static_assert(offsetof(struct rq_array_shared, count) == 24, "layout");
+_Static_assert(sizeof(struct rq_array_shared) == 56, "layout");
+
+/*
+ * A record in a chunk, 16-byte aligned:
+ *
+ *   0    header: sequence:28 | length:33 | kind:3; 0 where nothing is published yet
+ *   8    the stamp, if it is stamped, and then the payload; else the payload at once
+ *
+ * Its footprint is all that rounded up to 16. Behind the last record there is always a zero header.
+ */
+enum rq_record_kind {
+	RQ_RECORD_NONE = 0,
+	RQ_RECORD_DATA = 1,
+	RQ_RECORD_PAD = 2,  /* the rest of the ring is unused: go on at its start */
+	RQ_RECORD_LINK = 3, /* go on in the next chunk */
+	RQ_RECORD_STAMPED = 4,
+	RQ_RECORD_DATA_STAMPED = RQ_RECORD_DATA | RQ_RECORD_STAMPED,
+};
+
+#define RQ_GRANULE 16u
+#define RQ_RECORD_MAX ((UINT64_C(1) << 33) - 64)
+
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef RQ_PROCESS_H
+#define RQ_PROCESS_H
+
+/*
+ * What a process keeps for itself: its regions, its threads' memberships, and what each thread has with each queue.
+ *
+ * One mutex guards the lists. It is never held across anything that waits for another process, nothing shared is locked
+ * by it, and no put or get takes it but the first of a thread on a queue.
+ */
+
+#include <pthread.h>
+
+#include "region/member.h"
+
+struct rq_port;
+
+/*
+ * A thread of this process, as the library knows it. Lies in memory that the kernel clears in a child, however that was
+ * made: what a child finds in its parent's cache matches nothing.
+ */
+struct rq_thread {
+#define RQ_THREAD_CACHE 16u
+	struct rq_cached {
+		uint64_t queue; /* ringq_queue.id: never used twice, nor 0, so that no stale or empty entry matches */
+		struct rq_port *port;
+	} cache[RQ_THREAD_CACHE];
+	rq_u64 handle_hazard; /* id of the handle that it is using in a quick call, or 0: port.h */
+	struct rq_membership *memberships;
+	struct rq_port *ports; /* under rq_process_lock: a release takes ports out of other threads' lists */
+};
+
+extern pthread_mutex_t rq_process_lock;
+extern struct ringq_region *rq_process_regions;
+extern struct rq_membership *rq_process_memberships;
+extern struct rq_thread rq_no_thread;
+extern _Thread_local struct rq_thread *rq_thread_current; /* &rq_no_thread, of which nothing is known, at first */
+extern const uint32_t *rq_process_is_parent; /* 1 in the process that set it up; the kernel clears it in any child */
+
+/* Sets the process up at its first region: the fork handlers, the key that sees threads end, barriers. */
+int rq_process_start(void);
+
+struct rq_thread *rq_thread_create(void);
+
+/* The calling thread, or NULL if it is out of memory. */
+static inline struct rq_thread *rq_thread_self(void)
+{
+	struct rq_thread *t = rq_thread_current;
+	return rq_likely(t != &rq_no_thread && *rq_process_is_parent) ? t : rq_thread_create();
+}
+
+/* The calling thread's membership in a region, made if there is none. */
+int rq_membership_of(struct rq_membership **out, struct ringq_region *region);
+
+/* Gives all memberships of this process in a region up. Under rq_process_lock, with nobody inside a call. */
+void rq_memberships_leave(struct ringq_region *region);
+
+/* Drops what is left of the calling thread's memberships that were given up. Under rq_process_lock. */
+void rq_memberships_tidy(void);
+
+#endif

@@ -1,0 +1,492 @@
+/* SPDX-License-Identifier: MIT */
+
+/* The producer's side of a lane, but for the fast path, which is in put.h. The protocol is in lane.h. */
+
+#include <errno.h>
+#include <limits.h>
+
+#include "lane/get.h"
+#include "lane/put.h"
+#include "base/sys.h"
+
+#define RING_KEEP (UINT64_C(64) << 10)     /* smaller rings stay with a lane whose producer has ended */
+#define RING_PATIENT (UINT64_C(256) << 10) /* larger ones wait a moment for consumers before they grow */
+#define RING_LARGEST RQ_SPARE_LARGEST      /* for records that fit four times */
+#define RING_FOUR (UINT64_C(16) << 20)     /* for larger ones, of which it is to hold four; */
+#define RING_TWO RQ_SPARE_SINGLE            /* or two. Records that fit less often do not go round */
+#define LARGE (UINT64_C(4) << 10)          /* records from here on */
+#define DRAINED_ROUNDS_MOST 4
+#define POLL_PAUSES 64 /* between polls: each takes the line of head from a consumer, whose next claim then waits for it */
+#define POLL_BYTES 1024 /* a consumer at full speed takes more between two */
+#define POLLS_IN_VAIN 2
+#define POLLS_NOWAIT 64
+#define POLLS 512
+#define YIELDS 8
+
+static uint64_t at_least_power_of_two(uint64_t n)
+{
+	return n <= 1 ? 1 : UINT64_C(2) << (63 - __builtin_clzll(n - 1));
+}
+
+/* False if head is not where any consumer can have brought it. */
+static bool read_head(const struct rq_producer *p, uint64_t *head)
+{
+	uint64_t h = rq_load_acquire(&p->lane->head); /* P0 */
+	uint32_t behind = p->chunk - rq_head_chunk(h);
+	*head = h;
+	return behind < p->set->table && (behind || rq_head_bytes(h) <= p->tail);
+}
+
+static struct rq_sent *sent_at(struct rq_producer *p, uint32_t chunk)
+{
+	return &p->sent[chunk & (p->set->table - 1)];
+}
+
+/* Bytes of records that were put before this place. */
+static uint64_t records_before(struct rq_producer *p, uint32_t chunk, uint64_t bytes)
+{
+	const struct rq_sent *s = sent_at(p, chunk);
+	return s->before + bytes - s->pads + (bytes < s->pad_end ? s->pad_len : 0);
+}
+
+static void note_pad(struct rq_producer *p, uint32_t chunk, uint64_t end, uint64_t len)
+{
+	struct rq_sent *s = sent_at(p, chunk);
+	s->pads += len;
+	s->pad_end = end;
+	s->pad_len = len;
+}
+
+/* Bytes of records that wait. */
+static uint64_t waiting(struct rq_producer *p, uint64_t head)
+{
+	if (rq_head_reached(head, rq_producer_end(p)))
+		return 0;
+	return records_before(p, p->chunk, p->tail) - records_before(p, rq_head_chunk(head), rq_head_bytes(head));
+}
+
+/* Where the tail may go in this ring without meeting head. */
+static uint64_t ring_limit(const struct rq_producer *p, uint64_t head)
+{
+	uint64_t from = rq_head_chunk(head) == p->chunk ? rq_head_bytes(head) : 0;
+	uint64_t limit = p->one_shot ? p->one_shot_end : from + p->ring.size;
+	return limit > RQ_CHUNK_BYTES ? 0 : limit;
+}
+
+/* Whether `need` bytes fit in this ring now; goes to the ring's start if it must for that. */
+static bool fit(struct rq_producer *p, uint64_t need, uint64_t limit)
+{
+	uint64_t offset = p->tail & p->ring.mask, rest = p->ring.size - offset;
+	if (p->ring.size == 0)
+		return false;
+	if (need <= rest || p->one_shot)
+		return p->tail + need + RQ_GRANULE <= limit;
+	if (p->tail + rest + need + RQ_GRANULE > limit)
+		return false;
+	p->end = rq_producer_end(p);
+	rq_producer_header(p, rq_record_header(p->puts, rest, RQ_RECORD_PAD));
+	p->tail += rest;
+	p->skipped = p->tail;
+	note_pad(p, p->chunk, p->tail, rest);
+	return true;
+}
+
+/* Makes sure that the table has a place for a chunk: one that head has not left stands in the way. */
+static bool clear_entry(struct rq_producer *p, uint32_t chunk, uint64_t head)
+{
+	rq_u64 *at = rq_entry_at(p->set, p->lane, chunk);
+	uint64_t entry = rq_load_acquire(at);
+	struct rq_ring ring;
+	if (chunk - rq_head_chunk(head) >= p->set->table)
+		return false;
+	if (entry && rq_cas(at, &entry, 0) && rq_ring_of(p->set, entry, &ring)) { /* T5 */
+		uint64_t owner = rq_owner_lane(p->set, p->index, rq_entry_chunk(entry));
+		rq_units_release(p->set->region, rq_entry_unit(entry), rq_size_units(entry & 0xff), owner);
+	}
+	return true;
+}
+
+/* Takes the memory of a spare chunk of the same size. */
+static int64_t reuse(struct rq_producer *p, uint32_t chunk, unsigned code, uint64_t head)
+{
+	struct rq_ring ring;
+	for (uint32_t i = 0; i < p->set->table; i++) {
+		uint64_t entry = rq_load_acquire(&p->lane->table[i]);
+		if (entry == 0 || (entry & 0xff) != code || (int32_t)(rq_entry_chunk(entry) - rq_head_chunk(head)) >= 0)
+			continue;
+		if (!rq_cas(&p->lane->table[i], &entry, 0) || !rq_ring_of(p->set, entry, &ring)) /* T4 */
+			continue;
+		uint64_t from = rq_owner_lane(p->set, p->index, rq_entry_chunk(entry));
+		uint64_t to = rq_owner_lane(p->set, p->index, chunk);
+		uint64_t n = rq_size_units(code), unit = rq_entry_unit(entry);
+		if (rq_units_move(p->set->region, unit, n, from, to))
+			return (int64_t)unit;
+	}
+	return -ENOMEM;
+}
+
+/* Goes on in a new chunk of this size, with a LINK to it if the tail's chunk has memory. */
+static int take_chunk(struct rq_producer *p, uint64_t size, bool once, uint64_t head)
+{
+	uint64_t page = p->set->region->at.page;
+	uint32_t chunk = p->chunk + (p->ring.size != 0);
+	unsigned code = rq_size_code((size + page - 1) / page);
+	struct rq_ring ring;
+
+	if (!clear_entry(p, chunk, head))
+		return -EAGAIN;
+	int64_t unit = once ? -ENOMEM : reuse(p, chunk, code, head);
+	if (unit < 0)
+		unit = rq_units_claim(p->set->region, rq_size_units(code), rq_owner_lane(p->set, p->index, chunk), size);
+	if (unit < 0)
+		return (int)unit;
+	uint64_t entry = rq_entry(chunk, (uint64_t)unit, code);
+	if (!rq_ring_of(p->set, entry, &ring))
+		return -EBADMSG;
+	rq_store((rq_u64 *)ring.base, 0);
+	rq_store_release(rq_entry_at(p->set, p->lane, chunk), entry); /* T1 */
+	p->end = rq_producer_end(p);
+	if (chunk != p->chunk) {
+		*sent_at(p, chunk) = (struct rq_sent){ .before = records_before(p, p->chunk, p->tail) };
+		rq_producer_header(p, rq_record_header(p->puts, 0, RQ_RECORD_LINK));
+	}
+	p->chunk = chunk;
+	p->ring = ring;
+	p->one_shot = once;
+	p->one_shot_end = once ? size : 0;
+	p->tail = p->room = p->limit = p->skipped = 0;
+	p->drained_rounds = 0;
+	rq_store_release(&p->lane->newest, chunk);
+	return 0;
+}
+
+/* How far the fast path may go: to the end of the ring or of what may wait. */
+static void set_room(struct rq_producer *p, uint64_t limit, uint64_t wait)
+{
+	uint64_t bound = p->set->max_bytes, left = wait < bound ? bound - wait : 0;
+	p->room = left < limit - p->tail ? p->tail + left + RQ_GRANULE : limit;
+	if (p->room > limit)
+		p->room = limit;
+}
+
+/*
+ * The ring for records of this size, without a backlog: four of them fit, of large ones sixteen, if that is no more than
+ * the largest. Rings that have grown so far are not shrunk, either: a line that has left its writer's own cache is had
+ * several times faster.
+ */
+static uint64_t ring_for(uint64_t need)
+{
+	uint64_t size = at_least_power_of_two(4 * need);
+	return need < LARGE || size >= RING_LARGEST ? size : 4 * size < RING_LARGEST ? 4 * size : RING_LARGEST;
+}
+
+/*
+ * What a ring of this size, for large records, grows to: it holds two of them, and all that may wait if that is not too
+ * much. Else each round or each record would want other memory, which takes longer to get than to fill.
+ */
+static uint64_t ring_grown(const struct rq_producer *p, uint64_t size)
+{
+	uint64_t bound = p->set->max_bytes, grown = bound < RING_FOUR ? at_least_power_of_two(bound) : RING_FOUR;
+	if (grown < 2 * size)
+		grown = 2 * size < RING_TWO ? 2 * size : RING_TWO;
+	return size < grown ? grown : size;
+}
+
+/*
+ * A larger ring: four times the last, but not above the largest, unless for four of these records, or for what a ring of
+ * those grows to. Where memory is short, a smaller one; for a record that is larger than all that, one of its own.
+ */
+static int grow(struct rq_producer *p, uint64_t need, uint64_t head, uint64_t wait)
+{
+	uint64_t page = p->set->region->at.page, bound = p->set->max_bytes, most = RING_LARGEST;
+	uint64_t size = ring_for(need), next = p->one_shot ? 0 : 4 * p->ring.size;
+	int r = -ENOMEM;
+
+	if (bound < most)
+		most = at_least_power_of_two(bound + page);
+	if (next > most)
+		next = most;
+	if (size < next)
+		size = next;
+	if (size < page)
+		size = page;
+	if (size > most && (size > bound || size > RING_FOUR)) {
+		size = at_least_power_of_two(need + 2 * RQ_GRANULE);
+		if (size > 2 * most && size > bound)
+			size = 0;
+	}
+	if (size > most && size <= p->ring.size && !p->one_shot)
+		size = ring_grown(p, size);
+	for (; r == -ENOMEM && size >= need + 2 * RQ_GRANULE && size >= page; size /= 4)
+		r = take_chunk(p, size, false, head);
+	if (r == -ENOMEM)
+		r = take_chunk(p, need + 2 * RQ_GRANULE, true, head);
+	if (r == 0 && !p->one_shot)
+		set_room(p, p->ring.size, wait);
+	return r;
+}
+
+/* A ring that has been nearly empty for long makes way for one as small as the first for such records. */
+static void shrink(struct rq_producer *p, uint64_t need, uint64_t head)
+{
+	uint64_t size = ring_for(need), most = RING_LARGEST;
+	if (size > RING_LARGEST)
+		most = ring_grown(p, size);
+	else
+		size = RING_LARGEST;
+	if (p->ring.size > most)
+		take_chunk(p, size, false, head);
+	p->drained_rounds = 0;
+}
+
+/*
+ * A full ring. When consumers are at work, an eighth of it is worth a short wait: taking what little there is each time
+ * would mean to read head, whose line they keep writing, for every record. So is that they come into this ring, if they
+ * are in one before it: with a backlog of more than a processor's own cache holds each line comes from farther away,
+ * consumers are slower by half, and where the producer is faster, the backlog never ends. Where there are more threads
+ * than processors, they may just have none: the producer gives them its own before it goes on.
+ */
+int rq_producer_make_room(struct rq_producer *p, uint64_t len, bool nowait)
+{
+	if (len > RQ_RECORD_MAX)
+		return -EMSGSIZE;
+	uint64_t need = rq_footprint(len, p->stamped), head, first_wait = 0;
+	unsigned polls = nowait ? POLLS_NOWAIT : POLLS, yields = nowait ? 0 : YIELDS;
+	const struct rq_geometry *at = &p->set->region->at;
+	if (need + 2 * RQ_GRANULE > at->unit_count * at->page)
+		return -EMSGSIZE;
+
+	for (unsigned poll = 0;; poll++) {
+		if (!read_head(p, &head))
+			return -EBADMSG;
+		uint64_t wait = waiting(p, head), limit = ring_limit(p, head);
+		if (wait && wait + need > p->set->max_bytes)
+			return -EAGAIN;
+		if (poll == 0)
+			first_wait = wait;
+		bool full = !p->one_shot && limit && limit - p->tail < p->ring.size / 8;
+		bool moves = first_wait - wait + need + POLLS_IN_VAIN * POLL_BYTES >= poll * POLL_BYTES;
+		if (full && p->ring.size >= RING_PATIENT && poll < polls && moves) {
+			for (int i = 0; i < POLL_PAUSES; i++)
+				rq_pause();
+			continue;
+		}
+		if (full && p->ring.size >= RING_LARGEST && yields) {
+			rq_sys.yield();
+			yields--;
+			poll = UINT_MAX;
+			continue;
+		}
+		if (p->ring.size > RING_LARGEST && !p->one_shot && wait < p->ring.size / 8 && ++p->drained_rounds > DRAINED_ROUNDS_MOST) {
+			shrink(p, need, head);
+			limit = ring_limit(p, head);
+		} else if (wait >= p->ring.size / 8) {
+			p->drained_rounds = 0;
+		}
+		if (!fit(p, need, limit)) {
+			/* A ring of that size lacks only what its end leaves unused: the next get makes room. */
+			if (wait && p->ring.size > RING_LARGEST && p->ring.size >= p->set->max_bytes && !p->one_shot)
+				return -EAGAIN;
+			return grow(p, need, head, wait);
+		}
+		set_room(p, limit, wait);
+		return 0;
+	}
+}
+
+bool rq_producer_full(struct rq_producer *p, bool stamped)
+{
+	uint64_t head, least = rq_footprint(0, stamped);
+	uint64_t wait = read_head(p, &head) ? waiting(p, head) : 0;
+	return wait && wait + least > p->set->max_bytes;
+}
+
+uint64_t rq_producer_wake_at(struct rq_producer *p, uint64_t len)
+{
+	uint64_t head, need = rq_footprint(len, p->stamped), eighth = p->ring.size / 8;
+	if (!read_head(p, &head))
+		return 0;
+	uint64_t end = rq_producer_end(p);
+	if (rq_head_chunk(head) != rq_head_chunk(end))
+		return rq_head(rq_head_chunk(head) + 1, 0);
+	uint64_t at = head + ((need > eighth ? need : eighth) >> 2);
+	return rq_head_reached(at, end) ? end : at;
+}
+
+void rq_producer_leave(struct rq_producer *p)
+{
+	uint64_t head;
+	if (!read_head(p, &head) || p->chunk + 1 - rq_head_chunk(head) >= p->set->table)
+		return; /* no entry for a next chunk now: it is left when there is */
+	*sent_at(p, p->chunk + 1) = (struct rq_sent){ .before = records_before(p, p->chunk, p->tail) };
+	p->end = rq_producer_end(p);
+	rq_producer_header(p, rq_record_header(p->puts, 0, RQ_RECORD_LINK));
+	p->chunk++;
+	p->ring = (struct rq_ring){ 0 };
+	p->tail = p->room = p->limit = p->skipped = 0;
+	p->one_shot = false;
+	rq_store_release(&p->lane->newest, p->chunk);
+}
+
+void rq_producer_vacate(struct rq_producer *p, struct rq_reader *reader)
+{
+	struct rq_view unused;
+	uint64_t head;
+	if (!read_head(p, &head))
+		return;
+	/* A small ring that holds something stays: each LINK is a chunk, and a lane has not many. */
+	bool few = p->chunk - rq_head_chunk(head) < p->set->table / 2;
+	if (p->ring.size && (waiting(p, head) == 0 || (p->ring.size > RING_KEEP && few)))
+		rq_producer_leave(p);
+	rq_producer_flush(p);
+	if (reader)
+		rq_lane_look(reader, p->index, &unused); /* steps over the LINK if that is what is next */
+}
+
+/* ---- adoption ---- */
+
+struct walk {
+	struct rq_ring ring;
+	uint32_t chunk;
+	uint64_t bytes;
+	uint64_t from; /* where the walk came into the chunk */
+	uint64_t last; /* header of the last record seen, or 0 */
+};
+
+/* The ring of the walk's chunk, named as a hazard; size 0 if it has none. False too if consumers have left it. */
+static bool walk_into(const struct rq_producer *p, struct walk *w)
+{
+	uint64_t entry = rq_load_acquire(rq_entry_at(p->set, p->lane, w->chunk));
+	w->from = w->bytes;
+	if (entry == 0 || rq_entry_chunk(entry) != w->chunk) {
+		w->ring = (struct rq_ring){ 0 };
+		return w->bytes == 0;
+	}
+	rq_store_release(&p->membership->member->hazard, rq_owner_lane(p->set, p->index, w->chunk)); /* H1 */
+	rq_light_barrier();
+	uint64_t head = rq_load_acquire(&p->lane->head); /* H2 */
+	return (int32_t)(rq_head_chunk(head) - w->chunk) <= 0 && rq_ring_of(p->set, entry, &w->ring);
+}
+
+/* One header further. 1, 0 at the tail, or -EBADMSG for what no producer writes. */
+static int walk_on(struct rq_producer *p, struct walk *w)
+{
+	uint64_t offset = w->bytes & w->ring.mask;
+	if (w->ring.size == 0)
+		return 0;
+	if (offset + RQ_GRANULE > w->ring.size || w->bytes - w->from >= w->ring.size)
+		return -EBADMSG;
+	uint64_t header = rq_load_acquire((rq_u64 *)(w->ring.base + offset)), len = rq_record_len(header);
+	switch (header & 7) {
+	case RQ_RECORD_NONE:
+		return 0;
+	case RQ_RECORD_DATA:
+	case RQ_RECORD_DATA_STAMPED:
+		w->last = header;
+		w->bytes += rq_record_footprint(header);
+		return w->bytes <= RQ_CHUNK_BYTES ? 1 : -EBADMSG;
+	case RQ_RECORD_PAD:
+		w->bytes += len;
+		note_pad(p, w->chunk, w->bytes, len);
+		return offset && offset + len == w->ring.size ? 1 : -EBADMSG;
+	case RQ_RECORD_LINK:
+		*sent_at(p, w->chunk + 1) = (struct rq_sent){ .before = records_before(p, w->chunk, w->bytes) };
+		w->chunk++;
+		w->bytes = 0;
+		return walk_into(p, w) ? 1 : -EBADMSG;
+	default:
+		return -EBADMSG;
+	}
+}
+
+/*
+ * Follows the headers from head to the first that is not published. What consumers have passed may be gone from under
+ * the walk, so each step counts only if head has not passed it: else -EAGAIN, begin again. Nobody adds, so that ends.
+ * In a region that is scribbled over nothing need be so: a head that no consumer has moved is no reason to begin again,
+ * what is walked is not longer than the region, and who walks gives up after so many beginnings.
+ */
+#define WALKS_MOST 4096
+
+static int find_tail(struct rq_producer *p, struct walk *w)
+{
+	uint64_t start = rq_load_acquire(&p->lane->head);
+	uint64_t walked = 0;
+	*w = (struct walk){ .chunk = rq_head_chunk(start), .bytes = rq_head_bytes(start) };
+	*sent_at(p, w->chunk) = (struct rq_sent){ 0 };
+	int r = walk_into(p, w) ? 1 : -EBADMSG;
+	while (r == 1) {
+		uint64_t here = rq_head(w->chunk, w->bytes);
+		walked += RQ_GRANULE; /* the least that a header stands for */
+		bool possible = w->chunk - rq_head_chunk(start) < p->set->table && walked <= p->set->region->at.size;
+		r = possible ? walk_on(p, w) : -EBADMSG;
+		uint64_t head = rq_load_acquire(&p->lane->head); /* P1 */
+		if (head != start && head != here && rq_head_reached(head, here))
+			return -EAGAIN;
+	}
+	return r == -EBADMSG && rq_load_acquire(&p->lane->head) != start ? -EAGAIN : r;
+}
+
+/* Frees chunks that were taken but never came to be published. */
+static void drop_unpublished(struct rq_producer *p, bool owner_died)
+{
+	struct ringq_region *region = p->set->region;
+	struct rq_ring ring;
+	for (uint32_t i = 0; i < p->set->table; i++) {
+		uint64_t entry = rq_load_acquire(&p->lane->table[i]);
+		uint64_t owner = rq_owner_lane(p->set, p->index, rq_entry_chunk(entry));
+		if (entry && (int32_t)(rq_entry_chunk(entry) - p->chunk) > 0 && rq_cas(&p->lane->table[i], &entry, 0) &&
+		    rq_ring_of(p->set, entry, &ring))
+			rq_units_give_back(p->membership, rq_entry_unit(entry), rq_size_units(entry & 0xff), owner);
+	}
+	if (!owner_died)
+		return;
+	uint64_t frontier = rq_units_frontier(region), mine = rq_owner_lane(p->set, p->index, 0);
+	uint64_t entry = rq_load(rq_entry_at(p->set, p->lane, p->chunk));
+	uint64_t from = rq_entry_unit(entry), n = rq_entry_chunk(entry) == p->chunk ? rq_size_units(entry & 0xff) : 0;
+	for (uint64_t u = 0; u < frontier; u++) {
+		uint64_t owner = rq_load(rq_owner_at(region, u));
+		if ((owner & 0x7fffffffff) != mine)
+			continue;
+		int32_t ahead = (int32_t)(((uint32_t)(owner >> 39) - p->chunk) << 7) >> 7;
+		if (ahead > 0 || (ahead == 0 && u - from >= n))
+			rq_cas(rq_owner_at(region, u), &owner, 0);
+	}
+}
+
+/* The count that the records themselves carry on from, whatever a death kept the last owner from counting. */
+static uint64_t count_on(uint64_t puts, const struct walk *w)
+{
+	uint64_t missed = ((w->last >> 36) + 1 - puts) & RQ_SEQUENCE_MASK;
+	return w->last && missed < RQ_SEQUENCE_MASK / 2 ? puts + missed : puts;
+}
+
+int rq_producer_adopt(struct rq_producer *p, const struct rq_lane_set *set, struct rq_membership *membership, uint32_t index,
+		      bool owner_died)
+{
+	struct walk w;
+	int r = -EAGAIN;
+	p->set = set;
+	p->membership = membership;
+	p->index = index;
+	p->lane = rq_lane_at(set, index);
+	for (unsigned walks = 0; r == -EAGAIN && walks < WALKS_MOST; walks++)
+		r = find_tail(p, &w);
+	rq_store_release(&membership->member->hazard, 0);
+	if (r)
+		return r == -EAGAIN ? -EBADMSG : r;
+	p->ring = w.ring;
+	p->chunk = w.chunk;
+	p->tail = p->room = w.bytes;
+	p->skipped = UINT64_MAX;
+	p->limit = 0;
+	p->puts = count_on(rq_load(&p->lane->puts), &w);
+	p->first = NULL;
+	p->one_shot = w.ring.size && !rq_ring_is_round(&w.ring);
+	p->one_shot_end = 0;
+	p->drained_rounds = DRAINED_ROUNDS_MOST; /* if it is drained, its memory was for somebody else's needs */
+	drop_unpublished(p, owner_died);
+	rq_lane_trim(set, membership, index); /* what it kept for the backlog of somebody else */
+	rq_store_release(&p->lane->newest, p->chunk);
+	rq_store(&p->lane->puts, p->puts);
+	return 0;
+}

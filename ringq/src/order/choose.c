@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: MIT */
+#include "order/choose.h"
+
+#include <errno.h>
+
+#include "base/clock.h"
+#include "order/roster.h"
+#include "order/stamp.h"
+#include "base/sys.h"
+
+#define QUANTUM_FAST 4000      /* ns in which a fast consumer takes RQ_QUANTUM records */
+#define DISMISS_EVERY 1024u /* a dismissal interrupts every processor: see rq_sys.barrier() */
+#define MERGES_MOST (4 * RQ_LIVE)
+#define ROUNDS_MOST 65536u  /* looks at everything in a row that something came between */
+
+/* Whether every one of the first n lanes is empty; *heads: the sum of their heads, which only grow. */
+static int all_empty(struct rq_port *b, uint32_t n, uint64_t *heads)
+{
+	struct rq_view view;
+	*heads = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		int r = rq_lane_look(&b->reader, i, &view);
+		if (r)
+			return r < 0 ? r : 0;
+		*heads += view.head;
+	}
+	return 1;
+}
+
+/* 1: the queue was empty at one instant. 0: it was not, or who knows. -EBADMSG. */
+static int was_empty(struct rq_port *b)
+{
+	uint64_t first, second;
+	uint32_t n = rq_lanes_used(b->queue);
+	int r = all_empty(b, n, &first);
+	if (r == 1)
+		r = all_empty(b, n, &second);
+	return r == 1 ? first == second && n == rq_lanes_used(b->queue) : r;
+}
+
+bool rq_was_empty(struct rq_port *port)
+{
+	struct rq_view view;
+	for (unsigned round = 0; round < ROUNDS_MOST; round++) {
+		int r = rq_choose(port, &view);
+		if (r == 1 || r == -EAGAIN)
+			return false;
+		if (r < 0 || was_empty(port)) /* of what fails validation nothing can be had */
+			return true;
+	}
+	return false;
+}
+
+/* Who counts in vain takes lines from those who put and get: not for long. */
+#define COUNTS_MOST 16
+
+static struct rq_count count_all(struct rq_port *b)
+{
+	uint32_t n = rq_lanes_used(b->queue);
+	struct rq_count count = { .moves = n };
+	for (uint32_t i = 0; i < n; i++)
+		rq_lane_count(&b->reader, i, &count);
+	return count;
+}
+
+uint64_t rq_records_waiting(struct rq_port *port)
+{
+	struct rq_count last, count = count_all(port);
+	unsigned counts = 1;
+	do {
+		last = count;
+		count = count_all(port);
+	} while ((count.moves != last.moves || count.waiting != last.waiting) && ++counts < COUNTS_MOST);
+	return count.waiting;
+}
+
+static void begin_stay(struct rq_port *b)
+{
+	b->missed += RQ_QUANTUM - b->quantum;
+	b->quantum = RQ_QUANTUM;
+}
+
+/* A stay is over: whether another may follow in the same lane. */
+static bool may_stay_on(struct rq_port *b)
+{
+	int64_t now = rq_sys.now(), took = now - b->quantum_ended;
+	b->quantum_ended = now;
+	return took < QUANTUM_FAST && ++b->quanta < RQ_QUANTA_MOST;
+}
+
+static void next_lane(struct rq_port *b)
+{
+	b->lane_at++;
+	b->quanta = 0;
+}
+
+static int choose_any(struct rq_port *b, struct rq_view *view)
+{
+	uint32_t n = rq_lanes_used(b->queue);
+	if (b->quantum == 0) {
+		if (n > 1 && !may_stay_on(b))
+			next_lane(b);
+		begin_stay(b);
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		if (rq_unlikely(b->lane_at >= n))
+			b->lane_at %= n;
+		int r = rq_lane_look(&b->reader, b->lane_at, view);
+		if (rq_likely(r))
+			return r;
+		next_lane(b);
+		begin_stay(b);
+	}
+	return 0;
+}
+
+/* ---- total order ---- */
+
+/* One look at the lanes of the roster. */
+struct look {
+	uint32_t words;
+	uint32_t lanes;
+	uint64_t roster[RQ_LANES_MAX / RQ_ROSTER_LANES];
+	uint32_t empty[RQ_LANES_MAX / RQ_ROSTER_LANES]; /* of those ACTIVE: one bit each, as rq_roster_active() */
+	struct rq_view best;
+};
+
+static uint32_t lane_of(uint32_t word, uint32_t bits)
+{
+	return word * RQ_ROSTER_LANES + (uint32_t)__builtin_ctz(bits) / 2;
+}
+
+/*
+ * As rq_lane_look(), with a stamp that is the record's: while head has not moved, nothing overwrote it. A lane whose head
+ * only seemed to be young would let a younger record of another lane pass an older one of its own.
+ */
+static int look_at_stamp(struct rq_port *b, uint32_t lane, struct rq_view *view)
+{
+	for (uint32_t steps = 0; steps < RQ_LOOK_STEPS; steps++) {
+		int r = rq_lane_look(&b->reader, lane, view);
+		rq_acquire_fence(); /* G5 */
+		if (r <= 0 || rq_likely(rq_view_is_current(view)))
+			return r;
+	}
+	return -EBADMSG;
+}
+
+/* Remembers a lane's head; of more than fit, those with the oldest. */
+static void remember(struct rq_merge *m, uint32_t lane, uint64_t bound)
+{
+	struct rq_live *at = &m->live[m->n];
+	if (m->n < RQ_LIVE) {
+		m->n++;
+	} else {
+		at = m->live;
+		for (uint32_t i = 1; i < m->n; i++)
+			if (m->live[i].bound > at->bound)
+				at = &m->live[i];
+		uint64_t left_out = bound > at->bound ? bound : at->bound;
+		if (left_out < m->rest)
+			m->rest = left_out;
+		if (bound >= at->bound)
+			return;
+	}
+	*at = (struct rq_live){ bound, lane };
+}
+
+/* Looks at all lanes that are ACTIVE. 1: look->best is the oldest head. 0: all empty. -EBADMSG. */
+static int look_at_all(struct rq_port *b, struct look *look)
+{
+	struct rq_merge *m = &b->merge;
+	struct rq_view view;
+	m->n = 0;
+	m->rest = rq_clock_now(b->queue->region);
+	look->lanes = rq_lanes_used(b->queue);
+	look->words = (look->lanes + RQ_ROSTER_LANES - 1) / RQ_ROSTER_LANES;
+	for (uint32_t w = 0; w < look->words; w++) {
+		look->roster[w] = rq_load_acquire(&b->queue->shared->roster[w]); /* R2 */
+		look->empty[w] = 0;
+		for (uint32_t in = rq_roster_active(look->roster[w]); in; in &= in - 1) {
+			uint32_t lane = lane_of(w, in);
+			if (lane >= look->lanes) /* a roster that is scribbled over: nobody may look there */
+				break;
+			int r = look_at_stamp(b, lane, &view);
+			if (r < 0)
+				return r;
+			if (r == 0) {
+				look->empty[w] |= in & -in;
+				continue;
+			}
+			if (m->n == 0 || view.stamp < look->best.stamp)
+				look->best = view;
+			remember(m, lane, view.stamp);
+		}
+	}
+	return m->n != 0;
+}
+
+/* Whether nothing has come, since, into lanes that were empty or not ACTIVE. */
+static bool nothing_came(struct rq_port *b, const struct look *look)
+{
+	struct rq_view view;
+	for (uint32_t w = 0; w < look->words; w++)
+		for (uint32_t left = look->empty[w]; left; left &= left - 1)
+			if (rq_lane_look(&b->reader, lane_of(w, left), &view))
+				return false;
+	for (uint32_t w = 0; w < look->words; w++)
+		if (rq_load_acquire(&b->queue->shared->roster[w]) != look->roster[w]) /* R3 */
+			return false;
+	return rq_lanes_used(b->queue) == look->lanes;
+}
+
+/* Now and then, lanes that were empty this time and the last time are dismissed. */
+static void dismiss_idle(struct rq_port *b, const struct look *look)
+{
+	b->until_dismissal = DISMISS_EVERY;
+	for (uint32_t w = 0; w < look->words; w++) {
+		uint32_t idle = b->idle[w] & look->empty[w];
+		b->idle[w] = look->empty[w];
+		if (idle)
+			rq_roster_dismiss(b, w, idle);
+	}
+}
+
+/* A record in a lane that is not ACTIVE: its producer has not come to say so. Says it for the producer. */
+static bool find_unlisted(struct rq_port *b)
+{
+	struct rq_view view;
+	uint32_t n = rq_lanes_used(b->queue);
+	for (uint32_t i = 0; i < n; i++)
+		if (rq_lane_look(&b->reader, i, &view) > 0) {
+			rq_roster_add(b->queue->shared, i);
+			return true;
+		}
+	return false;
+}
+
+static void stay_until(struct rq_merge *m, const struct rq_view *view, uint64_t watermark)
+{
+	m->lane = view->lane;
+	m->watermark = watermark;
+}
+
+/* What a peek has seen, if it is still there: 1. 0: nothing. -EBADMSG. */
+static int look_at_peeked(struct rq_port *b, struct rq_view *view)
+{
+	uint64_t peeked = rq_load_acquire(&b->queue->shared->peeked); /* L3 */
+	uint32_t lane = peeked % RQ_LANES_MAX;
+	if (rq_likely(peeked == b->merge.peeked))
+		return 0;
+	if (lane < rq_lanes_used(b->queue)) {
+		uint64_t head = rq_load(&rq_lane_at(&b->queue->set, lane)->peeked);
+		int r = look_at_stamp(b, lane, view);
+		if (r < 0 || (r == 1 && view->head == head))
+			return r;
+	}
+	b->merge.peeked = peeked; /* head has moved on, for good */
+	return 0;
+}
+
+bool rq_choose_pin(struct rq_port *b, uint64_t peeked, const struct rq_view *view)
+{
+	rq_u64 *word = &b->queue->shared->peeked, *of_lane = &view->lane->peeked;
+	uint64_t head = rq_load_acquire(of_lane), next = (peeked / RQ_LANES_MAX + 1) * RQ_LANES_MAX + view->index;
+	if (b->queue->total) /* the producer may not have come to it */
+		rq_total_published(b->queue->shared, view->index, rq_load(&view->lane->owner));
+	if (!rq_view_is_current(view))
+		return false;
+	if (!rq_stamp_needed(b->queue)) /* nor is there another lane that could come first */
+		return true;
+	/* Who comes late with an older head fails, or writes over one that is older still. */
+	if (head != view->head && !rq_cas(of_lane, &head, view->head)) /* L1 */
+		return false;
+	return rq_cas(word, &peeked, next); /* L2 */
+}
+
+/* The oldest of what is remembered, if it may be next: 1. 0: a full look must tell. -EBADMSG. */
+static int merge(struct rq_port *b, struct rq_view *view)
+{
+	struct rq_merge *m = &b->merge;
+	for (unsigned looks = 0; m->n && looks < MERGES_MOST; looks++) {
+		struct rq_live *oldest = m->live;
+		uint64_t others = m->rest;
+		for (uint32_t i = 1; i < m->n; i++) {
+			struct rq_live *at = &m->live[i], *later = at;
+			if (at->bound < oldest->bound) {
+				later = oldest;
+				oldest = at;
+			}
+			if (later->bound < others)
+				others = later->bound;
+		}
+		if (oldest->bound > m->rest)
+			break;
+		int r = look_at_stamp(b, oldest->lane, view);
+		if (r < 0)
+			return r;
+		if (r == 1 && view->stamp <= others) {
+			oldest->bound = view->stamp;
+			stay_until(m, view, others);
+			return 1;
+		}
+		if (r == 1 && view->stamp <= m->rest)
+			oldest->bound = view->stamp;
+		else
+			*oldest = m->live[--m->n]; /* nothing there that `rest` does not know */
+	}
+	return 0;
+}
+
+static int choose_oldest(struct rq_port *b, struct rq_view *view)
+{
+	struct look look;
+	look.best = (struct rq_view){ 0 }; /* set whenever a record is found: so the compiler need not see it */
+	for (unsigned round = 0; round < ROUNDS_MOST; round++) {
+		int r = look_at_peeked(b, view);
+		if (r == 0)
+			r = merge(b, view);
+		if (r)
+			return r;
+		r = look_at_all(b, &look);
+		if (r < 0)
+			return r;
+		if (r == 0) {
+			r = find_unlisted(b) ? 0 : was_empty(b);
+			if (r)
+				return r == 1 ? 0 : r;
+			continue;
+		}
+		if (b->until_dismissal-- == 0)
+			dismiss_idle(b, &look);
+		if (look.best.stamp <= b->merge.rest && b->merge.n == 1 && b->reader.lane == look.best.lane) {
+			*view = look.best; /* nothing else was there, and nothing else was read since */
+			stay_until(&b->merge, view, b->merge.rest);
+			return 1;
+		}
+		if (look.best.stamp <= b->merge.rest || !nothing_came(b, &look))
+			continue;
+		/* Other lanes were looked at since: name this one's chunk again before its payload is read. */
+		r = rq_lane_look(&b->reader, look.best.index, view);
+		if (r < 0 || (r == 1 && view->head == look.best.head)) {
+			stay_until(&b->merge, view, b->merge.rest);
+			return r;
+		}
+	}
+	return -EAGAIN;
+}
+
+int rq_choose(struct rq_port *port, struct rq_view *view)
+{
+	if (!port->queue->total)
+		return choose_any(port, view);
+	begin_stay(port);
+	return choose_oldest(port, view);
+}

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+#include "pipe/liveness.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "region/objects.h"
+#include "base/sys.h"
+
+#define HOLDS_BASE (UINT64_C(1) << 62)
+#define SLEEP_FIRST INT64_C(1000000)
+#define SLEEP_MOST INT64_C(100000000)
+
+static uint64_t byte_of(uint64_t first, enum rq_side side)
+{
+	return HOLDS_BASE + 2 * first + (side == RQ_SIDE_WRITER);
+}
+
+static enum rq_side other(enum rq_side side)
+{
+	return side == RQ_SIDE_READER ? RQ_SIDE_WRITER : RQ_SIDE_READER;
+}
+
+static rq_u64 *witness_of(const struct ringq_queue *queue, enum rq_side side)
+{
+	return &queue->shared->witness[side == RQ_SIDE_WRITER];
+}
+
+int rq_hold_take(const struct ringq_region *region, uint64_t first, enum rq_side side)
+{
+	int hold = rq_sys_reopen(region->fd);
+	int r = hold < 0 ? hold : rq_hold_keep(region, hold, first, side);
+	if (r == 0)
+		return hold;
+	if (hold >= 0)
+		close(hold);
+	return r;
+}
+
+int rq_hold_keep(const struct ringq_region *region, int hold, uint64_t first, enum rq_side side)
+{
+	return first < region->at.unit_count ? rq_sys_lock_byte(hold, byte_of(first, side), false) : -EBADMSG;
+}
+
+/* The kernel may be short of memory for the answer: then nobody is taken for gone. */
+static bool is_held(const struct ringq_region *region, uint64_t first, enum rq_side side)
+{
+	return rq_sys.held(region->fd, byte_of(first, side)) != 0;
+}
+
+/* ---- witnesses ---- */
+
+void rq_hold_witness(struct rq_port *port)
+{
+	rq_u64 *mine = witness_of(port->queue, port->queue->side);
+	uint64_t none = rq_load(mine);
+	if (none == 0)
+		rq_cas(mine, &none, port->membership->id);
+}
+
+void rq_hold_leave(struct rq_port *port)
+{
+	uint64_t mine = port->membership->id;
+	if (rq_load(witness_of(port->queue, port->queue->side)) == mine &&
+	    rq_cas(witness_of(port->queue, port->queue->side), &mine, 0))
+		rq_queue_wake(port->queue); /* who sleeps on its lease must know that it tells no more */
+}
+
+/* Remembers the witness and its lease, see rq_hold_is_sure(). */
+static bool is_alive(struct rq_port *port, uint64_t id)
+{
+	const struct ringq_region *region = port->queue->region;
+	port->peer = 0;
+	if (!rq_member_alive(region, id))
+		return false;
+	rq_u64 *lease = rq_lease_at(region, ((uint32_t)id & RQ_ID_INDEX_MASK) - 1);
+	uint64_t word = rq_load_acquire(lease);
+	if (!rq_lease_held(word) || word >> 32 != id >> 32)
+		return false;
+	port->peer_lease = lease;
+	port->peer_lease_word = word;
+	port->peer = id;
+	return true;
+}
+
+/* A dead one's name is taken away, so that the living see that there is none. */
+static bool has_witness(struct rq_port *port)
+{
+	rq_u64 *theirs = witness_of(port->queue, other(port->queue->side));
+	uint64_t id = rq_load_acquire(theirs);
+	if (rq_likely(id && is_alive(port, id)))
+		return true;
+	if (id)
+		rq_cas(theirs, &id, 0);
+	return false;
+}
+
+bool rq_hold_peer_gone(struct rq_port *port)
+{
+	struct ringq_queue *q = port->queue;
+	rq_hold_witness(port);
+	if (rq_likely(has_witness(port)))
+		return false;
+	if (port->spinning || is_held(q->region, q->set.first, other(q->side)))
+		return false;
+	rq_queue_close(q);
+	return true;
+}
+
+int rq_hold_ask(struct rq_port *port)
+{
+	if (rq_unlikely(port->queue->side == RQ_SIDE_READER))
+		return -EINVAL;
+	return rq_unlikely(rq_hold_peer_gone(port)) ? -EPIPE : 0;
+}
+
+int64_t rq_hold_sleep(struct rq_port *port, int64_t most)
+{
+	if (has_witness(port)) {
+		port->slice = 0;
+		return most;
+	}
+	port->slice = port->slice ? port->slice * 2 : SLEEP_FIRST;
+	if (port->slice > SLEEP_MOST)
+		port->slice = SLEEP_MOST;
+	return port->slice < most ? port->slice : most;
+}
+
+/* ---- the end ---- */
+
+/* The run of units from u on that have the same owner word. */
+static uint64_t run_of(struct ringq_region *region, uint64_t u, uint64_t end, uint64_t owner)
+{
+	uint64_t n = 1;
+	while (u + n < end && rq_load(rq_owner_at(region, u + n)) == owner)
+		n++;
+	return n;
+}
+
+/* All units that say to be of a lane of the object, in its lanes' tables or left by a death. */
+static void free_lanes(struct rq_membership *membership, uint64_t first)
+{
+	struct ringq_region *region = membership->region;
+	uint64_t frontier = rq_units_frontier(region);
+	for (uint64_t u = 0; u < frontier;) {
+		uint64_t owner = rq_load(rq_owner_at(region, u)), n = 1;
+		if (rq_owner_kind(owner) == RQ_OWNER_LANE && rq_owner_first(owner) == first) {
+			n = run_of(region, u, frontier, owner);
+			rq_units_give_back(membership, u, n, owner);
+		}
+		u += n;
+	}
+}
+
+/* Bodies that are left without a first unit are garbage by themselves; here they go at once. */
+static void free_object(struct rq_membership *membership, uint64_t first, uint64_t owner, uint64_t mine)
+{
+	struct ringq_region *region = membership->region;
+	uint64_t units = rq_owner_object_units(owner);
+	if (units > 1 && units <= region->at.unit_count - first) /* the frontier may have been scribbled over since */
+		rq_units_give_back(membership, first + 1, units - 1, rq_owner_body(rq_owner_created(owner), first));
+	rq_units_give_back(membership, first, 1, mine);
+}
+
+/* Whether the object is nobody's: the pipe has no holder, the one who was deleting it is dead. */
+static bool is_nobodys(struct ringq_region *region, uint64_t first, uint64_t owner)
+{
+	if (rq_owner_is_reaping(owner))
+		return !rq_member_alive(region, rq_owner_member_id(owner));
+	if (rq_owner_kind(owner) != RQ_OWNER_PIPE || is_held(region, first, RQ_SIDE_READER) ||
+	    is_held(region, first, RQ_SIDE_WRITER))
+		return false;
+	rq_fence();
+	return !rq_members_name(region, owner); /* X3 */
+}
+
+bool rq_hold_reap(struct ringq_region *region, uint64_t first, uint64_t owner)
+{
+	struct rq_membership *membership;
+	uint64_t word = owner;
+	if (!is_nobodys(region, first, owner) || rq_membership_of(&membership, region))
+		return false;
+	uint64_t mine = rq_owner_reaping(membership->id);
+	if (!rq_cas(rq_owner_at(region, first), &word, mine))
+		return false;
+	free_lanes(membership, first);
+	free_object(membership, first, rq_owner_kind(owner) == RQ_OWNER_PIPE ? owner : 0, mine);
+	return true;
+}
+
+void rq_hold_end(struct ringq_queue *queue)
+{
+	struct ringq_region *region = queue->region;
+	struct rq_membership *membership;
+	uint64_t first = queue->set.first, owner = rq_load(rq_owner_at(region, first));
+	if (rq_membership_of(&membership, region)) {
+		close(queue->hold); /* others notice by themselves, and a sweep frees the memory */
+		return;
+	}
+	rq_store_release(&membership->member->hazard, owner); /* X1 */
+	rq_fence();
+	close(queue->hold);
+	if (!is_held(region, first, queue->side))
+		rq_queue_close(queue);
+	rq_store_release(&membership->member->hazard, 0); /* X2 */
+	rq_fence();
+	rq_hold_reap(region, first, owner);
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef RQ_HANDLE_H
+#define RQ_HANDLE_H
+
+/* A process's handle of a queue, and how calls enter and leave it. */
+
+#include <ringq/queue.h>
+
+#include "lane/lane.h"
+#include "queue/permits.h"
+
+/* Its read side inline: two stores, no fence (it has membarrier for that). Its arena aligns less than its types say. */
+#ifndef RQ_SANITIZED
+#define _LGPL_SOURCE
+#endif
+#include <urcu-bp.h>
+
+struct rq_port;
+struct rq_watch;
+
+struct ringq_queue {
+	rq_u64 id; /* of the handle: never used twice in a process; RQ_HANDLE_GONE once it is released */
+	uint32_t cached; /* which entry of each thread's cache is its own, in bytes */
+	struct rq_queue_shared *shared;
+	unsigned side;          /* enum rq_side of a pipe's queue; 0: no pipe's */
+	struct rq_lane_set set;
+	struct rq_permits permits;
+	bool total; /* gets must merge the lanes by stamp */
+	struct ringq_region *region;
+	uint32_t order;
+	uint32_t flags;
+	uint64_t max_records;
+	int hold;               /* the descriptor that holds it: liveness.h */
+	rq_u32 refs;            /* one for the holder, one for each sleeper */
+	struct rq_port *ports;  /* under rq_process_lock, as all below */
+	struct rq_watch *_Atomic watch; /* watch.c */
+	bool watched;           /* the watcher holds the handle just now */
+	struct ringq_queue *next;
+};
+
+extern struct ringq_queue *rq_process_queues; /* under rq_process_lock */
+
+#define RQ_HANDLE_GONE UINT64_MAX
+
+static inline bool rq_handle_is_gone(const struct ringq_queue *queue)
+{
+	return rq_load_acquire(&queue->id) == RQ_HANDLE_GONE;
+}
+
+/* Lanes that may have been owned: what consumers look at. */
+static inline uint32_t rq_lanes_used(const struct ringq_queue *queue)
+{
+	uint32_t n = rq_load_acquire(&queue->shared->lanes_used); /* U4 */
+	return rq_likely(n <= queue->set.max) ? n : queue->set.max;
+}
+
+/* All sleepers wake, and look again. */
+void rq_queue_wake(struct ringq_queue *queue);
+
+/* No more puts, for everybody; all sleepers wake. */
+void rq_queue_close(struct ringq_queue *queue);
+
+/* A queue's object, not visible yet; the creator holds its units. */
+int rq_queue_build(struct rq_membership *membership, const struct ringq_queue_options *options, uint64_t *first, uint64_t *units);
+
+/* A handle of the object, whose constants are checked here once. */
+int rq_queue_handle(struct ringq_queue **out, struct ringq_region *region, uint64_t first, uint64_t units);
+
+void rq_handle_ref(struct ringq_queue *queue);
+void rq_handle_unref(struct ringq_queue *queue);
+
+#endif

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+#include "queue/permits.h"
+
+#include <errno.h>
+
+#include "lane/put.h"
+#include "base/event.h"
+
+#define POSITION_BITS 51
+#define POSITION_MASK ((UINT64_C(1) << POSITION_BITS) - 1)
+
+static uint64_t place_word(uint32_t lane, uint64_t head)
+{
+	return (uint64_t)(lane + 1) << POSITION_BITS | (head >> 2 & POSITION_MASK);
+}
+
+/* How far position a is behind b, both of 51 bits: negative, 0 or positive. */
+static int64_t behind(uint64_t a, uint64_t b)
+{
+	return (int64_t)((b - a) << (64 - POSITION_BITS)) >> (64 - POSITION_BITS);
+}
+
+/* Whether the record of this word has been taken. */
+static bool is_free(const struct rq_lane_set *set, uint64_t word)
+{
+	uint64_t lane = (word >> POSITION_BITS) - 1;
+	if (word == 0 || lane >= set->max)
+		return true;
+	uint64_t head = rq_load_acquire(&rq_lane_at(set, (uint32_t)lane)->head); /* C1 */
+	return behind(word & POSITION_MASK, head >> 2 & POSITION_MASK) > 0;
+}
+
+static uint64_t mix(uint64_t index, uint64_t word)
+{
+	uint64_t x = (word ^ index) * UINT64_C(0x9e3779b97f4a7c15);
+	return (x ^ x >> 29) * UINT64_C(0xbf58476d1ce4e5b9);
+}
+
+/* Looks at all places, from the hint on. The first free one, or count; *digest is of all the words seen. */
+static uint64_t look(const struct rq_permits *places, const struct rq_lane_set *set, uint64_t *word, uint64_t *digest)
+{
+	uint64_t n = places->count, i = rq_load(places->hint) % n;
+	*digest = 0;
+	for (uint64_t seen = 0; seen < n; seen++) {
+		*word = rq_load_acquire(&places->words[i]); /* C2 */
+		if (is_free(set, *word))
+			return i;
+		*digest += mix(i, *word);
+		if (++i == n)
+			i = 0;
+	}
+	return n;
+}
+
+/* A second or so of looking: who finds no place for that long, with others always faster, answers that it is full. */
+#define LOOKS_MOST (UINT64_C(1) << 28)
+#define LOSSES_MOST 65536u
+
+/* A free place as look() finds it; count if there was none at some instant, or in all looks that it is worth. */
+static uint64_t find(const struct rq_permits *places, const struct rq_lane_set *set, uint64_t *word)
+{
+	uint64_t first, second;
+	for (uint64_t looks = 0; looks < LOOKS_MOST; looks += 2 * places->count + 16) {
+		uint64_t i = look(places, set, word, &first);
+		if (i < places->count)
+			return i;
+		i = look(places, set, word, &second);
+		if (i < places->count || first == second)
+			return i;
+	}
+	return places->count;
+}
+
+int rq_permit_take(const struct rq_permits *places, const struct rq_producer *producer, rq_u64 **place)
+{
+	uint64_t word, mine = place_word(producer->index, rq_head(producer->chunk, producer->tail));
+	for (unsigned lost = 0; lost < LOSSES_MOST; lost++) {
+		uint64_t i = find(places, producer->set, &word);
+		if (i == places->count)
+			return -EAGAIN;
+		if (rq_cas(&places->words[i], &word, mine)) { /* C3 */
+			rq_store(places->hint, i + 1);
+			*place = &places->words[i];
+			return 0;
+		}
+	}
+	return -EAGAIN;
+}
+
+void rq_permit_return(struct rq_queue_shared *shared, rq_u64 *place)
+{
+	rq_store_release(place, 0); /* C4 */
+	rq_event_notify(&shared->not_full, 1);
+}
+
+void rq_permits_drop(const struct rq_permits *places, uint32_t lane, uint64_t end)
+{
+	uint64_t limit = end >> 2 & POSITION_MASK;
+	for (uint64_t i = 0; i < places->count; i++) {
+		uint64_t word = rq_load_acquire(&places->words[i]);
+		if (word >> POSITION_BITS == lane + 1 && behind(word & POSITION_MASK, limit) <= 0)
+			rq_cas(&places->words[i], &word, 0); /* C5 */
+	}
+}
+
+bool rq_permits_full(const struct rq_permits *places, const struct rq_lane_set *set)
+{
+	uint64_t word;
+	return places->count && find(places, set, &word) == places->count;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef RQ_PLACES_H
+#define RQ_PLACES_H
+
+/*
+ * Exact max_records: as many places, each one word, and no count that a death could leave wrong.
+ *
+ * A place is 0, or names a record by its lane and position: lane + 1:13 | position:51. A producer takes one by CAS before
+ * it publishes the record there. Nobody gives places back: one whose record has been taken, which the lane's head tells,
+ * is free. So there are never more records in the queue than places, whoever dies when, and what a dead producer took
+ * and did not publish is found by whoever takes over its lane.
+ *
+ * Full means that at one instant every place was taken: two looks at all of them, in between which no word changed; a
+ * word never comes back, as positions do not. That takes a time that grows with max_records; a hint where the next free
+ * place should be makes it short while there is one.
+ *
+ * A producer stopped between taking its place and publishing holds that one place until it goes on or dies.
+ */
+
+#include "lane/lane.h"
+
+struct rq_producer;
+
+struct rq_permits {
+	rq_u64 *words;
+	uint64_t count; /* 0: the queue has no such bound */
+	rq_u64 *hint;
+};
+
+/* Takes a place for the record at the producer's tail. 0, or -EAGAIN: full. */
+int rq_permit_take(const struct rq_permits *places, const struct rq_producer *producer, rq_u64 **place);
+
+/* Frees a place whose record will not be, and wakes a producer that sleeps for one. */
+void rq_permit_return(struct rq_queue_shared *shared, rq_u64 *place);
+
+/* Frees the places that a lane's dead owner took for records at or behind `end`, which it did not publish. */
+void rq_permits_drop(const struct rq_permits *places, uint32_t lane, uint64_t end);
+
+bool rq_permits_full(const struct rq_permits *places, const struct rq_lane_set *set);
+
+#endif

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef RQ_BOND_H
+#define RQ_BOND_H
+
+/*
+ * A port: what one thread has with one queue. Its lane if it has put, its reader if it has looked, its habits of
+ * waiting. The thread alone uses it; thread and queue both list it under rq_process_lock, so that either may end it.
+ */
+
+#include <errno.h>
+
+#include "queue/handle.h"
+#include "lane/get.h"
+#include "lane/put.h"
+#include "base/process.h"
+
+/*
+ * What a consumer in total order knows of the lanes, and will for good: choose.h says how. The lanes of `live` have had a
+ * record, and have none older than `bound`; all others have none that must come before a record of `rest`.
+ */
+#define RQ_LIVE 16u
+struct rq_merge {
+	uint64_t rest;
+	uint64_t watermark;      /* the same of all lanes but `lane`, which it chose from last */
+	struct rq_lane *lane;
+	uint64_t peeked; /* the queue's word for what was peeked, which is taken meanwhile */
+	uint32_t n;
+	struct rq_live {
+		uint64_t bound;
+		uint32_t lane;
+	} live[RQ_LIVE];
+};
+
+/* What is known of all puts of a port. */
+enum rq_put_kind {
+	RQ_PUT_ANY,          /* nothing; perhaps there is no producer yet */
+	RQ_PUT_PLAIN,        /* they never have a stamp, ask for a pipe's hold, or have a guard */
+	RQ_PUT_PLAIN_ASKING, /* the same, but ask for the hold */
+};
+
+struct rq_port {
+	struct ringq_queue *queue;
+	struct rq_producer *producer; /* NULL before the first put */
+	struct rq_reader reader;
+	struct rq_membership *membership;
+	uint64_t id;       /* what the owner word of its lane says: the membership's id, and which of the thread's ports it is */
+	uint64_t bias;     /* id, once it has stood alone: stamp.h */
+	uint64_t stamp;    /* of its puts while it does */
+	enum rq_put_kind put_kind;
+	uint32_t lane_at;  /* where the next get looks first */
+	uint32_t quantum;  /* records left before it goes round */
+	uint32_t quanta;   /* over, in this lane */
+	int64_t quantum_ended; /* when the last one was over */
+	uint32_t missed;   /* quantum at the last get that found nothing at once */
+	uint32_t back_off; /* pauses after the last claim that was lost */
+	uint32_t batch;    /* records to claim at once in get_many */
+	uint32_t spin_get; /* how often to look before sleeping: more where that has paid */
+	uint32_t spin_put;
+	uint32_t until_dismissal; /* gets in total order */
+	struct rq_merge merge;
+	uint32_t disarm_get; /* claims since the last sleep */
+	uint32_t disarm_put; /* how often calm was due since the last sleep */
+	uint64_t disarmed;   /* puts when it was due last */
+	uint32_t bias_in; /* how often, of 1024 puts each, until it tries to stand alone, */
+	uint32_t bias_wait; /* and until the next time, if that is in vain */
+	bool nowait;  /* the put at hand must not wait */
+	bool spinning; /* looks in quick succession: what needs a system call need not be asked each time */
+	int64_t slice; /* the last sleep where nothing tells of a death, in ns: liveness.h */
+	uint64_t peer; /* the other side's witness when it was last seen alive, and its lease then; 0: none was */
+	rq_u64 *peer_lease;
+	uint64_t peer_lease_word;
+	void *reserved; /* open reservation, or NULL */
+	size_t reserved_len;
+	rq_u64 *reserved_permit;
+	struct rq_thread *thread;
+	struct rq_port *thread_next;
+	struct rq_port *queue_next;
+	uint32_t idle[]; /* lanes that the last look for dismissal found empty, as in the roster's words; total order */
+};
+
+/* The calling thread's port with a queue, made if there is none. -EBADF, -ENOMEM, -EUSERS. */
+int rq_port_make(struct rq_port **out, struct ringq_queue *queue);
+
+/*
+ * Entering a call. Between enter and leave the handle, its region and the thread's port stay; a release waits. A thread
+ * that goes to sleep leaves, but holds the handle: rq_handle_ref() before, rq_handle_unref() after.
+ *
+ * There are two ways. rq_enter() is a read side of liburcu. A put or a get that is much like the one before takes a
+ * tenth of its time for that, so rq_enter_again() does with less: the thread names the handle (Y1), as with any hazard
+ * pointer, then looks whether it is still there (Y2). Who releases has made the handle's id another before (Q1), makes
+ * everybody pass a barrier, then reads the names of all that have a port with the queue (Y3). So either Y3 sees the
+ * name, and waits until the call is over (Y4), or Y2 sees that the handle is gone.
+ */
+
+/* The entry of a thread's cache that has its port with this handle, or one with another, or none. */
+static rq_always_inline struct rq_cached *rq_cached_at(struct rq_thread *thread, const struct ringq_queue *queue)
+{
+	return (struct rq_cached *)((char *)thread->cache + queue->cached);
+}
+
+/* The short way, for a thread that has lately used the queue. False: use rq_enter(). Left by rq_leave_again(). */
+static rq_always_inline bool rq_enter_again(const struct ringq_queue *queue, struct rq_port **port)
+{
+	struct rq_thread *t = rq_thread_current;
+	const struct rq_cached *cached = rq_cached_at(t, queue);
+	uint64_t id = rq_load(&queue->id);
+	if (rq_unlikely(cached->queue != id))
+		return false;
+	rq_store(&t->handle_hazard, id); /* Y1 */
+	rq_light_barrier();
+	*port = cached->port;
+	if (rq_likely(rq_load(&queue->id) == id)) /* Y2 */
+		return true;
+	rq_store(&t->handle_hazard, 0);
+	return false;
+}
+
+static rq_always_inline void rq_leave_again(const struct rq_port *port)
+{
+	rq_store_release(&port->thread->handle_hazard, 0); /* Y4 */
+}
+
+/* The long way. -EBADF once the handle was released; -ENOMEM, -EUSERS if the thread could not become a member. */
+static inline int rq_enter(struct ringq_queue *queue, struct rq_port **port)
+{
+	urcu_bp_read_lock();
+	const struct rq_cached *cached = rq_cached_at(rq_thread_current, queue);
+	if (rq_likely(cached->queue == rq_load_acquire(&queue->id))) {
+		*port = cached->port;
+		return 0;
+	}
+	int r = rq_port_make(port, queue);
+	if (rq_unlikely(r))
+		urcu_bp_read_unlock();
+	return r;
+}
+
+/* From the short way to the long one, inside all the time. */
+static inline void rq_enter_the_long_way(const struct rq_port *port)
+{
+	urcu_bp_read_lock();
+	rq_leave_again(port);
+}
+
+#ifdef RQ_TSAN
+extern rq_u32 rq_left; /* the thread sanitizer does not see how membarrier orders a grace period: show it this */
+#endif
+
+static inline void rq_leave(void)
+{
+#ifdef RQ_TSAN
+	rq_add(&rq_left, 1);
+#endif
+	urcu_bp_read_unlock();
+}
+
+/* Makes sure that the port has a lane of its own. 0, -EUSERS, -ENOMEM, -EBADMSG. */
+int rq_port_produce(struct rq_port *port);
+
+/* With RINGQ_SINGLE_PRODUCER all threads share one lane, one after the other: takes it over if another was there. */
+static inline int rq_port_producer(struct rq_port *port)
+{
+	const struct rq_producer *p = port->producer;
+	if (rq_likely(p && (!(port->queue->flags & RINGQ_SINGLE_PRODUCER) || rq_load(&p->lane->owner) == port->id)))
+		return 0;
+	return rq_port_produce(port);
+}
+
+/* Takes over lanes whose owners are dead, for what these hold: places, memory. True if there was one. */
+bool rq_port_reap(struct rq_port *port);
+
+/* All under rq_process_lock. */
+void rq_ports_drop_thread(struct rq_thread *thread);
+void rq_ports_drop_queue(struct ringq_queue *queue);
+void rq_ports_forget_parent(void);
+
+#endif

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+#include "region/family.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "region/member.h"
+#include "base/process.h"
+#include "base/sys.h"
+
+#define LOCKS_AT (UINT64_C(3) << 61) /* liveness.c has others, from 2^62 on */
+
+struct rq_family {
+	int fd;
+	struct rq_family *next; /* those that the process was born into */
+};
+
+static uint64_t owner_word(uint32_t incarnation, uint32_t number)
+{
+	return (uint64_t)incarnation << 32 | (uint64_t)number << 8 | RQ_OWNER_FAMILY;
+}
+
+/* Locks the first number that nobody has, and counts up its families. */
+static int take_number(struct ringq_region *region, int fd, uint64_t *owner)
+{
+	for (uint32_t i = 0; i < region->at.member_count; i++) {
+		int r = rq_member_back(region, i);
+		if (r)
+			return r;
+		r = rq_sys_lock_byte(fd, LOCKS_AT + i, true);
+		if (r == -EAGAIN)
+			continue;
+		if (r)
+			return r;
+		rq_u32 *families = rq_member_families(region, i);
+		if (!families)
+			return -EBADMSG;
+		*owner = owner_word(rq_add(families, 1) + 1, i);
+		return 0;
+	}
+	return -EUSERS;
+}
+
+static int found(struct ringq_region *region, uint64_t *owner)
+{
+	struct rq_family *f = calloc(1, sizeof *f);
+	if (!f)
+		return -ENOMEM;
+	f->fd = rq_sys_reopen(region->fd);
+	int r = f->fd < 0 ? f->fd : take_number(region, f->fd, owner);
+	if (r) {
+		if (f->fd >= 0)
+			close(f->fd);
+		free(f);
+		return r;
+	}
+	f->next = region->families;
+	region->families = f;
+	rq_store_release(&region->family, *owner);
+	return 0;
+}
+
+int rq_family_of(struct ringq_region *region, uint64_t *owner)
+{
+	int r = 0;
+	*owner = rq_load_acquire(&region->family);
+	if (*owner)
+		return 0;
+	pthread_mutex_lock(&rq_process_lock);
+	*owner = rq_load(&region->family);
+	if (!*owner)
+		r = found(region, owner);
+	pthread_mutex_unlock(&rq_process_lock);
+	return r;
+}
+
+static bool ask(struct ringq_region *region, uint64_t owner)
+{
+	uint32_t number = owner >> 8 & 0xffffff;
+	const rq_u32 *families = rq_member_families(region, number);
+	return families && rq_load_acquire(families) == owner >> 32 && rq_sys.held(region->fd, LOCKS_AT + number) != 0;
+}
+
+bool rq_family_alive(struct ringq_region *region, uint64_t owner, struct rq_family_cache *cache)
+{
+	unsigned i = owner >> 8 & (RQ_FAMILY_CACHE - 1);
+	if (cache->owner[i] != owner) {
+		cache->alive[i] = ask(region, owner);
+		cache->owner[i] = owner;
+	}
+	return cache->alive[i];
+}
+
+void rq_family_leave(struct ringq_region *region)
+{
+	while (region->families) {
+		struct rq_family *f = region->families;
+		region->families = f->next;
+		close(f->fd);
+		free(f);
+	}
+}
+
+void rq_families_forget_parent(void)
+{
+	for (struct ringq_region *r = rq_process_regions; r; r = r->next)
+		rq_store(&r->family, 0);
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef RQ_REGION_H
+#define RQ_REGION_H
+
+/* A region as this process sees it: one mapping, and the one way to follow an offset found in it. */
+
+#include <pthread.h>
+#include <sys/types.h>
+
+#include <ringq/region.h>
+
+#include "base/layout.h"
+
+/* Where things are. Follows from three numbers of the header; see layout.h. */
+struct rq_geometry {
+	uint64_t size;
+	uint64_t page; /* also the size of a unit */
+	uint64_t names;
+	uint64_t owners;
+	uint64_t members;
+	uint64_t cells;
+	uint64_t units;
+	uint64_t unit_count;
+	uint32_t member_count;
+	uint32_t name_count; /* a power of two */
+};
+
+struct ringq_region {
+	char *base;
+	struct rq_header *header;
+	struct rq_geometry at;
+	int fd;
+	uint32_t clock;
+	dev_t device;
+	ino_t inode;
+	unsigned refs;   /* under rq_process_lock */
+	rq_u64 free_hint; /* a unit below which little is free, as far as this process knows */
+	/* Whether a unit of a lane has nobody left; the allocator asks, the module that knows lanes answers. */
+	bool (*lane_unit_is_garbage)(struct ringq_region *region, uint64_t unit, uint64_t owner);
+	/* The same of a named object. *probes: places of the name table that may yet be looked at. */
+	bool (*object_is_garbage)(struct ringq_region *region, uint64_t unit, uint64_t *probes);
+	/* Deletes a pipe's object that nobody holds; the module that knows pipes does it. Whether it did. */
+	bool (*reap)(struct ringq_region *region, uint64_t unit, uint64_t owner);
+	rq_u64 family;              /* owner word of what this process makes, or 0; see family.h */
+	struct rq_family *families; /* under rq_process_lock */
+	struct ringq_region *next; /* under rq_process_lock */
+};
+
+#define RQ_REGION_SIZE (UINT64_C(1) << 30)
+#define RQ_REGION_MIN (UINT64_C(1) << 20)
+#define RQ_REGION_MAX (UINT64_C(64) << 30)
+
+static inline uint64_t rq_round_up(uint64_t n, uint64_t to)
+{
+	return (n + to - 1) / to * to;
+}
+
+void rq_geometry_of(struct rq_geometry *at, uint64_t size, uint64_t page);
+
+/* The bytes [offset, offset + len) of the region, or NULL if they are not all in it. */
+static inline void *rq_region_at(const struct ringq_region *region, uint64_t offset, uint64_t len)
+{
+	if (rq_unlikely(offset > region->at.size || region->at.size - offset < len))
+		return NULL;
+	return region->base + offset;
+}
+
+static inline char *rq_unit_at(const struct ringq_region *region, uint64_t unit)
+{
+	return region->base + region->at.units + unit * region->at.page;
+}
+
+static inline rq_u64 *rq_owner_at(const struct ringq_region *region, uint64_t unit)
+{
+	return (rq_u64 *)(region->base + region->at.owners) + unit;
+}
+
+/* The first of the owner words of a unit's cells. */
+static inline rq_u64 *rq_cells_at(const struct ringq_region *region, uint64_t unit)
+{
+	return (rq_u64 *)(region->base + region->at.cells) + unit * (region->at.page / RQ_CELL);
+}
+
+/* Memory behind a range of the region. 0 or -ENOMEM. */
+int rq_region_back(struct ringq_region *region, uint64_t offset, uint64_t len);
+
+/* Maps fd, which it takes over whatever comes of it, or finds that it is mapped already. Counted either way. */
+int rq_region_map(struct ringq_region **out, int fd, const struct rq_geometry *at, uint32_t clock);
+void rq_region_ref(struct ringq_region *region);
+
+/* The path of a named region. -EINVAL. */
+int rq_region_path(char path[256], const char *name);
+
+#endif

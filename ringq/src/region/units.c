@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT */
+#include "region/units.h"
+
+#include <errno.h>
+
+#include "region/cells.h"
+#include "region/family.h"
+#include "base/sys.h"
+
+/* Makes the owner words below `want` usable: zero is free, and new memory is zero. */
+static int push_frontier(struct ringq_region *region, uint64_t want)
+{
+	uint64_t a_page = region->at.page / sizeof(rq_u64), have = rq_units_frontier(region);
+	if (have >= want)
+		return 0;
+	want = (want + a_page - 1) / a_page * a_page;
+	if (want > region->at.unit_count)
+		want = region->at.unit_count;
+	int r = rq_region_back(region, region->at.owners + have * sizeof(rq_u64), (want - have) * sizeof(rq_u64));
+	while (r == 0 && have < want && !rq_cas(&region->header->frontier, &have, want)) /* A6 */
+		;
+	return r;
+}
+
+/* The first of n units in a row, from `from` on, that look free; those past the frontier do. Or -1. */
+static int64_t find_free(struct ringq_region *region, uint64_t n, uint64_t from)
+{
+	uint64_t frontier = rq_units_frontier(region), free = 0;
+	for (uint64_t u = from; u < frontier; u++) {
+		free = rq_load(rq_owner_at(region, u)) ? 0 : free + 1;
+		if (free == n)
+			return (int64_t)(u + 1 - n);
+	}
+	uint64_t start = (from > frontier ? from : frontier) - free;
+	return start + n <= region->at.unit_count ? (int64_t)start : -1;
+}
+
+bool rq_words_claim(struct rq_words words, uint64_t first, uint64_t n, uint64_t owner)
+{
+	for (uint64_t i = 0; i < n; i++) {
+		uint64_t expected = words.free;
+		if (!rq_cas(words.at + first + i, &expected, owner)) { /* A1 */
+			rq_words_release(words, first, i, owner);
+			return false;
+		}
+	}
+	return true;
+}
+
+void rq_words_release(struct rq_words words, uint64_t first, uint64_t n, uint64_t owner)
+{
+	for (uint64_t i = 0; i < n; i++) {
+		uint64_t expected = owner;
+		rq_cas(words.at + first + i, &expected, words.free); /* A2 */
+	}
+}
+
+static struct rq_words units(const struct ringq_region *region)
+{
+	return (struct rq_words){ rq_owner_at(region, 0), 0 };
+}
+
+static int64_t claim_from(struct ringq_region *region, uint64_t n, uint64_t owner, uint64_t from)
+{
+	for (;;) {
+		int64_t first = find_free(region, n, from);
+		if (first < 0)
+			return -ENOMEM;
+		int r = push_frontier(region, (uint64_t)first + n);
+		if (r)
+			return r;
+		if (rq_words_claim(units(region), (uint64_t)first, n, owner))
+			return first;
+		from = (uint64_t)first + 1; /* somebody was faster somewhere in the run */
+	}
+}
+
+/*
+ * Lowest first, so that what is used stays together; the hint saves looking through what this process has filled. Only
+ * where nothing else is left is what the dead held looked for, which reads every owner word.
+ */
+static int64_t claim_anywhere(struct ringq_region *region, uint64_t n, uint64_t owner)
+{
+	uint64_t hint = rq_load(&region->free_hint);
+	int64_t first = claim_from(region, n, owner, hint);
+	if (first < 0 && hint)
+		first = claim_from(region, n, owner, 0);
+	if (first < 0 && rq_units_sweep(region))
+		first = claim_from(region, n, owner, 0);
+	return first;
+}
+
+int64_t rq_units_claim(struct ringq_region *region, uint64_t n, uint64_t owner, uint64_t bytes)
+{
+	if (n == 0 || n > region->at.unit_count)
+		return -ENOMEM;
+	int64_t first = claim_anywhere(region, n, owner);
+	if (first < 0)
+		return first;
+	int r = rq_region_back(region, region->at.units + (uint64_t)first * region->at.page, bytes);
+	if (r) {
+		rq_units_release(region, (uint64_t)first, n, owner);
+		return r;
+	}
+	if (n == 1)
+		rq_store(&region->free_hint, (uint64_t)first + 1);
+	return first;
+}
+
+void rq_units_release(struct ringq_region *region, uint64_t first, uint64_t n, uint64_t owner)
+{
+	rq_words_release(units(region), first, n, owner);
+	if (first < rq_load(&region->free_hint))
+		rq_store(&region->free_hint, first);
+}
+
+void rq_units_give_back(struct rq_membership *membership, uint64_t first, uint64_t n, uint64_t owner)
+{
+	struct ringq_region *region = membership->region;
+	uint64_t mine = rq_owner_member(membership->id), end = first + n;
+	while (first < end) {
+		uint64_t u = first, expected = owner;
+		while (u < end && rq_cas(rq_owner_at(region, u), &expected, mine)) /* A3 */
+			u++;
+		if (u > first)
+			rq_sys.give_back(region->fd, region->at.units + first * region->at.page, (u - first) * region->at.page);
+		rq_units_release(region, first, u - first, mine);
+		first = u + 1;
+	}
+}
+
+bool rq_units_move(struct ringq_region *region, uint64_t first, uint64_t n, uint64_t from, uint64_t to)
+{
+	for (uint64_t i = 0; i < n; i++) {
+		uint64_t expected = from;
+		if (!rq_cas(rq_owner_at(region, first + i), &expected, to)) { /* A4 */
+			rq_units_release(region, first, i, to);
+			rq_units_release(region, first + i, n - i, from);
+			return false;
+		}
+	}
+	return true;
+}
+
+/* What one sweep may still look at, and has found out. */
+struct sweep {
+	uint64_t probes; /* places of the name table */
+	struct rq_family_cache cache;
+};
+
+/*
+ * Whether nobody has this unit. Once true of a word, it stays true until the word changes, and a word never comes back:
+ * members' and families' have an incarnation, objects' and cells' a creation number, lanes' a chunk number. So a slow
+ * sweeper's CAS harms nobody.
+ */
+static bool is_garbage(struct ringq_region *region, uint64_t unit, uint64_t owner, struct sweep *sweep)
+{
+	switch (rq_owner_kind(owner)) {
+	case RQ_OWNER_MEMBER:
+		return !rq_member_alive(region, rq_owner_member_id(owner));
+	case RQ_OWNER_OBJECT:
+		return rq_owner_object_is_named(owner) && region->object_is_garbage(region, unit, &sweep->probes);
+	case RQ_OWNER_BODY: {
+		uint64_t first = rq_owner_first(owner);
+		if (first >= rq_units_frontier(region))
+			return true;
+		uint64_t of = rq_load_acquire(rq_owner_at(region, first));
+		if (rq_owner_kind(of) == RQ_OWNER_MEMBER)
+			return is_garbage(region, first, of, sweep);
+		bool whole = rq_owner_kind(of) == RQ_OWNER_OBJECT || rq_owner_kind(of) == RQ_OWNER_PIPE;
+		return !whole || rq_owner_created(of) != rq_owner_created(owner);
+	}
+	case RQ_OWNER_LANE:
+		return region->lane_unit_is_garbage(region, unit, owner);
+	case RQ_OWNER_FAMILY:
+		return !rq_family_alive(region, owner, &sweep->cache);
+	case RQ_OWNER_CELLS:
+		return rq_cells_sweep(region, unit, &sweep->cache);
+	default:
+		return true;
+	}
+}
+
+/* Frees a unit if it is nobody's. With the first unit of a pipe's object goes all that belongs to it. */
+static bool free_garbage(struct ringq_region *region, uint64_t unit, uint64_t owner, struct sweep *sweep)
+{
+	if (rq_owner_kind(owner) == RQ_OWNER_PIPE || rq_owner_is_reaping(owner))
+		return region->reap(region, unit, owner);
+	return is_garbage(region, unit, owner, sweep) && rq_cas(rq_owner_at(region, unit), &owner, 0);
+}
+
+uint64_t rq_units_sweep(struct ringq_region *region)
+{
+	uint64_t frontier = rq_units_frontier(region), freed = 0;
+	struct sweep sweep = { .probes = RQ_PROBES_MOST };
+	for (uint64_t u = 0; u < frontier; u++) {
+		uint64_t owner = rq_load_acquire(rq_owner_at(region, u)); /* A5 */
+		if (owner && free_garbage(region, u, owner, &sweep))
+			freed++;
+	}
+	if (freed)
+		rq_store(&region->free_hint, 0);
+	return freed;
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef RQ_SLOTS_H
+#define RQ_SLOTS_H
+
+/*
+ * The allocator: contiguous runs of units, a page each, for everything that a region holds.
+ *
+ * The truth about each unit is its owner word (layout.h), changed by one CAS. Nothing else is kept, so that there is
+ * nothing that a death could leave wrong: whoever runs short reads the words, and takes back what belongs to nobody.
+ *
+ *   op         beside itself and others                                        progress
+ *   claim      any number at once; two that want one unit, one gets it         lock-free
+ *   release    any; only words that still say `owner` are freed                wait-free
+ *   give back  as release; punches the pages before others may have them       wait-free
+ *   move       as release; what is no longer `from` ends it                    wait-free
+ */
+
+#include "region/member.h"
+
+/* Claims n contiguous units for an owner, with memory behind their first `bytes` bytes. The first unit, or -ENOMEM. */
+int64_t rq_units_claim(struct ringq_region *region, uint64_t n, uint64_t owner, uint64_t bytes);
+
+/* Frees those of n units from `first` on that are the owner's; memory stays behind them for the next. */
+void rq_units_release(struct ringq_region *region, uint64_t first, uint64_t n, uint64_t owner);
+
+/* The same, with the memory given back. Nobody may be reading there, see rq_members_name(). */
+void rq_units_give_back(struct rq_membership *membership, uint64_t first, uint64_t n, uint64_t owner);
+
+/* Hands n units from one owner to another. False, with none of them held, if some were taken back meanwhile. */
+bool rq_units_move(struct ringq_region *region, uint64_t first, uint64_t n, uint64_t from, uint64_t to);
+
+/*
+ * For a look at all objects: places of the name table that it goes through at most. Full of names, the table of the
+ * largest region takes two thirds of that; scribbled over, it would take the table's size for each unit of the region.
+ */
+#define RQ_PROBES_MOST (UINT64_C(1) << 21)
+/* The words of one level: of units, or of the cells of one unit. */
+struct rq_words {
+	rq_u64 *at;
+	uint64_t free; /* what a free one says */
+};
+
+/* Makes n free words from `first` on the owner's: all, or none. */
+bool rq_words_claim(struct rq_words words, uint64_t first, uint64_t n, uint64_t owner);
+
+/* Frees those that are the owner's. */
+void rq_words_release(struct rq_words words, uint64_t first, uint64_t n, uint64_t owner);
+
+/* Frees all units that belong to nobody. How many there were. */
+uint64_t rq_units_sweep(struct ringq_region *region);
+
+/* Owner words of objects. */
+static inline uint64_t rq_owner_object(uint64_t created, uint64_t units, bool named)
+{
+	return created << 28 | (uint64_t)named << 27 | units << 3 | RQ_OWNER_OBJECT;
+}
+
+/* A named object is one only once the name table says so: see objects.h. */
+static inline bool rq_owner_object_is_named(uint64_t owner)
+{
+	return owner >> 27 & 1;
+}
+
+static inline unsigned rq_owner_kind(uint64_t owner)
+{
+	return owner & 7;
+}
+
+static inline uint64_t rq_owner_object_units(uint64_t owner)
+{
+	return owner >> 3 & 0xffffff;
+}
+
+/* The number of an object, in its words of both kinds. */
+static inline uint64_t rq_owner_created(uint64_t owner)
+{
+	return owner >> 28;
+}
+
+static inline uint64_t rq_owner_body(uint64_t created, uint64_t first)
+{
+	return created << 28 | first << 3 | RQ_OWNER_BODY;
+}
+
+/* The first unit of the object that a body or a unit of a lane belongs to. */
+static inline uint64_t rq_owner_first(uint64_t owner)
+{
+	return owner >> 3 & 0xffffff;
+}
+
+/* The owner word of a pipe's queue. */
+static inline uint64_t rq_owner_pipe(uint64_t created, uint64_t units)
+{
+	return created << 28 | units << 3 | RQ_OWNER_PIPE;
+}
+
+/* Units whose owner words may be looked at. */
+static inline uint64_t rq_units_frontier(const struct ringq_region *region)
+{
+	uint64_t n = rq_load_acquire(&region->header->frontier);
+	return n < region->at.unit_count ? n : region->at.unit_count;
+}
+
+#endif
