@@ -295,9 +295,9 @@ static void print_machine(const struct run *run, double typical, FILE *f)
 	uname(&host);
 	fprintf(f,
 		"%s, %u cpus, Linux %s; %u rounds. The raw line took %.0f ns there and back, before each of the "
-	        "samples;"
+		"samples;"
 		" %u of these took less than half or more than twice that, and are left out; (!) marks what has no "
-	        "other.\n\n",
+		"other.\n\n",
 		cpu_model(), bench_cpus(cpus), host.release, run->rounds, typical, count_odd(run, typical));
 }
 
@@ -399,7 +399,7 @@ static void plot_group(const struct run *run, struct group g, double typical, FI
 		lower_is_better(s) ? "shorter is better" : "longer is better");
 	fprintf(f,
 		"set xlabel \"%s\"\nset yrange [%zu.6:-0.6]\nplot $data using "
-	        "2:5:(0):2:($5-0.35):($5+0.35):($6+1):ytic(1) "
+		"2:5:(0):2:($5-0.35):($5+0.35):($6+1):ytic(1) "
 		"with boxxyerror linecolor variable notitle, \\\n"
 		"     $data using 2:5:3:4 with xerrorbars linecolor black pointtype 0 notitle\n",
 		s->unit, n - 1);

@@ -171,7 +171,7 @@ struct sink {
 	struct seen *shared;
 	uint64_t n, sum, swapped; /* as in struct seen */
 	struct idle idle;
-	bool notes;              /* it sleeps in its calls, and nobody tells it that no more will come: it notes the time, */
+	bool notes; /* it sleeps in its calls, and nobody tells it that no more will come: it notes the time, */
 	uint64_t noted, recent;  /* when so many had come, and that was then */
 	uint64_t last[FLOW_MAX]; /* sequence number from each producer */
 };

@@ -76,8 +76,7 @@ static void lanes_put(const struct lanes *l, uint64_t stamp)
 /* The gets of whole batches, put before and not timed; for a batch of one, the put too, as the clock costs as much. */
 void scenario_lanes(const struct scenario *s, uint64_t n, struct sample *out)
 {
-	struct lanes l = {
-		.queue = scenario_channel(s, 0, 0).state, .len = s->len, .forever = PTHREAD_MUTEX_INITIALIZER};
+	struct lanes l = {.queue = scenario_channel(s, 0, 0).state, .len = s->len, .forever = PTHREAD_MUTEX_INITIALIZER};
 	uint64_t ns = 0, begin, rounds = n / s->batch + 1;
 	int cpus[2];
 

@@ -95,10 +95,10 @@ static void open_ring(struct channel *c)
 	c->ops = (struct channel_ops){.try_put = try_put, .try_get = try_get};
 }
 
-#define BROKEN(title)                                                                                                  \
-	{                                                                                                              \
-		.name = (title), .mode = "wrong on purpose", .flags = PEER_THREADS | PEER_PROCESSES | PEER_TRIES,      \
-		.max_len = LEN_MAX, .open = open_ring                                                                  \
+#define BROKEN(title)                                                                                             \
+	{                                                                                                         \
+		.name = (title), .mode = "wrong on purpose", .flags = PEER_THREADS | PEER_PROCESSES | PEER_TRIES, \
+		.max_len = LEN_MAX, .open = open_ring                                                             \
 	}
 
 static struct peer peers[] = {

@@ -15,9 +15,17 @@ static const struct {
 	size_t width;
 	bool integer;
 } types[] = {
-	{RINGQ_BYTES, 1, false}, {RINGQ_INT8, 1, true},   {RINGQ_UINT8, 1, true},  {RINGQ_INT16, 2, true},
-	{RINGQ_UINT16, 2, true}, {RINGQ_INT32, 4, true},  {RINGQ_UINT32, 4, true}, {RINGQ_INT64, 8, true},
-	{RINGQ_UINT64, 8, true}, {RINGQ_FLOAT, 4, false}, {RINGQ_DOUBLE, 8, false},
+	{RINGQ_BYTES, 1, false},
+	{RINGQ_INT8, 1, true},
+	{RINGQ_UINT8, 1, true},
+	{RINGQ_INT16, 2, true},
+	{RINGQ_UINT16, 2, true},
+	{RINGQ_INT32, 4, true},
+	{RINGQ_UINT32, 4, true},
+	{RINGQ_INT64, 8, true},
+	{RINGQ_UINT64, 8, true},
+	{RINGQ_FLOAT, 4, false},
+	{RINGQ_DOUBLE, 8, false},
 };
 
 /* One word, cells, the most of cells and just beyond, pages. */
@@ -116,7 +124,8 @@ Test(array, refuses_bad_arguments)
 	check_eq(ringq_array_create(&other, region, NULL, RINGQ_DOUBLE + 1, 1), -EINVAL);
 	check_eq(ringq_array_create(&other, region, NULL, RINGQ_INT8, 0), -EINVAL);
 	check_eq(ringq_array_create(&other, region, "", RINGQ_INT8, 1), -EINVAL);
-	check_eq(ringq_array_create(&other, region, "a-name-of-64-bytes-is-too-long-by-one-and-so-it-must-be-refused.", RINGQ_INT8, 1),
+	check_eq(ringq_array_create(&other, region, "a-name-of-64-bytes-is-too-long-by-one-and-so-it-must-be-refused.",
+			 RINGQ_INT8, 1),
 		-EINVAL);
 	check_eq(ringq_array_create(&other, region, NULL, RINGQ_INT64, SIZE_MAX / 8 + 2), -ENOMEM);
 	check_eq(ringq_array_create(&other, region, NULL, RINGQ_INT64, SIZE_MAX), -ENOMEM);
@@ -208,14 +217,17 @@ Test(names, of_a_scribbled_array_are_an_error)
 	for (size_t i = 0; i < 24; i++)
 		for (size_t b = 0; b < COUNT(bad); b++)
 			for (int half = 0; half < 3; half++) {
-				uint64_t was = page[i], mask = half == 0 ? UINT64_MAX : half == 1 ? UINT32_MAX : UINT64_MAX << 32;
+				uint64_t was = page[i], mask = half == 0   ? UINT64_MAX
+				                               : half == 1 ? UINT32_MAX
+				                                           : UINT64_MAX << 32;
 
 				page[i] = (was & ~mask) | ((half == 2 ? bad[b] << 32 : bad[b]) & mask);
 				if (ringq_array_open(&found, region, "a") == 0) {
 					char *data = ringq_array_data(found);
 					size_t bytes = ringq_array_count(found) * 8;
 
-					check(data >= (char *)page && data + ringq_array_count(found) <= (char *)(page + 512));
+					check(data >= (char *)page &&
+						data + ringq_array_count(found) <= (char *)(page + 512));
 					if (bytes <= sizeof(seen))
 						ringq_array_read(found, seen, bytes);
 					ringq_array_release(found);

@@ -67,8 +67,8 @@ static bool read_child(pid_t pid, uint64_t address, void *to, size_t len)
 
 static void fill_registers(ZydisRegisterContext *context, const struct user_regs_struct *regs)
 {
-	const uint64_t values[] = {regs->rax, regs->rcx, regs->rdx, regs->rbx, regs->rsp, regs->rbp, regs->rsi, regs->rdi,
-		regs->r8, regs->r9, regs->r10, regs->r11, regs->r12, regs->r13, regs->r14, regs->r15};
+	const uint64_t values[] = {regs->rax, regs->rcx, regs->rdx, regs->rbx, regs->rsp, regs->rbp, regs->rsi,
+		regs->rdi, regs->r8, regs->r9, regs->r10, regs->r11, regs->r12, regs->r13, regs->r14, regs->r15};
 
 	for (size_t i = 0; i < COUNT(values); i++)
 		context->values[ZYDIS_REGISTER_RAX + i] = values[i];
@@ -97,7 +97,7 @@ static unsigned operand_access(const ZydisDecodedInstruction *instruction, const
 	const struct user_regs_struct *regs)
 {
 	if (operand->type != ZYDIS_OPERAND_TYPE_MEMORY || operand->mem.type == ZYDIS_MEMOP_TYPE_AGEN ||
-	    !operand_is_shared(instruction, operand, regs))
+		!operand_is_shared(instruction, operand, regs))
 		return 0;
 	return ((operand->actions & ZYDIS_OPERAND_ACTION_MASK_READ) ? ACCESS_READS : 0) |
 	       ((operand->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) ? ACCESS_CHANGES : 0);
@@ -113,7 +113,7 @@ unsigned access_next(pid_t pid, const struct user_regs_struct *regs)
 	if (!seen.fresh)
 		read_mappings(pid);
 	if (!read_child(pid, regs->rip, code, sizeof(code)) ||
-	    !ZYAN_SUCCESS(ZydisDecoderDecodeFull(&seen.decoder, code, sizeof(code), &instruction, operands)))
+		!ZYAN_SUCCESS(ZydisDecoderDecodeFull(&seen.decoder, code, sizeof(code), &instruction, operands)))
 		return ACCESS_READS | ACCESS_CHANGES;
 	switch (instruction.mnemonic) {
 	case ZYDIS_MNEMONIC_SYSCALL:

@@ -270,6 +270,6 @@ static void open_it(struct stage *s)
 }
 
 const struct act act_array_value = {create_value, finish_create}, act_array_large = {create_large, finish_create},
-	act_array_named = {create_named, finish_create}, act_array_release = {release, NULL}, act_lock = {lock, finish_lock},
-	act_unlock = {unlock, NULL}, act_add = {add, NULL}, act_array_write = {write_it, NULL},
-	act_array_read = {read_it, NULL}, act_array_open = {open_it, NULL};
+		 act_array_named = {create_named, finish_create}, act_array_release = {release, NULL},
+		 act_lock = {lock, finish_lock}, act_unlock = {unlock, NULL}, act_add = {add, NULL},
+		 act_array_write = {write_it, NULL}, act_array_read = {read_it, NULL}, act_array_open = {open_it, NULL};

@@ -11,7 +11,7 @@
 #define ROUND_SECONDS 30 /* a round that takes longer hangs: SIGALRM ends the driver */
 #define PILE 12u
 /* Rings grow with the backlog, which depends on who is how fast. */
-#define MEMORY_MARGIN(burst) ((burst) * INT64_C(2048))
+#define MEMORY_MARGIN(burst) ((burst)*INT64_C(2048))
 
 /* ---- records and books ---- */
 

@@ -62,7 +62,7 @@ struct stage {
 	ringq_pipe *mine, *theirs;
 	int sockets[2];
 	uint32_t received; /* by the driver */
-	uint32_t burst; /* of each of the others' producers */
+	uint32_t burst;    /* of each of the others' producers */
 	bool undisturbed;
 };
 

@@ -130,8 +130,8 @@ static void lengths_lead_out(struct stage *s)
 
 static void constants_lead_out(struct stage *s)
 {
-	static const uint64_t values[] = {0, 1, 127, 4096, 65536, 1 << 20, UINT32_MAX, INT64_MAX, UINT64_MAX - 127,
-		UINT64_MAX};
+	static const uint64_t values[] = {
+		0, 1, 127, 4096, 65536, 1 << 20, UINT32_MAX, INT64_MAX, UINT64_MAX - 127, UINT64_MAX};
 	static const size_t words[] = {offsetof(struct rq_queue_shared, lanes_max),
 		offsetof(struct rq_queue_shared, max_records), offsetof(struct rq_queue_shared, table),
 		offsetof(struct rq_queue_shared, stride), offsetof(struct rq_queue_shared, lanes),
@@ -142,8 +142,8 @@ static void constants_lead_out(struct stage *s)
 		size_t word = words[i / 2 / COUNT(values)];
 
 		scribble_back(s);
-		scribble_word(s, "a constant", in_queue(s, word), word % 8 || i % 2 ? 4 : 8,
-			values[i / 2 % COUNT(values)]);
+		scribble_word(
+			s, "a constant", in_queue(s, word), word % 8 || i % 2 ? 4 : 8, values[i / 2 % COUNT(values)]);
 		if (ringq_queue_open(&queue, s->region, "q"))
 			continue;
 		put_some(queue);
@@ -266,7 +266,7 @@ struct motion {
 	uint64_t at[8]; /* offsets */
 	unsigned count;
 	unsigned bytes;
-	uint64_t step; /* added each time; or, if 0, */
+	uint64_t step;      /* added each time; or, if 0, */
 	uint64_t values[2]; /* these in turn */
 };
 
@@ -365,7 +365,8 @@ static void roster_never_stands_still(struct stage *s)
 
 static void places_never_stand_still(struct stage *s)
 {
-	uint64_t taken = UINT64_C(1) << 51 | ((word_at(s, LANE(s, 0, head)) + (UINT64_C(1) << 50)) >> 2 & 0x7ffffffffffff);
+	uint64_t taken =
+		UINT64_C(1) << 51 | ((word_at(s, LANE(s, 0, head)) + (UINT64_C(1) << 50)) >> 2 & 0x7ffffffffffff);
 	struct motion m = {s, {0}, (unsigned)s->permits_count, 8, 1, {0}};
 
 	check_eq(s->permits_count, 7);
@@ -395,7 +396,8 @@ static void marks_never_stand_still(struct stage *s)
 	call_beside(&(struct motion){s, {QUEUE(s, lanes_backed)}, 1, 4, 1, {0}});
 	call_beside(&(struct motion){s, {header + offsetof(struct rq_header, frontier)}, 1, 8, 1, {0}});
 	call_beside(&(struct motion){s, {header + offsetof(struct rq_header, frontier)}, 1, 8, 0, {0, UINT64_MAX}});
-	call_beside(&(struct motion){s, {header + offsetof(struct rq_header, members_backed)}, 1, 4, 0, {0, UINT32_MAX}});
+	call_beside(
+		&(struct motion){s, {header + offsetof(struct rq_header, members_backed)}, 1, 4, 0, {0, UINT32_MAX}});
 	call_beside(&(struct motion){s, {LANE(s, 0, owner), LANE(s, 1, owner)}, 2, 8, 0, {0, UINT64_MAX}});
 }
 
@@ -496,9 +498,9 @@ int main(int argc, char **argv)
 			continue;
 		failed++;
 		fprintf(stderr, "%s: %s\n", attacks[i].name,
-			!WIFSIGNALED(status) ? "failed" :
-			WTERMSIG(status) == SIGALRM ? "no end" :
-						      strsignal(WTERMSIG(status)));
+			!WIFSIGNALED(status)          ? "failed"
+			: WTERMSIG(status) == SIGALRM ? "no end"
+						      : strsignal(WTERMSIG(status)));
 		scribble_print(the_log, "the attack");
 	}
 	return failed != 0;

@@ -262,8 +262,11 @@ static void open_queue(struct stage *s, struct chooser *c)
 
 static void create_queue(struct stage *s, struct chooser *c)
 {
-	struct ringq_queue_options o = {.max_producers = 1 + (unsigned)choose(c, 4), .max_records = choose(c, 3) * 100,
-		.name = choose(c, 2) ? "q" : choose(c, 2) ? "other" : NULL};
+	struct ringq_queue_options o = {.max_producers = 1 + (unsigned)choose(c, 4),
+		.max_records = choose(c, 3) * 100,
+		.name = choose(c, 2)   ? "q"
+	                : choose(c, 2) ? "other"
+	                               : NULL};
 	ringq_queue *queue;
 	int r = ringq_queue_create(&queue, s->region, &o);
 

@@ -36,7 +36,7 @@ static struct progress {
 	const char *mode;
 	atomic_int scribbler;
 	struct scribble_log between, beside;
-} *progress;
+} * progress;
 
 static void run_call(struct stage *stage, struct chooser *chooser)
 {
@@ -169,7 +169,8 @@ static void watch(pid_t victim)
 	}
 	check_eq(ended, victim);
 	if (!WIFEXITED(status) || WEXITSTATUS(status)) {
-		tell(WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : "a forbidden answer, or a sanitizer's finding,");
+		tell(WIFSIGNALED(status) ? strsignal(WTERMSIG(status))
+					 : "a forbidden answer, or a sanitizer's finding,");
 		exit(1);
 	}
 }

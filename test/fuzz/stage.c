@@ -44,7 +44,8 @@ static const struct ringq_queue_options options[] = {
 	{.order = RINGQ_ORDER_TOTAL, .flags = RINGQ_SINGLE_PRODUCER},
 	{.order = RINGQ_ORDER_PRODUCER, .max_producers = 3, .max_bytes = 16384},
 	{.order = RINGQ_ORDER_PRODUCER, .max_producers = 3, .max_records = 7},
-	{.order = RINGQ_ORDER_PRODUCER, .max_bytes = RINGQ_UNBOUNDED,
+	{.order = RINGQ_ORDER_PRODUCER,
+		.max_bytes = RINGQ_UNBOUNDED,
 		.flags = RINGQ_SINGLE_PRODUCER | RINGQ_SINGLE_CONSUMER},
 	{.order = RINGQ_ORDER_PRODUCER, .max_producers = 3, .flags = RINGQ_SINGLE_PRODUCER, .max_records = 7},
 };
@@ -129,8 +130,8 @@ void scribble_word(struct stage *stage, const char *name, uint64_t offset, unsig
 	char *at = (char *)(uintptr_t)stage->base + offset;
 
 	check_compare(offset + bytes, <=, stage->at.size);
-	stage->log->last[stage->log->count++ % SCRIBBLED_KEPT] = (struct scribbled){name, offset,
-		bytes == 8 ? value : (uint32_t)value, bytes};
+	stage->log->last[stage->log->count++ % SCRIBBLED_KEPT] =
+		(struct scribbled){name, offset, bytes == 8 ? value : (uint32_t)value, bytes};
 	if (bytes == 8)
 		rq_store((rq_u64 *)at, value);
 	else

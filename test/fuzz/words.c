@@ -14,7 +14,7 @@ struct word {
 	uint32_t offset; /* in the structure */
 	uint32_t bytes;
 	enum shape shape;
-	uint32_t more; /* words of the same kind that follow */
+	uint32_t more;     /* words of the same kind that follow */
 	uint8_t widths[6]; /* of its fields in bits, lowest first; none: one field */
 };
 
@@ -88,8 +88,8 @@ static const struct word words[] = {
 };
 
 static const uint64_t interesting[] = {0, 1, 2, 3, 7, 8, 16, 63, 64, 127, 4095, 4096, 65535, 65536, 1 << 20, INT32_MAX,
-	UINT64_C(1) << 31, UINT32_MAX, UINT64_C(1) << 32, UINT64_C(1) << 34, INT64_MAX, UINT64_C(1) << 63, UINT64_MAX - 7,
-	UINT64_MAX};
+	UINT64_C(1) << 31, UINT32_MAX, UINT64_C(1) << 32, UINT64_C(1) << 34, INT64_MAX, UINT64_C(1) << 63,
+	UINT64_MAX - 7, UINT64_MAX};
 
 static uint64_t choose_interesting(struct chooser *c)
 {
@@ -175,8 +175,8 @@ struct spot spot_choose(const struct stage *s, struct chooser *c)
 		break;
 	case ENTRY:
 		spot.lane = (uint32_t)choose(c, s->set.max);
-		index = choose(c, 4) ? rq_head_chunk(head_of(s, spot.lane)) + (uint32_t)choose(c, 2) :
-				       (uint32_t)choose(c, s->set.table);
+		index = choose(c, 4) ? rq_head_chunk(head_of(s, spot.lane)) + (uint32_t)choose(c, 2)
+		                     : (uint32_t)choose(c, s->set.table);
 		spot.offset = entry_offset(s, spot.lane, index);
 		break;
 	case PLACE:
@@ -207,12 +207,15 @@ static uint64_t make_up(const struct stage *s, struct chooser *c, const struct s
 	case HEAD:
 		return rq_head(chunk, choose(c, 1 << 20) * RQ_GRANULE) | (choose(c, 8) ? 0 : choose(c, 4));
 	case TABLE_ENTRY:
-		return rq_entry(chunk, choose(c, 2) ? choose_unit(s, c) : choose(c, RQ_UNITS_MAX), (unsigned)choose(c, 256));
+		return rq_entry(
+			chunk, choose(c, 2) ? choose_unit(s, c) : choose(c, RQ_UNITS_MAX), (unsigned)choose(c, 256));
 	case RECORD_HEADER: {
 		uint64_t rest = s->at.page - spot->offset % s->at.page;
-		uint64_t lens[] = {0, rest, rest - 8, rest - 16, rest - 24, 1, 100, RQ_RECORD_MAX, (UINT64_C(1) << 33) - 1};
+		uint64_t lens[] = {
+			0, rest, rest - 8, rest - 16, rest - 24, 1, 100, RQ_RECORD_MAX, (UINT64_C(1) << 33) - 1};
 
-		return rq_record_header(choose(c, 1 << 28), lens[choose(c, COUNT(lens))], (enum rq_record_kind)choose(c, 8));
+		return rq_record_header(
+			choose(c, 1 << 28), lens[choose(c, COUNT(lens))], (enum rq_record_kind)choose(c, 8));
 	}
 	case OWNER_WORD:
 		switch (choose(c, 4)) {
@@ -228,7 +231,8 @@ static uint64_t make_up(const struct stage *s, struct chooser *c, const struct s
 	case NAME_WORD:
 		return word_at(s, spot->offset) >> 24 << 24 | choose_unit(s, c);
 	case PLACE_WORD:
-		return (choose(c, 5) + 1) << 51 | (rq_head(chunk, choose(c, 1 << 16) * RQ_GRANULE) >> 2 & 0x7ffffffffffff);
+		return (choose(c, 5) + 1) << 51 |
+		       (rq_head(chunk, choose(c, 1 << 16) * RQ_GRANULE) >> 2 & 0x7ffffffffffff);
 	case OWNER_ID:
 		return choose(c, 3) << 32 | choose(c, 4);
 	case PLAIN:

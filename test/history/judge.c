@@ -69,15 +69,15 @@ static const struct example examples[] = {
 	{true, .name = "empty() beside a get", .text = "0 1 2 put a0\n1 3 6 get a0\n2 4 5 empty 1"},
 	{false, .name = "empty() to who knows better",
 		.text = "0 1 2 put a0\n1 3 9 get a0\n2 4 5 empty 1\n2 6 7 empty 0"},
-	{true, .name = "full",
-		.text = "0 1 2 put a0 a1\n0 3 4 put a2 EAGAIN\n1 5 6 full 1\n1 7 8 get a0\n1 9 10 full 0",
+	{true, .name = "full", .text = "0 1 2 put a0 a1\n0 3 4 put a2 EAGAIN\n1 5 6 full 1\n1 7 8 get a0\n1 9 10 full 0",
 		.max_records = 2},
 	{true, .name = "full of what is being put",
 		.text = "0 1 9 put a0\n1 2 3 put b0 EAGAIN\n1 4 5 get EAGAIN\n2 10 11 get a0", .max_records = 1},
 	{true, .name = "full of what is being got",
-		.text = "0 1 2 put a0 a1\n1 5 12 get a0\n2 6 7 peek a1\n2 8 9 full 1\n0 10 11 put a2 EAGAIN", .max_records = 2},
-	{false, .name = "full of what was got",
-		.text = "0 1 2 put a0 a1\n1 5 12 get a0\n2 13 14 full 1", .max_records = 2},
+		.text = "0 1 2 put a0 a1\n1 5 12 get a0\n2 6 7 peek a1\n2 8 9 full 1\n0 10 11 put a2 EAGAIN",
+		.max_records = 2},
+	{false, .name = "full of what was got", .text = "0 1 2 put a0 a1\n1 5 12 get a0\n2 13 14 full 1",
+		.max_records = 2},
 	{false, .name = "full of nothing", .text = "0 1 2 put a0\n0 3 4 put a1 EAGAIN\n1 5 6 get a0", .max_records = 2},
 	{false, .name = "not full", .text = "0 1 2 put a0 a1\n1 5 6 full 0\n1 7 8 get a0", .max_records = 2},
 	{false, .name = "more than it may have", .text = "0 1 2 put a0 a1\n1 3 4 put b0\n1 5 6 get a0 a1",
@@ -103,8 +103,7 @@ static const struct example examples[] = {
 		.text = "0 1 9 put a0\n1 2 3 put b0\n3 3 11 get a0\n2 4 5 peek b0\n2 12 13 get b0"},
 	{false, .name = "a peek that is overtaken by what came later",
 		.text = "1 2 3 put b0\n2 4 5 peek b0\n0 6 9 put a0\n2 10 11 get a0\n2 12 13 get b0"},
-	{false, .name = "a peek behind the first",
-		.text = "0 1 2 put a0\n1 3 4 put b0\n2 5 6 peek b0\n2 7 8 get a0 b0"},
+	{false, .name = "a peek behind the first", .text = "0 1 2 put a0\n1 3 4 put b0\n2 5 6 peek b0\n2 7 8 get a0 b0"},
 	{false, .name = "a peek at what was got", .text = "0 1 2 put a0\n1 3 4 get a0\n2 5 6 peek a0"},
 	{false, .name = "a peek that goes back",
 		.text = "0 1 9 put a0\n1 2 8 put b0\n2 3 4 peek a0\n2 5 6 peek b0\n2 10 11 get a0 b0"},
@@ -119,16 +118,15 @@ static const struct example examples[] = {
 		.text = "0 1 2 put a0\n2 3 10 size 0\n1 4 5 put b0\n3 6 7 get a0\n3 11 12 get b0", .sizes = true},
 	{true, .name = "sizes of an instant",
 		.text = "0 1 2 put a0\n2 3 10 size 2\n1 4 5 put b0\n3 6 7 get a0\n3 11 12 get b0", .sizes = true},
-	{false, .name = "sizes in no order",
-		.text = "0 1 10 put a0\n1 2 3 size 1\n2 4 5 size 0\n3 11 12 get a0", .sizes = true},
+	{false, .name = "sizes in no order", .text = "0 1 10 put a0\n1 2 3 size 1\n2 4 5 size 0\n3 11 12 get a0",
+		.sizes = true},
 	{true, .name = "killed, and it was in", .text = "0 1 - put a0\n1 3 4 get a0", .drained = true},
 	{true, .name = "killed, and it was not", .text = "0 1 - put a0\n1 3 4 get EAGAIN", .drained = true},
 	{false, .name = "killed, and in twice", .text = "0 1 - put a0\n1 3 4 get a0\n1 5 6 get a0"},
 	{true, .name = "killed with what it took", .text = "0 1 2 put a0 a1\n1 3 - get\n2 4 5 get a1\n2 6 7 get EAGAIN",
 		.drained = true},
-	{true, .name = "in any order across producers",
-		.text = "0 1 2 put a0\n1 3 4 put b0\n2 5 6 get b0\n2 7 8 get a0", .order = RINGQ_ORDER_PRODUCER,
-		.drained = true},
+	{true, .name = "in any order across producers", .text = "0 1 2 put a0\n1 3 4 put b0\n2 5 6 get b0\n2 7 8 get a0",
+		.order = RINGQ_ORDER_PRODUCER, .drained = true},
 	{false, .name = "in order of each producer", .text = "0 1 2 put a0\n0 3 4 put a1\n2 5 6 get a1\n2 7 8 get a0",
 		.order = RINGQ_ORDER_PRODUCER},
 	{true, .name = "a batch of another's records",
@@ -499,7 +497,8 @@ static void judge_other_ones(uint64_t count)
 		for (uint64_t i = 0; i <= seed % 5; i++)
 			spoil(&history, &rng);
 		history.sizes = seed % 2;
-		without = history_without(&history, CALL_SIZE); /* those of no instant the search leaves to the patterns */
+		without = history_without(
+			&history, CALL_SIZE); /* those of no instant the search leaves to the patterns */
 		const struct history *judged = history.sizes ? &history : &without;
 		const char *why = history_search(judged);
 		bool pattern = history_patterns(judged), search = why && why != HISTORY_UNDECIDED;

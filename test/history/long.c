@@ -41,12 +41,7 @@ static const struct shape shapes[] = {
 		.consumers = 2,
 		.records = 2000},
 	{.name = "threads come and go", .producers = 4, .consumers = 2, .records = 20, .waves = 60},
-	{.name = "processes come and go",
-		.processes = true,
-		.producers = 4,
-		.consumers = 2,
-		.records = 20,
-		.waves = 30},
+	{.name = "processes come and go", .processes = true, .producers = 4, .consumers = 2, .records = 20, .waves = 30},
 	{.name = "killed producers",
 		.processes = true,
 		.producers = 4,
@@ -177,8 +172,7 @@ static void consume(void *arg)
 		over = atomic_load(&crew->over);
 		if (rng_below(&actor->rng, 32) == 0)
 			rest_soon(timer, &actor->rng);
-		got = act(
-			actor, CALL_GET, batch(&actor->rng), rng_below(&actor->rng, 8) ? RINGQ_NOWAIT : RINGQ_US(100));
+		got = act(actor, CALL_GET, batch(&actor->rng), rng_below(&actor->rng, 8) ? RINGQ_NOWAIT : RINGQ_US(100));
 		if (got < 0)
 			pause_ns(RINGQ_US(rng_below(&actor->rng, 20)));
 		else if (rng_below(&actor->rng, 16) == 0)

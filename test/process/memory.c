@@ -147,9 +147,20 @@ static void large_records_go_round(void)
 		uint64_t max_bytes;
 		unsigned waiting;
 	} cases[] = {
-		{40001, 0, 1000}, {250000, 0, 1000}, {262144, 0, 1000}, {300000, 0, 1000}, {700000, 0, 1000}, {MIB, 0, 1000},
-		{3 * MIB, 0, 1000}, {6 * MIB, 0, 1000}, {MIB, MIB, 1000}, {MIB, 3 * MIB, 1000}, {300000, 16 * MIB, 1000},
-		{300000, RINGQ_UNBOUNDED, 30}, {6 * MIB, 100 * MIB, 3}, {20 * MIB, 100 * MIB, 2},
+		{40001, 0, 1000},
+		{250000, 0, 1000},
+		{262144, 0, 1000},
+		{300000, 0, 1000},
+		{700000, 0, 1000},
+		{MIB, 0, 1000},
+		{3 * MIB, 0, 1000},
+		{6 * MIB, 0, 1000},
+		{MIB, MIB, 1000},
+		{MIB, 3 * MIB, 1000},
+		{300000, 16 * MIB, 1000},
+		{300000, RINGQ_UNBOUNDED, 30},
+		{6 * MIB, 100 * MIB, 3},
+		{20 * MIB, 100 * MIB, 2},
 	};
 
 	real_back = rq_sys.back;
@@ -160,7 +171,8 @@ static void large_records_go_round(void)
 		char name[64], *record = malloc(cases[i].len);
 
 		check(record);
-		snprintf(name, sizeof(name), "%zu bytes, max_bytes %#llx", cases[i].len, (unsigned long long)cases[i].max_bytes);
+		snprintf(name, sizeof(name), "%zu bytes, max_bytes %#llx", cases[i].len,
+			(unsigned long long)cases[i].max_bytes);
 		test_context = name;
 		check_compare(backs_of_rounds(queue, record, cases[i].len, cases[i].waiting, rounds), >, 0);
 		check_compare(backs_of_rounds(queue, record, cases[i].len, cases[i].waiting, rounds), <, 4);
@@ -194,8 +206,7 @@ static bool shrink_shm(const char *size)
 {
 	if (unshare(CLONE_NEWNS) < 0 && unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0)
 		return false;
-	return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
-	       mount("shm", "/dev/shm", "tmpfs", 0, size) == 0;
+	return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 && mount("shm", "/dev/shm", "tmpfs", 0, size) == 0;
 }
 
 static void fill_tmpfs(void *unused)

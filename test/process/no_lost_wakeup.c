@@ -39,7 +39,7 @@ static void *answer(void *arg)
 /* One record goes to and fro: each side sleeps, or is about to, whenever the other wakes it. */
 static void to_and_fro(const struct ringq_queue_options *options)
 {
-	struct pair pair = { queue_new(options), queue_new(options) };
+	struct pair pair = {queue_new(options), queue_new(options)};
 	pthread_t thread = start_thread(answer, &pair);
 	char byte = 0;
 	for (int i = 0; i < ROUNDS; i++) {
@@ -100,7 +100,7 @@ static bool producer_asleep(const ringq_queue *queue)
 /* The place that a producer sleeps for comes from a reservation that is dropped, not from a get. */
 static void for_a_dropped_reservation(unsigned order)
 {
-	ringq_queue *queue = queue_new(&(struct ringq_queue_options){ .order = order, .max_records = 1 });
+	ringq_queue *queue = queue_new(&(struct ringq_queue_options){.order = order, .max_records = 1});
 	void *reserved;
 	check_eq(ringq_reserve(queue, &reserved, 1, RINGQ_NOWAIT), 0);
 	pthread_t thread = start_thread(put_one, queue);
@@ -114,9 +114,9 @@ static void for_a_dropped_reservation(unsigned order)
 static void all(void)
 {
 	for (unsigned order = RINGQ_ORDER_TOTAL; order <= RINGQ_ORDER_PRODUCER; order++) {
-		to_and_fro(&(struct ringq_queue_options){ .order = order });
-		many_in_little_room(&(struct ringq_queue_options){ .order = order, .max_bytes = 256 });
-		many_in_little_room(&(struct ringq_queue_options){ .order = order, .max_records = 3 });
+		to_and_fro(&(struct ringq_queue_options){.order = order});
+		many_in_little_room(&(struct ringq_queue_options){.order = order, .max_bytes = 256});
+		many_in_little_room(&(struct ringq_queue_options){.order = order, .max_records = 3});
 		for_a_dropped_reservation(order);
 	}
 }

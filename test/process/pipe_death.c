@@ -35,7 +35,8 @@ static struct pair *pair_new(unsigned flags)
 
 	check_eq(ringq_pipe_create(&pair->mine, &pair->childs, NULL, flags), 0);
 	if (parent_uses_both)
-		check_eq(ringq_send(pair->childs, "", 0, RINGQ_NOWAIT) + ringq_receive(pair->mine, NULL, 0, RINGQ_NOWAIT), 0);
+		check_eq(ringq_send(pair->childs, "", 0, RINGQ_NOWAIT) + ringq_receive(pair->mine, NULL, 0, RINGQ_NOWAIT),
+			0);
 	return pair;
 }
 

@@ -144,8 +144,10 @@ static void send_message(int socket, const void *body, size_t len, const int *fd
 {
 	struct iovec iov = {(void *)(uintptr_t)body, len};
 	_Alignas(struct cmsghdr) char control[CMSG_SPACE(8 * sizeof(int))] = {0};
-	struct msghdr m = {
-		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = n ? control : NULL, .msg_controllen = CMSG_SPACE(n * sizeof(int))};
+	struct msghdr m = {.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = n ? control : NULL,
+		.msg_controllen = CMSG_SPACE(n * sizeof(int))};
 
 	if (n) {
 		struct cmsghdr *c = CMSG_FIRSTHDR(&m);
@@ -173,7 +175,23 @@ static size_t receive_message(int socket, struct gift *gift, int fds[8])
 	return n;
 }
 
-enum { HONEST, MAGIC, SHORT, UNIT, FAR_UNIT, OWNER, NO_SIDE, FEWER, MORE, NO_FDS, OTHER_FILE, OTHER_REGION, QUEUE, READ_ONLY, LIES };
+enum {
+	HONEST,
+	MAGIC,
+	SHORT,
+	UNIT,
+	FAR_UNIT,
+	OWNER,
+	NO_SIDE,
+	FEWER,
+	MORE,
+	NO_FDS,
+	OTHER_FILE,
+	OTHER_REGION,
+	QUEUE,
+	READ_ONLY,
+	LIES
+};
 
 /* Whoever takes an end does not believe what came with it, and keeps nothing of a lie. */
 static void lies_are_refused(void)

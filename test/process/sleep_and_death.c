@@ -116,9 +116,9 @@ static int give_room(ringq_queue *queue)
 }
 
 static const struct side sides[] = {
-	{ "records", { 0 }, nothing, nothing, wait_to_get, give_record, true },
-	{ "places", { .max_records = SLEEPERS_MOST }, put_some, nothing, wait_to_put, give_room, true },
-	{ "bytes", { .max_bytes = 1 }, nothing, put_one, wait_to_put, give_room, false },
+	{"records", {0}, nothing, nothing, wait_to_get, give_record, true},
+	{"places", {.max_records = SLEEPERS_MOST}, put_some, nothing, wait_to_put, give_room, true},
+	{"bytes", {.max_bytes = 1}, nothing, put_one, wait_to_put, give_room, false},
 };
 
 /* ---- a case: some sleep, and one dies or is stopped ---- */
@@ -126,7 +126,7 @@ static const struct side sides[] = {
 struct scene {
 	const struct side *side;
 	ringq_queue *queue;
-	int expect; /* of a wait */
+	int expect;   /* of a wait */
 	bool settled; /* the sleepers have slept for so long that a death wakes them; else their first sleep ends */
 	int sleepers;
 	pthread_t threads[SLEEPERS_MOST];
@@ -325,7 +325,7 @@ static void *wait_for_any(void *scene)
 static void waker_dies_beside_other_waits(void)
 {
 	struct scene *s = scene_new(__func__, &sides[0], RINGQ_ORDER_TOTAL);
-	struct pollfd readable = { .fd = ringq_event_fd(s->queue), .events = POLLIN };
+	struct pollfd readable = {.fd = ringq_event_fd(s->queue), .events = POLLIN};
 	pthread_t thread = start_thread(wait_for_any, s);
 	check_compare(readable.fd, >=, 0);
 	check_eq(get_number(s->queue, RINGQ_NOWAIT), -EAGAIN);
@@ -405,7 +405,7 @@ static void *wait_in_vain(void *queue)
 {
 	struct rusage before, after;
 	char byte;
-	join(&(struct scene){ .queue = queue });
+	join(&(struct scene){.queue = queue});
 	pause_ns(A_WHILE); /* the others have joined by then, too: a join wakes everybody */
 	check_eq(getrusage(RUSAGE_THREAD, &before), 0);
 	if (ringq_full(queue))
@@ -426,7 +426,7 @@ static void idle_is_cheap(void)
 {
 	ringq_queue *empty = queue_new(NULL), *full;
 	pthread_t threads[IDLE];
-	full = queue_in(ringq_queue_region(empty), &(struct ringq_queue_options){ .max_records = 1 });
+	full = queue_in(ringq_queue_region(empty), &(struct ringq_queue_options){.max_records = 1});
 	put_one(full);
 	for (int i = 0; i < IDLE; i++)
 		threads[i] = start_thread(wait_in_vain, i % 2 ? empty : full);
@@ -494,8 +494,8 @@ int main(void)
 	idle_is_cheap();
 	for (unsigned order = RINGQ_ORDER_TOTAL; order <= RINGQ_ORDER_PRODUCER; order++)
 		for (size_t i = 0; i < COUNT(sides); i++) {
-			children[n++] = fork_child(run_part, &(struct part){ stops, &sides[i], order });
-			children[n++] = fork_child(run_part, &(struct part){ deaths, &sides[i], order });
+			children[n++] = fork_child(run_part, &(struct part){stops, &sides[i], order});
+			children[n++] = fork_child(run_part, &(struct part){deaths, &sides[i], order});
 		}
 	while (n)
 		reap_child(children[--n]);

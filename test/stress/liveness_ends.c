@@ -159,8 +159,8 @@ static void *take_over(void *arg)
 
 static void thread_ends(unsigned order, enum way way)
 {
-	struct shared *shared = shared_new(
-		&(struct ringq_queue_options){.order = order, .max_producers = 1, .max_records = PLACES});
+	struct shared *shared =
+		shared_new(&(struct ringq_queue_options){.order = order, .max_producers = 1, .max_records = PLACES});
 	struct ending ending = {shared, way};
 	pid_t child = fork_child(live_on, &ending);
 

@@ -73,7 +73,7 @@ static size_t take_many(ringq_queue *queue, char *records, size_t *lens)
 
 /* The longest run of one producer's records while others' were waiting. */
 static unsigned longest_run(const struct ringq_queue_options *options, size_t len,
-			    size_t (*take)(ringq_queue *queue, char *records, size_t *lens))
+	size_t (*take)(ringq_queue *queue, char *records, size_t *lens))
 {
 	struct backlog backlog = {.queue = queue_new(options), .len = len};
 	unsigned run = 0, longest = 0, left[PRODUCERS], waiting = PRODUCERS;

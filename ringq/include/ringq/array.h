@@ -58,8 +58,8 @@ enum ringq_type {
  * Ownership: *out is released by ringq_array_release(). Threads: any. Progress: lock-free, but for the process's own
  * locks of malloc and the like; a system call only when memory comes or goes.
  */
-RINGQ_API int ringq_array_create(ringq_array **out, ringq_region *region, const char *name, enum ringq_type type,
-	size_t count);
+RINGQ_API int ringq_array_create(
+	ringq_array **out, ringq_region *region, const char *name, enum ringq_type type, size_t count);
 
 /** Opens a named array. Errors: -EINVAL, -ENOENT (no array has the name), -EBADMSG. Progress: lock-free. */
 RINGQ_API int ringq_array_open(ringq_array **out, ringq_region *region, const char *name);

@@ -32,13 +32,13 @@ enum {
 
 /** All zero means: anonymous, total order, 8 MiB from each producer, 256 producers. */
 struct ringq_queue_options {
-	const char *name;       /* NULL = anonymous; else 1 to 63 bytes, unique among the region's queues */
-	uint64_t max_records;   /* in the queue at once, exact with any number of producers; 0 = no such bound; at most 2^24 */
-	uint64_t max_bytes;     /* waiting from one producer before its put blocks, headers and padding (at most 32 bytes a
+	const char *name; /* NULL = anonymous; else 1 to 63 bytes, unique among the region's queues */
+	uint64_t max_records; /* in the queue at once, exact with any number of producers; 0 = no such bound; at most 2^24 */
+	uint64_t max_bytes; /* waiting from one producer before its put blocks, headers and padding (at most 32 bytes a
 	                           record) included; 0 = 8 MiB; RINGQ_UNBOUNDED = what the region holds */
-	unsigned order;         /* RINGQ_ORDER_TOTAL or RINGQ_ORDER_PRODUCER */
+	unsigned order;     /* RINGQ_ORDER_TOTAL or RINGQ_ORDER_PRODUCER */
 	unsigned max_producers; /* at once; 0 = 256; at most 4096 */
-	unsigned flags;         /* RINGQ_SINGLE_PRODUCER, RINGQ_SINGLE_CONSUMER: promises of the caller, checked (-EBUSY) in
+	unsigned flags; /* RINGQ_SINGLE_PRODUCER, RINGQ_SINGLE_CONSUMER: promises of the caller, checked (-EBUSY) in
 	                           debug builds */
 };
 

@@ -14,9 +14,9 @@ extern "C" {
 
 #define RINGQ_NOWAIT ((int64_t)0)
 #define RINGQ_FOREVER ((int64_t)-1)
-#define RINGQ_US(n) ((int64_t)(n) * 1000)
-#define RINGQ_MS(n) ((int64_t)(n) * 1000000)
-#define RINGQ_SEC(n) ((int64_t)(n) * 1000000000)
+#define RINGQ_US(n) ((int64_t)((n)*INT64_C(1000)))
+#define RINGQ_MS(n) ((int64_t)((n)*INT64_C(1000000)))
+#define RINGQ_SEC(n) ((int64_t)((n)*INT64_C(1000000000)))
 
 /** A region: shared memory that holds any number of queues. One memfd, or one named file on tmpfs. */
 typedef struct ringq_region ringq_region;
@@ -86,7 +86,7 @@ RINGQ_API void ringq_region_detach(ringq_region *region);
 struct ringq_member {
 	uint32_t process; /* ids as the member saw them in its PID namespace: for people to read */
 	uint32_t thread;
-	char name[16];    /* the thread's name when it joined */
+	char name[16]; /* the thread's name when it joined */
 };
 
 /** Lists the members alive in the region, up to n. Returns how many there are, which may be more than n. Wait-free. */

@@ -44,28 +44,28 @@ static int64_t as_number(enum ringq_type type, uint64_t bits)
 }
 
 /* A statement for each width, with `word` the type of its atomics and `plain` that of its values. */
-#define FOR_WIDTH(width, statement)                         \
-	switch (width) {                                    \
-	case 1: {                                           \
-		typedef rq_u8 word;                         \
-		typedef uint8_t plain;                      \
-		statement;                                  \
-	} break;                                            \
-	case 2: {                                           \
-		typedef rq_u16 word;                        \
-		typedef uint16_t plain;                     \
-		statement;                                  \
-	} break;                                            \
-	case 4: {                                           \
-		typedef rq_u32 word;                        \
-		typedef uint32_t plain;                     \
-		statement;                                  \
-	} break;                                            \
-	default: {                                          \
-		typedef rq_u64 word;                        \
-		typedef uint64_t plain;                     \
-		statement;                                  \
-	} break;                                            \
+#define FOR_WIDTH(width, statement)     \
+	switch (width) {                \
+	case 1: {                       \
+		typedef rq_u8 word;     \
+		typedef uint8_t plain;  \
+		statement;              \
+	} break;                        \
+	case 2: {                       \
+		typedef rq_u16 word;    \
+		typedef uint16_t plain; \
+		statement;              \
+	} break;                        \
+	case 4: {                       \
+		typedef rq_u32 word;    \
+		typedef uint32_t plain; \
+		statement;              \
+	} break;                        \
+	default: {                      \
+		typedef rq_u64 word;    \
+		typedef uint64_t plain; \
+		statement;              \
+	} break;                        \
 	}
 
 int ringq_load(const ringq_array *array, size_t index, void *value)

@@ -26,7 +26,7 @@
 
 size_t rq_array_width(enum ringq_type type)
 {
-	static const unsigned char widths[] = { 1, 1, 1, 2, 2, 4, 4, 8, 8, 4, 8 };
+	static const unsigned char widths[] = {1, 1, 1, 2, 2, 4, 4, 8, 8, 4, 8};
 	return (unsigned)type < sizeof widths ? widths[type] : 0;
 }
 
@@ -89,7 +89,8 @@ int ringq_array_open(ringq_array **out, ringq_region *region, const char *name)
 static void free_memory(struct rq_membership *membership, uint64_t at, uint64_t size, uint64_t units, uint64_t owner)
 {
 	if (units)
-		rq_units_give_back(membership, (at - membership->region->at.units) / membership->region->at.page, units, owner);
+		rq_units_give_back(
+			membership, (at - membership->region->at.units) / membership->region->at.page, units, owner);
 	else
 		rq_cells_release(membership, at, size / RQ_CELL, owner);
 }
@@ -102,8 +103,8 @@ void ringq_array_release(ringq_array *array)
 	struct ringq_region *region = array->region;
 	/* The membership first: it notices a child that was made without the fork handlers, and then the family is another. */
 	if (array->owner && rq_membership_of(&membership, region) == 0 && array->owner == rq_load(&region->family))
-		free_memory(membership, (uint64_t)((char *)array->shared - region->base), size_of(array->type, array->count),
-			array->units, array->owner);
+		free_memory(membership, (uint64_t)((char *)array->shared - region->base),
+			size_of(array->type, array->count), array->units, array->owner);
 	free(array);
 	ringq_region_detach(region);
 }
@@ -135,8 +136,8 @@ static uint64_t units_for(const struct ringq_region *region, uint64_t size)
 	return rq_round_up(size, region->at.page) / region->at.page;
 }
 
-static int create_named(struct ringq_array **out, struct rq_membership *membership, const char *name, enum ringq_type type,
-	uint64_t count)
+static int create_named(struct ringq_array **out, struct rq_membership *membership, const char *name,
+	enum ringq_type type, uint64_t count)
 {
 	struct ringq_region *region = membership->region;
 	uint64_t size = sizeof(struct rq_object_shared) + size_of(type, count), units = units_for(region, size);
@@ -166,7 +167,8 @@ static int64_t claim_units(struct rq_membership *membership, uint64_t units, uin
 	return (int64_t)(region->at.units + (uint64_t)first * region->at.page);
 }
 
-static int create_anonymous(struct ringq_array **out, struct rq_membership *membership, enum ringq_type type, uint64_t count)
+static int create_anonymous(
+	struct ringq_array **out, struct rq_membership *membership, enum ringq_type type, uint64_t count)
 {
 	struct ringq_region *region = membership->region;
 	uint64_t size = size_of(type, count), owner;
@@ -205,7 +207,8 @@ int ringq_array_create(ringq_array **out, ringq_region *region, const char *name
 		return r;
 	r = rq_membership_of(&membership, region);
 	if (r == 0)
-		r = name ? create_named(out, membership, name, type, count) : create_anonymous(out, membership, type, count);
+		r = name ? create_named(out, membership, name, type, count)
+		         : create_anonymous(out, membership, type, count);
 	if (own)
 		ringq_region_detach(region); /* the handle holds it now */
 	return r;

@@ -85,7 +85,7 @@ static bool read_all(const struct ringq_array *a, void *buf)
 {
 	uint64_t version = rq_load_acquire(&a->shared->version); /* R1 */
 	rq_copy_out(buf, version % 2 ? a->shadow : a->data, a->bytes);
-	rq_acquire_fence(); /* F3 */
+	rq_acquire_fence();                             /* F3 */
 	return rq_load(&a->shared->version) == version; /* R2 */
 }
 

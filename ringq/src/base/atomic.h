@@ -19,7 +19,8 @@ typedef _Atomic uint16_t rq_u16; /* elements of arrays only */
 typedef _Atomic uint8_t rq_u8;
 
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2 && ATOMIC_SHORT_LOCK_FREE == 2 &&
-		       ATOMIC_CHAR_LOCK_FREE == 2, "shared words must be lock-free");
+		       ATOMIC_CHAR_LOCK_FREE == 2,
+	"shared words must be lock-free");
 _Static_assert(sizeof(rq_u64) == 8 && sizeof(rq_u32) == 4, "shared words must have no hidden lock");
 
 #define rq_load(p) atomic_load_explicit((p), memory_order_relaxed)
@@ -32,11 +33,11 @@ _Static_assert(sizeof(rq_u64) == 8 && sizeof(rq_u32) == 4, "shared words must ha
 #define rq_add(p, v) atomic_fetch_add_explicit((p), (v), memory_order_acq_rel)
 
 /* Acquire and release when it succeeds; acquire when it fails, so that the caller may follow what it found. */
-#define rq_cas(p, expected, desired)                                                                                   \
+#define rq_cas(p, expected, desired) \
 	atomic_compare_exchange_strong_explicit((p), (expected), (desired), memory_order_acq_rel, memory_order_acquire)
 
 /* A CAS that takes part in the one order of all rq_fence(): for announcements that two sides must not both miss. */
-#define rq_cas_full(p, expected, desired)                                                                              \
+#define rq_cas_full(p, expected, desired) \
 	atomic_compare_exchange_strong_explicit((p), (expected), (desired), memory_order_seq_cst, memory_order_seq_cst)
 
 static inline void rq_fence(void)
@@ -106,7 +107,8 @@ static inline void rq_prefetch_write(const void *at)
 
 #define rq_always_inline inline __attribute__((always_inline))
 #define rq_cold __attribute__((noinline, cold))
-#define rq_noinline __attribute__((noinline)) /* not cold, but its registers are not to be saved where it is not called */
+/* Not cold, but its registers are not to be saved where it is not called. */
+#define rq_noinline __attribute__((noinline))
 #define rq_likely(x) __builtin_expect(!!(x), 1)
 #define rq_unlikely(x) __builtin_expect(!!(x), 0)
 

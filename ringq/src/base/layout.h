@@ -42,10 +42,11 @@ struct rq_header {
 	uint32_t clock; /* enum rq_clock */
 	uint8_t reserved[56];
 
-	_Alignas(RQ_FALSE_SHARING) rq_u64 frontier; /* units whose owner words are backed; grows, written by whoever backs more */
-	rq_u64 creations;                  /* a number for each object, in its owner words */
-	rq_u32 members_backed;             /* members whose pages are backed */
-	rq_u32 joins;                      /* members that have joined; sleepers wait on it, to know whom to watch */
+	_Alignas(RQ_FALSE_SHARING)
+		rq_u64 frontier; /* units whose owner words are backed; grows, written by whoever backs more */
+	rq_u64 creations;        /* a number for each object, in its owner words */
+	rq_u32 members_backed;   /* members whose pages are backed */
+	rq_u32 joins;            /* members that have joined; sleepers wait on it, to know whom to watch */
 
 	_Alignas(RQ_FALSE_SHARING) rq_u64 ticket; /* RQ_CLOCK_TICKET */
 };
@@ -169,9 +170,9 @@ struct rq_queue_shared {
 	uint32_t lanes_max;
 	uint64_t max_records;
 	uint64_t max_bytes;
-	uint32_t table;  /* entries in each lane's table, a power of two */
-	uint32_t stride; /* from lane to lane */
-	uint64_t lanes;  /* offset in the region */
+	uint32_t table;   /* entries in each lane's table, a power of two */
+	uint32_t stride;  /* from lane to lane */
+	uint64_t lanes;   /* offset in the region */
 	uint64_t permits; /* offset in the region; 0 = no max_records */
 	char name[RQ_NAME_MAX];
 	uint64_t creator; /* the id of the member that made it */
@@ -217,14 +218,14 @@ _Static_assert(sizeof(struct rq_queue_shared) == 2432, "layout");
  */
 struct rq_lane {
 	rq_u64 head;
-	rq_u64 wake_at; /* head at which a sleeping producer wants to be woken; written by the producer */
-	rq_u32 not_full;    /* event: the lane's producer sleeps here */
+	rq_u64 wake_at;  /* head at which a sleeping producer wants to be woken; written by the producer */
+	rq_u32 not_full; /* event: the lane's producer sleeps here */
 	rq_u32 pad;
-	rq_u64 peeked;  /* head when a peek saw the record there: it is first in the queue while head is still this */
+	rq_u64 peeked; /* head when a peek saw the record there: it is first in the queue while head is still this */
 	uint8_t pad0[RQ_FALSE_SHARING - 32];
 
-	rq_u64 owner;  /* incarnation:32 | the owner's own:19 | member + 1:13, or 0; who owns it is the lane's producer */
-	rq_u64 puts;   /* records published; written by the owner */
+	rq_u64 owner; /* incarnation:32 | the owner's own:19 | member + 1:13, or 0; who owns it is the lane's producer */
+	rq_u64 puts;  /* records published; written by the owner */
 	rq_u32 newest; /* the chunk where the tail is; written by the owner */
 	uint8_t pad1[RQ_FALSE_SHARING - 20];
 

@@ -21,7 +21,7 @@
 
 static struct timespec spec(int64_t ns)
 {
-	return (struct timespec){ .tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000 };
+	return (struct timespec){.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
 }
 
 static int result(long r)
@@ -48,7 +48,7 @@ static int sys_futex_waitv(const struct rq_sys_wait *waits, unsigned n, int64_t 
 	if (n > RQ_SYS_WAITV_MAX)
 		return -EINVAL;
 	for (unsigned i = 0; i < n; i++)
-		v[i] = (struct futex_waitv){ .val = waits[i].value, .uaddr = (uintptr_t)waits[i].word, .flags = FUTEX_32 };
+		v[i] = (struct futex_waitv){.val = waits[i].value, .uaddr = (uintptr_t)waits[i].word, .flags = FUTEX_32};
 	return result(syscall(SYS_futex_waitv, v, n, 0, until < 0 ? NULL : &t, CLOCK_MONOTONIC));
 }
 
@@ -80,7 +80,7 @@ static int sys_give_back(int fd, uint64_t offset, uint64_t len)
 /* The lock that would exclude all holders is not taken, only asked for. */
 static int sys_held(int fd, uint64_t at)
 {
-	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)at, .l_len = 1 };
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)at, .l_len = 1};
 	return fcntl(fd, F_OFD_GETLK, &lock) ? -errno : lock.l_type != F_UNLCK;
 }
 
@@ -137,8 +137,7 @@ int rq_sys_reopen(int fd)
 int rq_sys_lock_byte(int fd, uint64_t byte, bool alone)
 {
 	struct flock lock = {
-		.l_type = alone ? F_WRLCK : F_RDLCK, .l_whence = SEEK_SET, .l_start = (off_t)byte, .l_len = 1
-	};
+		.l_type = alone ? F_WRLCK : F_RDLCK, .l_whence = SEEK_SET, .l_start = (off_t)byte, .l_len = 1};
 	if (fcntl(fd, F_OFD_SETLK, &lock) == 0)
 		return 0;
 	return errno == EACCES ? -EAGAIN : -errno;

@@ -20,7 +20,8 @@ struct spare {
 };
 
 /* After this, whoever reads one of these chunks has named it where it is seen, or will find that head has moved. */
-static void give_back(const struct rq_lane_set *set, struct rq_membership *membership, uint32_t index, const struct spare *spare)
+static void give_back(
+	const struct rq_lane_set *set, struct rq_membership *membership, uint32_t index, const struct spare *spare)
 {
 	struct ringq_region *region = set->region;
 	bool all_passed = rq_sys.barrier() == 0;
@@ -37,17 +38,18 @@ static void give_back(const struct rq_lane_set *set, struct rq_membership *membe
 }
 
 /* Takes the entries of chunks that head has left out of the table, but for the chunk `keep`. The caller reads none of them. */
-static void take_spares(const struct rq_lane_set *set, struct rq_membership *membership, uint32_t index, uint32_t head_chunk,
-			uint32_t keep)
+static void take_spares(const struct rq_lane_set *set, struct rq_membership *membership, uint32_t index,
+	uint32_t head_chunk, uint32_t keep)
 {
 	struct rq_lane *lane = rq_lane_at(set, index);
-	struct spare spare = { .n = 0 };
+	struct spare spare = {.n = 0};
 	rq_store_release(&membership->member->hazard, 0);
 	for (uint32_t i = 0; i < set->table; i++) {
 		uint64_t entry = rq_load_acquire(&lane->table[i]);
 		uint32_t chunk = rq_entry_chunk(entry);
 		/* T3 */
-		if (entry == 0 || chunk == keep || (int32_t)(chunk - head_chunk) >= 0 || !rq_cas(&lane->table[i], &entry, 0))
+		if (entry == 0 || chunk == keep || (int32_t)(chunk - head_chunk) >= 0 ||
+			!rq_cas(&lane->table[i], &entry, 0))
 			continue;
 		spare.entries[spare.n++] = entry;
 		if (spare.n == GIVE_BACK_AT_ONCE) {
@@ -81,9 +83,11 @@ static void left_chunk(const struct rq_reader *reader, struct rq_lane *lane, uin
 	uint32_t now = left + 1, spares = count_spares(reader->set, lane, now);
 	const struct rq_ring *ring = &reader->ring;
 	uint64_t next = rq_load_acquire(rq_entry_at(reader->set, lane, now));
-	uint64_t used = next && rq_entry_chunk(next) == now ? rq_size_units(next & 0xff) * reader->set->region->at.page : 0;
+	uint64_t used =
+		next && rq_entry_chunk(next) == now ? rq_size_units(next & 0xff) * reader->set->region->at.page : 0;
 	bool large = ring->size > RQ_SPARE_LARGEST, caught_up = rq_load_acquire(&lane->newest) == now;
-	bool keep = large ? ring->size == used && ring->size <= RQ_SPARE_SINGLE && rq_ring_is_round(ring) : ring->size <= used;
+	bool keep = large ? ring->size == used && ring->size <= RQ_SPARE_SINGLE && rq_ring_is_round(ring)
+	                  : ring->size <= used;
 	if (keep && (large ? spares == 1 : spares <= reader->set->spares || (spares <= SPARES_MOST && !caught_up)))
 		return;
 	take_spares(reader->set, reader->membership, index, now, keep ? left : now);

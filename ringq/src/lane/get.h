@@ -9,19 +9,19 @@
 /* What a consumer remembers of the chunk that it read last. */
 struct rq_reader {
 	struct rq_ring ring;
-	uint64_t quick; /* the chunk's number, if records may be taken from it without further thought */
-	uint64_t key;   /* the hazard that names the chunk */
-	rq_u64 *hazard; /* the hazard word of this thread */
+	uint64_t quick;       /* the chunk's number, if records may be taken from it without further thought */
+	uint64_t key;         /* the hazard that names the chunk */
+	rq_u64 *hazard;       /* the hazard word of this thread */
 	struct rq_lane *lane; /* never NULL: see rq_no_lane */
-	uint64_t entry; /* of the table, that ring is decoded from; 0 at first */
+	uint64_t entry;       /* of the table, that ring is decoded from; 0 at first */
 	uint32_t index;
 	uint32_t uncontended; /* claims in a row, up to RQ_UNCONTENDED, between which nobody else has moved head */
-	uint64_t at;    /* where head was last, in this chunk, or RQ_NOWHERE */
-	const char *record; /* what lies there */
-	const char *end;    /* of the ring */
-	bool single;        /* these two as in the set, beside what each get reads */
+	uint64_t at;          /* where head was last, in this chunk, or RQ_NOWHERE */
+	const char *record;   /* what lies there */
+	const char *end;      /* of the ring */
+	bool single;          /* these two as in the set, beside what each get reads */
 	bool stamps;
-	bool plain;         /* nobody else claims, and no record has a stamp */
+	bool plain; /* nobody else claims, and no record has a stamp */
 	const struct rq_lane_set *set;
 	struct rq_membership *membership;
 };
@@ -148,7 +148,7 @@ static rq_always_inline bool rq_lane_look_again(struct rq_reader *reader, uint64
 	const char *record = reader->record;
 	uint64_t header = rq_header_at(record), len = rq_record_len(header), footprint = rq_record_footprint(header);
 	if (rq_unlikely(!rq_record_is_data(header)) || rq_unlikely(len > most) ||
-	    rq_unlikely(!rq_reader_behind(reader, record + footprint, &view->behind)))
+		rq_unlikely(!rq_reader_behind(reader, record + footprint, &view->behind)))
 		return false;
 	view->lane = reader->lane;
 	view->head = reader->at;

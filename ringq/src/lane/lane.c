@@ -28,7 +28,8 @@ bool rq_ring_of(const struct rq_lane_set *set, uint64_t entry, struct rq_ring *r
 		return false;
 	ring->base = rq_unit_at(set->region, unit);
 	ring->size = n * at->page;
-	ring->mask = ring->size & (ring->size - 1) ? (UINT64_C(2) << (63 - __builtin_clzll(ring->size))) - 1 : ring->size - 1;
+	ring->mask = ring->size & (ring->size - 1) ? (UINT64_C(2) << (63 - __builtin_clzll(ring->size))) - 1
+	                                           : ring->size - 1;
 	return true;
 }
 
@@ -49,13 +50,13 @@ bool rq_lane_set_load(struct rq_lane_set *set, struct ringq_region *region, uint
 	};
 	set->spares = set->max_bytes > RQ_SPARES_BYTES ? 1 : 1 + (uint32_t)(set->max_bytes / RQ_SPARE_LARGEST);
 	/* In this order each difference is known not to wrap. */
-	return rq_load_once(&s->kind) == RQ_OBJECT_QUEUE &&
-	       set->table >= 2 && set->table <= 65536 && !(set->table & (set->table - 1)) &&
+	return rq_load_once(&s->kind) == RQ_OBJECT_QUEUE && set->table >= 2 && set->table <= 65536 &&
+	       !(set->table & (set->table - 1)) &&
 	       set->table <= 2 * (region->at.size / RQ_SPARE_LARGEST + 16) && /* not more than queue.c makes */
-	       set->stride >= sizeof(struct rq_lane) + set->table * sizeof(rq_u64) && set->stride % RQ_FALSE_SHARING == 0 &&
-	       set->stride <= (1u << 20) && set->max >= 1 && set->max <= RQ_LANES_MAX && set->lanes % RQ_FALSE_SHARING == 0 &&
-	       set->lanes >= from && set->lanes <= from + len &&
-	       (uint64_t)set->max * set->stride <= from + len - set->lanes;
+	       set->stride >= sizeof(struct rq_lane) + set->table * sizeof(rq_u64) &&
+	       set->stride % RQ_FALSE_SHARING == 0 && set->stride <= (1u << 20) && set->max >= 1 &&
+	       set->max <= RQ_LANES_MAX && set->lanes % RQ_FALSE_SHARING == 0 && set->lanes >= from &&
+	       set->lanes <= from + len && (uint64_t)set->max * set->stride <= from + len - set->lanes;
 }
 
 /* -2^24 to 2^24 - 1: how far chunk a, of which 25 bits are known, is ahead of b. */
@@ -75,7 +76,7 @@ bool rq_lane_unit_is_garbage(struct ringq_region *region, uint64_t unit, uint64_
 	/* Not of a pipe's, which may be deleted meanwhile, and all its lanes' units with it: liveness.h. */
 	uint64_t of = rq_load_acquire(rq_owner_at(region, first));
 	if (rq_owner_kind(of) != RQ_OWNER_OBJECT || !rq_lane_set_load(&set, region, first, rq_owner_object_units(of)) ||
-	    index >= set.max)
+		index >= set.max)
 		return false;
 	struct rq_lane *lane = rq_lane_at(&set, index);
 	int32_t ahead = chunk_ahead(chunk, rq_head_chunk(rq_load_acquire(&lane->head)));

@@ -13,10 +13,11 @@
 #define RING_PATIENT (UINT64_C(256) << 10) /* larger ones wait a moment for consumers before they grow */
 #define RING_LARGEST RQ_SPARE_LARGEST      /* for records that fit four times */
 #define RING_FOUR (UINT64_C(16) << 20)     /* for larger ones, of which it is to hold four; */
-#define RING_TWO RQ_SPARE_SINGLE            /* or two. Records that fit less often do not go round */
+#define RING_TWO RQ_SPARE_SINGLE           /* or two. Records that fit less often do not go round */
 #define LARGE (UINT64_C(4) << 10)          /* records from here on */
 #define DRAINED_ROUNDS_MOST 4
-#define POLL_PAUSES 64 /* between polls: each takes the line of head from a consumer, whose next claim then waits for it */
+/* Between polls: each takes the line of head from a consumer, whose next claim then waits for it. */
+#define POLL_PAUSES 64
 #define POLL_BYTES 1024 /* a consumer at full speed takes more between two */
 #define POLLS_IN_VAIN 2
 #define POLLS_NOWAIT 64
@@ -147,7 +148,7 @@ static int take_chunk(struct rq_producer *p, uint64_t size, bool once, uint64_t 
 	rq_store_release(rq_entry_at(p->set, p->lane, chunk), entry); /* T1 */
 	p->end = rq_producer_end(p);
 	if (chunk != p->chunk) {
-		*sent_at(p, chunk) = (struct rq_sent){ .before = records_before(p, p->chunk, p->tail) };
+		*sent_at(p, chunk) = (struct rq_sent){.before = records_before(p, p->chunk, p->tail)};
 		rq_producer_header(p, rq_record_header(p->puts, 0, RQ_RECORD_LINK));
 	}
 	p->chunk = chunk;
@@ -277,7 +278,8 @@ int rq_producer_make_room(struct rq_producer *p, uint64_t len, bool nowait)
 			poll = UINT_MAX;
 			continue;
 		}
-		if (p->ring.size > RING_LARGEST && !p->one_shot && wait < p->ring.size / 8 && ++p->drained_rounds > DRAINED_ROUNDS_MOST) {
+		if (p->ring.size > RING_LARGEST && !p->one_shot && wait < p->ring.size / 8 &&
+			++p->drained_rounds > DRAINED_ROUNDS_MOST) {
 			shrink(p, need, head);
 			limit = ring_limit(p, head);
 		} else if (wait >= p->ring.size / 8) {
@@ -318,11 +320,11 @@ void rq_producer_leave(struct rq_producer *p)
 	uint64_t head;
 	if (!read_head(p, &head) || p->chunk + 1 - rq_head_chunk(head) >= p->set->table)
 		return; /* no entry for a next chunk now: it is left when there is */
-	*sent_at(p, p->chunk + 1) = (struct rq_sent){ .before = records_before(p, p->chunk, p->tail) };
+	*sent_at(p, p->chunk + 1) = (struct rq_sent){.before = records_before(p, p->chunk, p->tail)};
 	p->end = rq_producer_end(p);
 	rq_producer_header(p, rq_record_header(p->puts, 0, RQ_RECORD_LINK));
 	p->chunk++;
-	p->ring = (struct rq_ring){ 0 };
+	p->ring = (struct rq_ring){0};
 	p->tail = p->room = p->limit = p->skipped = 0;
 	p->one_shot = false;
 	rq_store_release(&p->lane->newest, p->chunk);
@@ -359,7 +361,7 @@ static bool walk_into(const struct rq_producer *p, struct walk *w)
 	uint64_t entry = rq_load_acquire(rq_entry_at(p->set, p->lane, w->chunk));
 	w->from = w->bytes;
 	if (entry == 0 || rq_entry_chunk(entry) != w->chunk) {
-		w->ring = (struct rq_ring){ 0 };
+		w->ring = (struct rq_ring){0};
 		return w->bytes == 0;
 	}
 	rq_store_release(&p->membership->member->hazard, rq_owner_lane(p->set, p->index, w->chunk)); /* H1 */
@@ -390,7 +392,7 @@ static int walk_on(struct rq_producer *p, struct walk *w)
 		note_pad(p, w->chunk, w->bytes, len);
 		return offset && offset + len == w->ring.size ? 1 : -EBADMSG;
 	case RQ_RECORD_LINK:
-		*sent_at(p, w->chunk + 1) = (struct rq_sent){ .before = records_before(p, w->chunk, w->bytes) };
+		*sent_at(p, w->chunk + 1) = (struct rq_sent){.before = records_before(p, w->chunk, w->bytes)};
 		w->chunk++;
 		w->bytes = 0;
 		return walk_into(p, w) ? 1 : -EBADMSG;
@@ -411,8 +413,8 @@ static int find_tail(struct rq_producer *p, struct walk *w)
 {
 	uint64_t start = rq_load_acquire(&p->lane->head);
 	uint64_t walked = 0;
-	*w = (struct walk){ .chunk = rq_head_chunk(start), .bytes = rq_head_bytes(start) };
-	*sent_at(p, w->chunk) = (struct rq_sent){ 0 };
+	*w = (struct walk){.chunk = rq_head_chunk(start), .bytes = rq_head_bytes(start)};
+	*sent_at(p, w->chunk) = (struct rq_sent){0};
 	int r = walk_into(p, w) ? 1 : -EBADMSG;
 	while (r == 1) {
 		uint64_t here = rq_head(w->chunk, w->bytes);
@@ -435,7 +437,7 @@ static void drop_unpublished(struct rq_producer *p, bool owner_died)
 		uint64_t entry = rq_load_acquire(&p->lane->table[i]);
 		uint64_t owner = rq_owner_lane(p->set, p->index, rq_entry_chunk(entry));
 		if (entry && (int32_t)(rq_entry_chunk(entry) - p->chunk) > 0 && rq_cas(&p->lane->table[i], &entry, 0) &&
-		    rq_ring_of(p->set, entry, &ring))
+			rq_ring_of(p->set, entry, &ring))
 			rq_units_give_back(p->membership, rq_entry_unit(entry), rq_size_units(entry & 0xff), owner);
 	}
 	if (!owner_died)
@@ -460,8 +462,8 @@ static uint64_t count_on(uint64_t puts, const struct walk *w)
 	return w->last && missed < RQ_SEQUENCE_MASK / 2 ? puts + missed : puts;
 }
 
-int rq_producer_adopt(struct rq_producer *p, const struct rq_lane_set *set, struct rq_membership *membership, uint32_t index,
-		      bool owner_died)
+int rq_producer_adopt(struct rq_producer *p, const struct rq_lane_set *set, struct rq_membership *membership,
+	uint32_t index, bool owner_died)
 {
 	struct walk w;
 	int r = -EAGAIN;

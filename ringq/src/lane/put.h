@@ -25,9 +25,9 @@ struct rq_producer {
 	uint64_t puts;       /* records, published and not */
 	struct rq_lane *lane;
 	uint32_t index;
-	bool stamped;        /* the record that is being put is to carry a time stamp */
+	bool stamped; /* the record that is being put is to carry a time stamp */
 
-	bool one_shot;     /* the chunk is of no size to go round in: it is used up to `one_shot_end`, and then left */
+	bool one_shot; /* the chunk is of no size to go round in: it is used up to `one_shot_end`, and then left */
 	uint64_t room; /* the tail may go up to here without another look at head */
 	rq_u64 *first; /* the header that P will store, or NULL if nothing is unpublished */
 	uint64_t first_header;
@@ -42,8 +42,8 @@ struct rq_producer {
 };
 
 /* Takes over the lane that the caller owns now: finds its tail, frees what a dead owner left unpublished. */
-int rq_producer_adopt(struct rq_producer *p, const struct rq_lane_set *set, struct rq_membership *membership, uint32_t index,
-		      bool owner_died);
+int rq_producer_adopt(struct rq_producer *p, const struct rq_lane_set *set, struct rq_membership *membership,
+	uint32_t index, bool owner_died);
 
 /* Makes room that the fast path of rq_producer_room() does not see. */
 int rq_producer_make_room(struct rq_producer *p, uint64_t len, bool nowait);
@@ -195,8 +195,8 @@ static inline void rq_producer_publish(struct rq_producer *p)
 }
 
 /* Whether a record of no more than `most` may be put at once; *next: where it will end. */
-static rq_always_inline bool rq_producer_may_put(const struct rq_producer *p, uint64_t len, uint64_t most, bool stamped,
-						 uint64_t *next)
+static rq_always_inline bool rq_producer_may_put(
+	const struct rq_producer *p, uint64_t len, uint64_t most, bool stamped, uint64_t *next)
 {
 	*next = p->tail + rq_footprint(len, stamped);
 	return len <= most && *next <= p->limit;
@@ -207,7 +207,7 @@ static rq_always_inline bool rq_producer_may_put(const struct rq_producer *p, ui
  * needs few registers at a time: those that a function must save for its caller cost it stores.
  */
 static rq_always_inline void rq_producer_put(struct rq_producer *p, const void *data, uint64_t len, uint64_t most,
-					     bool stamped, uint64_t stamp, uint64_t next)
+	bool stamped, uint64_t stamp, uint64_t next)
 {
 	char *record = rq_producer_record(p);
 	if (most == RQ_SHORT)

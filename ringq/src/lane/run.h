@@ -15,8 +15,8 @@
 #include "lane/put.h"
 
 /* Appends records, up to the first for which the fast path has no room or that is not short. How many; not published yet. */
-static rq_always_inline size_t rq_producer_append_run(struct rq_producer *p, const struct iovec *records, size_t n,
-						      uint64_t stamp)
+static rq_always_inline size_t rq_producer_append_run(
+	struct rq_producer *p, const struct iovec *records, size_t n, uint64_t stamp)
 {
 	bool stamped = p->stamped;
 	uint64_t tail = p->tail, limit = rq_producer_run_limit(p), first_header = p->first_header;
@@ -70,8 +70,7 @@ static rq_always_inline void rq_copy_record(void *to, const char *payload, uint6
  * claimed together with what lies before them.
  */
 static rq_always_inline size_t rq_reader_copy_run(const struct rq_reader *reader, struct rq_view *view,
-						  uint64_t watermark, const struct iovec *records, size_t *lens,
-						  size_t most)
+	uint64_t watermark, const struct iovec *records, size_t *lens, size_t most)
 {
 	const struct rq_ring *ring = &reader->ring;
 	uint64_t from = rq_head_bytes(view->next);

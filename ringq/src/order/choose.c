@@ -8,10 +8,10 @@
 #include "order/stamp.h"
 #include "base/sys.h"
 
-#define QUANTUM_FAST 4000      /* ns in which a fast consumer takes RQ_QUANTUM records */
+#define QUANTUM_FAST 4000   /* ns in which a fast consumer takes RQ_QUANTUM records */
 #define DISMISS_EVERY 1024u /* a dismissal interrupts every processor: see rq_sys.barrier() */
 #define MERGES_MOST (4 * RQ_LIVE)
-#define ROUNDS_MOST 65536u  /* looks at everything in a row that something came between */
+#define ROUNDS_MOST 65536u /* looks at everything in a row that something came between */
 
 /* Whether every one of the first n lanes is empty; *heads: the sum of their heads, which only grow. */
 static int all_empty(struct rq_port *b, uint32_t n, uint64_t *heads)
@@ -57,7 +57,7 @@ bool rq_was_empty(struct rq_port *port)
 static struct rq_count count_all(struct rq_port *b)
 {
 	uint32_t n = rq_lanes_used(b->queue);
-	struct rq_count count = { .moves = n };
+	struct rq_count count = {.moves = n};
 	for (uint32_t i = 0; i < n; i++)
 		rq_lane_count(&b->reader, i, &count);
 	return count;
@@ -162,7 +162,7 @@ static void remember(struct rq_merge *m, uint32_t lane, uint64_t bound)
 		if (bound >= at->bound)
 			return;
 	}
-	*at = (struct rq_live){ bound, lane };
+	*at = (struct rq_live){bound, lane};
 }
 
 /* Looks at all lanes that are ACTIVE. 1: look->best is the oldest head. 0: all empty. -EBADMSG. */
@@ -311,7 +311,7 @@ static int merge(struct rq_port *b, struct rq_view *view)
 static int choose_oldest(struct rq_port *b, struct rq_view *view)
 {
 	struct look look;
-	look.best = (struct rq_view){ 0 }; /* set whenever a record is found: so the compiler need not see it */
+	look.best = (struct rq_view){0}; /* set whenever a record is found: so the compiler need not see it */
 	for (unsigned round = 0; round < ROUNDS_MOST; round++) {
 		int r = look_at_peeked(b, view);
 		if (r == 0)

@@ -76,7 +76,7 @@ static rq_always_inline bool rq_choose_may_stay(const struct rq_port *port, cons
 {
 	const struct rq_merge *m = &port->merge;
 	return !port->reader.stamps || (view->lane == m->lane && view->stamp <= m->watermark &&
-					rq_load(&port->queue->shared->peeked) == m->peeked); /* L4 */
+					       rq_load(&port->queue->shared->peeked) == m->peeked); /* L4 */
 }
 
 /* The newest stamp that may be taken so. */
@@ -91,7 +91,8 @@ static inline uint64_t rq_choose_watermark(const struct rq_port *port)
  */
 static rq_always_inline bool rq_choose_again(struct rq_port *port, uint64_t most, struct rq_view *view)
 {
-	return rq_likely(port->quantum && rq_lane_look_again(&port->reader, most, view) && rq_choose_may_stay(port, view));
+	return rq_likely(
+		port->quantum && rq_lane_look_again(&port->reader, most, view) && rq_choose_may_stay(port, view));
 }
 
 /*

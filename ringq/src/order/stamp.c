@@ -19,7 +19,7 @@ void rq_stamp_bias(struct rq_port *b)
 	b->bias_in = b->bias_wait;
 	b->bias_wait = b->bias_wait < WAIT_MOST / 2 ? 2 * b->bias_wait + 1 : WAIT_MOST;
 	rq_store(alone, b->id); /* I4 */
-	if (rq_sys.barrier()) /* I5 */
+	if (rq_sys.barrier())   /* I5 */
 		return;
 	b->bias = b->id;
 	b->stamp = rq_clock_stamp(b->queue->region);

@@ -42,7 +42,7 @@ static rq_always_inline uint64_t rq_stamp_if(const struct rq_port *port, bool ne
 	if (!needed)
 		return 0;
 	return rq_load(&port->queue->shared->bias) == port->bias ? port->stamp : /* I1 */
-								      rq_clock_stamp(port->queue->region);
+	               rq_clock_stamp(port->queue->region);
 }
 
 /* Whether a put in total order by the owner of this id has nothing to do at I3. Behind a light barrier. */

@@ -35,12 +35,12 @@ union control {
 
 static ssize_t send_fds(int socket, const struct gift *gift, const int *fds, size_t n)
 {
-	struct iovec body = { (void *)(uintptr_t)gift, sizeof *gift };
-	union control control = { 0 };
-	struct msghdr m = { .msg_iov = &body,
-			    .msg_iovlen = 1,
-			    .msg_control = control.bytes,
-			    .msg_controllen = CMSG_SPACE(n * sizeof(int)) };
+	struct iovec body = {(void *)(uintptr_t)gift, sizeof *gift};
+	union control control = {0};
+	struct msghdr m = {.msg_iov = &body,
+		.msg_iovlen = 1,
+		.msg_control = control.bytes,
+		.msg_controllen = CMSG_SPACE(n * sizeof(int))};
 	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
 	c->cmsg_level = SOL_SOCKET;
 	c->cmsg_type = SCM_RIGHTS;
@@ -57,9 +57,9 @@ int ringq_pipe_give(const ringq_pipe *end, int socket)
 {
 	if (!end)
 		return -EINVAL;
-	struct gift gift = { .magic = GIFT_MAGIC, .first = { UINT64_MAX, UINT64_MAX } };
-	const struct ringq_queue *queues[2] = { end->in, end->out };
-	int fds[FDS_MOST] = { ringq_pipe_region(end)->fd };
+	struct gift gift = {.magic = GIFT_MAGIC, .first = {UINT64_MAX, UINT64_MAX}};
+	const struct ringq_queue *queues[2] = {end->in, end->out};
+	int fds[FDS_MOST] = {ringq_pipe_region(end)->fd};
 	size_t n = 1;
 	for (int i = 0; i < 2; i++) {
 		const struct ringq_queue *q = queues[i];
@@ -96,11 +96,10 @@ static size_t descriptors(struct msghdr *m, int fds[FDS_MOST])
 
 static int receive_fds(int socket, struct gift *gift, int fds[FDS_MOST])
 {
-	struct iovec body = { gift, sizeof *gift };
-	union control control = { 0 };
+	struct iovec body = {gift, sizeof *gift};
+	union control control = {0};
 	struct msghdr m = {
-		.msg_iov = &body, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes
-	};
+		.msg_iov = &body, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
 	ssize_t r;
 	do
 		r = recvmsg(socket, &m, MSG_CMSG_CLOEXEC);
@@ -119,8 +118,8 @@ static int check_side(const struct ringq_region *region, uint64_t owner, int sid
 {
 	struct stat st;
 	if (fstat(s->hold, &st) || st.st_dev != region->device || st.st_ino != region->inode ||
-	    (fcntl(s->hold, F_GETFL) & (O_ACCMODE | O_PATH)) != O_RDWR || s->first >= rq_units_frontier(region) ||
-	    rq_hold_keep(region, s->hold, s->first, side ? RQ_SIDE_WRITER : RQ_SIDE_READER))
+		(fcntl(s->hold, F_GETFL) & (O_ACCMODE | O_PATH)) != O_RDWR || s->first >= rq_units_frontier(region) ||
+		rq_hold_keep(region, s->hold, s->first, side ? RQ_SIDE_WRITER : RQ_SIDE_READER))
 		return -EBADMSG;
 	uint64_t word = rq_load_acquire(rq_owner_at(region, s->first));
 	s->units = rq_owner_object_units(word);
@@ -130,7 +129,7 @@ static int check_side(const struct ringq_region *region, uint64_t owner, int sid
 static int open_gift(ringq_pipe **out, const struct gift *gift, int fds[FDS_MOST])
 {
 	struct ringq_region *region;
-	struct rq_pipe_side sides[2] = { { .hold = -1 }, { .hold = -1 } };
+	struct rq_pipe_side sides[2] = {{.hold = -1}, {.hold = -1}};
 	int r = ringq_region_attach(&region, fds[0]);
 	if (r)
 		return r;
@@ -138,7 +137,7 @@ static int open_gift(ringq_pipe **out, const struct gift *gift, int fds[FDS_MOST
 	for (int i = 0; i < 2 && r == 0; i++) {
 		if (gift->first[i] == UINT64_MAX)
 			continue;
-		sides[i] = (struct rq_pipe_side){ .first = gift->first[i], .hold = *next };
+		sides[i] = (struct rq_pipe_side){.first = gift->first[i], .hold = *next};
 		*next++ = -1;
 		r = check_side(region, gift->owner[i], i, &sides[i]);
 	}
@@ -154,7 +153,7 @@ static int open_gift(ringq_pipe **out, const struct gift *gift, int fds[FDS_MOST
 int ringq_pipe_take(ringq_pipe **out, int socket)
 {
 	struct gift gift;
-	int fds[FDS_MOST] = { -1, -1, -1 };
+	int fds[FDS_MOST] = {-1, -1, -1};
 	if (!out)
 		return -EINVAL;
 	int r = receive_fds(socket, &gift, fds);

@@ -62,7 +62,7 @@ void rq_hold_leave(struct rq_port *port)
 {
 	uint64_t mine = port->membership->id;
 	if (rq_load(witness_of(port->queue, port->queue->side)) == mine &&
-	    rq_cas(witness_of(port->queue, port->queue->side), &mine, 0))
+		rq_cas(witness_of(port->queue, port->queue->side), &mine, 0))
 		rq_queue_wake(port->queue); /* who sleeps on its lease must know that it tells no more */
 }
 
@@ -168,7 +168,7 @@ static bool is_nobodys(struct ringq_region *region, uint64_t first, uint64_t own
 	if (rq_owner_is_reaping(owner))
 		return !rq_member_alive(region, rq_owner_member_id(owner));
 	if (rq_owner_kind(owner) != RQ_OWNER_PIPE || is_held(region, first, RQ_SIDE_READER) ||
-	    is_held(region, first, RQ_SIDE_WRITER))
+		is_held(region, first, RQ_SIDE_WRITER))
 		return false;
 	rq_fence();
 	return !rq_members_name(region, owner); /* X3 */

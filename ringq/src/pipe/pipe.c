@@ -39,7 +39,7 @@ struct direction {
 
 static int build(struct direction *d, struct rq_membership *membership, unsigned flags)
 {
-	struct ringq_queue_options o = { .flags = flags & SINGLE_FLAGS, .max_producers = MAX_PRODUCERS };
+	struct ringq_queue_options o = {.flags = flags & SINGLE_FLAGS, .max_producers = MAX_PRODUCERS};
 	d->holds[0] = d->holds[1] = -1;
 	d->shown = false;
 	int r = rq_queue_build(membership, &o, &d->first, &d->units);
@@ -66,7 +66,7 @@ static void unbuild(struct direction *d, struct rq_membership *membership)
 
 /* A handle, which has the hold from now on. */
 static int open_side(struct ringq_queue **out, struct ringq_region *region, uint64_t first, uint64_t units,
-		     enum rq_side side, int *hold)
+	enum rq_side side, int *hold)
 {
 	int r = rq_queue_handle(out, region, first, units);
 	if (r)
@@ -77,7 +77,8 @@ static int open_side(struct ringq_queue **out, struct ringq_region *region, uint
 	return 0;
 }
 
-static int open_both(struct ringq_pipe *reader, struct ringq_pipe *writer, struct direction *d, struct rq_membership *membership)
+static int open_both(
+	struct ringq_pipe *reader, struct ringq_pipe *writer, struct direction *d, struct rq_membership *membership)
 {
 	int r = open_side(&reader->in, membership->region, d->first, d->units, RQ_SIDE_READER, &d->holds[0]);
 	return r ? r : open_side(&writer->out, membership->region, d->first, d->units, RQ_SIDE_WRITER, &d->holds[1]);
@@ -85,7 +86,7 @@ static int open_both(struct ringq_pipe *reader, struct ringq_pipe *writer, struc
 
 static int make(struct ringq_pipe *a, struct ringq_pipe *b, struct rq_membership *membership, unsigned flags)
 {
-	struct direction d[2] = { { .holds = { -1, -1 } }, { .holds = { -1, -1 } } };
+	struct direction d[2] = {{.holds = {-1, -1}}, {.holds = {-1, -1}}};
 	int n = flags & RINGQ_SIMPLEX ? 1 : 2, r = 0;
 	for (int i = 0; i < n && r == 0; i++)
 		r = build(&d[i], membership, flags);
@@ -145,7 +146,7 @@ int rq_pipe_open(struct ringq_pipe **out, struct ringq_region *region, struct rq
 	for (int i = 0; i < 2 && r == 0; i++)
 		if (sides[i].hold >= 0)
 			r = open_side(i ? &end->out : &end->in, region, sides[i].first, sides[i].units,
-				      i ? RQ_SIDE_WRITER : RQ_SIDE_READER, &sides[i].hold);
+				i ? RQ_SIDE_WRITER : RQ_SIDE_READER, &sides[i].hold);
 	if (r)
 		ringq_pipe_close(end);
 	else
@@ -201,12 +202,12 @@ int ringq_poll(ringq_pipe *end, int64_t timeout)
 		rq_leave();
 		return 1;
 	}
-	struct rq_op op = { .queue = port->queue,
-			    .port = port,
-			    .attempt = attempt_poll,
-			    .event = &port->queue->shared->not_empty,
-			    .spin = &port->spin_get,
-			    .disarm = &port->disarm_get };
+	struct rq_op op = {.queue = port->queue,
+		.port = port,
+		.attempt = attempt_poll,
+		.event = &port->queue->shared->not_empty,
+		.spin = &port->spin_get,
+		.disarm = &port->disarm_get};
 	r = (int)poll_waiting(&op, timeout);
 	return r == -EAGAIN || r == -ETIMEDOUT ? 0 : r;
 }

@@ -14,9 +14,9 @@ struct rq_op {
 	ssize_t (*attempt)(struct rq_op *op); /* -EAGAIN: not now, and event is set */
 	bool (*poll)(struct rq_op *op);       /* whether an attempt is worth it; cheap; NULL: always */
 	rq_u32 *event;
-	uint32_t *spin;  /* in the port */
+	uint32_t *spin;   /* in the port */
 	uint32_t *disarm; /* in the port */
-	rq_u64 *guard;   /* left with the call */
+	rq_u64 *guard;    /* left with the call */
 	/* operands */
 	const void *data;
 	void *buf;

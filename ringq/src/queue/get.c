@@ -14,10 +14,10 @@
 #include "base/event.h"
 
 #define DISARM_EVERY 256u /* claims, of which the quick path counts one in RQ_QUANTUM */
-#define STREAM_PAUSES 8u /* some 15 ns each on x86 */
+#define STREAM_PAUSES 8u  /* some 15 ns each on x86 */
 #define STREAM_PAUSES_MOST 128u
-#define STREAM_SHARE 4u /* records of the run before, for each pause */
-#define STREAM_RUN 2u /* records taken at once since the last miss: fewer is no stream */
+#define STREAM_SHARE 4u   /* records of the run before, for each pause */
+#define STREAM_RUN 2u     /* records taken at once since the last miss: fewer is no stream */
 #define BACK_OFF_MOST 64u /* pauses: about a microsecond */
 #define GET_MANY_MOST ((size_t)1 << 20)
 #define BATCH 64u
@@ -140,7 +140,8 @@ static ssize_t get_one_alloc(struct rq_op *op)
 	return -EAGAIN;
 }
 
-static inline ssize_t take_lens(struct rq_op *op, const struct rq_view *first, uint64_t next, const size_t *lens, size_t n)
+static inline ssize_t take_lens(
+	struct rq_op *op, const struct rq_view *first, uint64_t next, const size_t *lens, size_t n)
 {
 	uint32_t *batch = &op->port->batch;
 	if (!rq_lane_claim(&op->port->reader, first, next)) {
@@ -190,7 +191,8 @@ static ssize_t get_batch(struct rq_op *op)
 	while (take_copy(&records[n], &view)) {
 		lens[n++] = view.len;
 		if (n < most && rq_choose_may_stay(b, &view))
-			n += rq_reader_copy_run(&b->reader, &view, rq_choose_watermark(b), records + n, lens + n, most - n);
+			n += rq_reader_copy_run(
+				&b->reader, &view, rq_choose_watermark(b), records + n, lens + n, most - n);
 		next = view.next;
 		if (n == most || !next_of_batch(b, &view))
 			break;
@@ -392,7 +394,7 @@ static rq_noinline ssize_t get_more(struct rq_port *b, void *buf, size_t size, i
 static rq_always_inline bool get_plain(struct rq_port *b, void *buf, size_t size, struct rq_view *view)
 {
 	if (rq_unlikely(!b->quantum) || rq_unlikely(!rq_lane_look_plain(&b->reader, RQ_SHORT, view)) ||
-	    rq_unlikely(view->len > size))
+		rq_unlikely(view->len > size))
 		return false;
 	rq_copy_out_short(buf, view->payload, view->len);
 	rq_lane_claim_single(view, view->next);

@@ -19,10 +19,10 @@ struct rq_port;
 struct rq_watch;
 
 struct ringq_queue {
-	rq_u64 id; /* of the handle: never used twice in a process; RQ_HANDLE_GONE once it is released */
+	rq_u64 id;       /* of the handle: never used twice in a process; RQ_HANDLE_GONE once it is released */
 	uint32_t cached; /* which entry of each thread's cache is its own, in bytes */
 	struct rq_queue_shared *shared;
-	unsigned side;          /* enum rq_side of a pipe's queue; 0: no pipe's */
+	unsigned side; /* enum rq_side of a pipe's queue; 0: no pipe's */
 	struct rq_lane_set set;
 	struct rq_permits permits;
 	bool total; /* gets must merge the lanes by stamp */
@@ -30,11 +30,11 @@ struct ringq_queue {
 	uint32_t order;
 	uint32_t flags;
 	uint64_t max_records;
-	int hold;               /* the descriptor that holds it: liveness.h */
-	rq_u32 refs;            /* one for the holder, one for each sleeper */
-	struct rq_port *ports;  /* under rq_process_lock, as all below */
+	int hold;                       /* the descriptor that holds it: liveness.h */
+	rq_u32 refs;                    /* one for the holder, one for each sleeper */
+	struct rq_port *ports;          /* under rq_process_lock, as all below */
 	struct rq_watch *_Atomic watch; /* watch.c */
-	bool watched;           /* the watcher holds the handle just now */
+	bool watched;                   /* the watcher holds the handle just now */
 	struct ringq_queue *next;
 };
 
@@ -61,7 +61,8 @@ void rq_queue_wake(struct ringq_queue *queue);
 void rq_queue_close(struct ringq_queue *queue);
 
 /* A queue's object, not visible yet; the creator holds its units. */
-int rq_queue_build(struct rq_membership *membership, const struct ringq_queue_options *options, uint64_t *first, uint64_t *units);
+int rq_queue_build(
+	struct rq_membership *membership, const struct ringq_queue_options *options, uint64_t *first, uint64_t *units);
 
 /* A handle of the object, whose constants are checked here once. */
 int rq_queue_handle(struct ringq_queue **out, struct ringq_region *region, uint64_t first, uint64_t units);

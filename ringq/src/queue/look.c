@@ -9,7 +9,7 @@ static void look_at_lane(struct rq_port *b, uint32_t i, struct ringq_queue_stat 
 {
 	struct rq_lane *lane = rq_lane_at(&b->queue->set, i);
 	uint64_t owner = rq_load_acquire(&lane->owner);
-	struct rq_count count = { 0 };
+	struct rq_count count = {0};
 	rq_lane_count(&b->reader, i, &count);
 	uint64_t in = rq_load_acquire(&lane->puts), waiting = count.waiting;
 	out->records_in += in;

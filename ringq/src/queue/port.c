@@ -68,11 +68,13 @@ int rq_port_make(struct rq_port **out, struct ringq_queue *queue)
 		b->queue = queue;
 		b->membership = membership;
 		b->id = port_id(membership->id, id);
-		b->reader = (struct rq_reader){
-			.set = &queue->set, .membership = membership, .hazard = &membership->member->hazard, .lane = &rq_no_lane,
-			.single = queue->set.single_consumer, .stamps = queue->set.stamps,
-			.plain = queue->set.single_consumer && !queue->set.stamps && !rq_guard_get(queue)
-		};
+		b->reader = (struct rq_reader){.set = &queue->set,
+			.membership = membership,
+			.hazard = &membership->member->hazard,
+			.lane = &rq_no_lane,
+			.single = queue->set.single_consumer,
+			.stamps = queue->set.stamps,
+			.plain = queue->set.single_consumer && !queue->set.stamps && !rq_guard_get(queue)};
 		rq_reader_forget(&b->reader);
 		b->lane_at = (uint32_t)membership->id; /* consumers start at different lanes */
 		if (queue->side)
@@ -81,7 +83,7 @@ int rq_port_make(struct rq_port **out, struct ringq_queue *queue)
 		list_bond(b, t, queue);
 		pthread_mutex_unlock(&rq_process_lock);
 	}
-	*rq_cached_at(t, queue) = (struct rq_cached){ id, b };
+	*rq_cached_at(t, queue) = (struct rq_cached){id, b};
 	*out = b;
 	return 0;
 }

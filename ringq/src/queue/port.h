@@ -21,7 +21,7 @@
 #define RQ_LIVE 16u
 struct rq_merge {
 	uint64_t rest;
-	uint64_t watermark;      /* the same of all lanes but `lane`, which it chose from last */
+	uint64_t watermark; /* the same of all lanes but `lane`, which it chose from last */
 	struct rq_lane *lane;
 	uint64_t peeked; /* the queue's word for what was peeked, which is taken meanwhile */
 	uint32_t n;
@@ -43,30 +43,30 @@ struct rq_port {
 	struct rq_producer *producer; /* NULL before the first put */
 	struct rq_reader reader;
 	struct rq_membership *membership;
-	uint64_t id;       /* what the owner word of its lane says: the membership's id, and which of the thread's ports it is */
-	uint64_t bias;     /* id, once it has stood alone: stamp.h */
-	uint64_t stamp;    /* of its puts while it does */
+	uint64_t id; /* what the owner word of its lane says: the membership's id, and which of the thread's ports it is */
+	uint64_t bias;  /* id, once it has stood alone: stamp.h */
+	uint64_t stamp; /* of its puts while it does */
 	enum rq_put_kind put_kind;
-	uint32_t lane_at;  /* where the next get looks first */
-	uint32_t quantum;  /* records left before it goes round */
-	uint32_t quanta;   /* over, in this lane */
+	uint32_t lane_at;      /* where the next get looks first */
+	uint32_t quantum;      /* records left before it goes round */
+	uint32_t quanta;       /* over, in this lane */
 	int64_t quantum_ended; /* when the last one was over */
-	uint32_t missed;   /* quantum at the last get that found nothing at once */
-	uint32_t back_off; /* pauses after the last claim that was lost */
-	uint32_t batch;    /* records to claim at once in get_many */
-	uint32_t spin_get; /* how often to look before sleeping: more where that has paid */
+	uint32_t missed;       /* quantum at the last get that found nothing at once */
+	uint32_t back_off;     /* pauses after the last claim that was lost */
+	uint32_t batch;        /* records to claim at once in get_many */
+	uint32_t spin_get;     /* how often to look before sleeping: more where that has paid */
 	uint32_t spin_put;
 	uint32_t until_dismissal; /* gets in total order */
 	struct rq_merge merge;
 	uint32_t disarm_get; /* claims since the last sleep */
 	uint32_t disarm_put; /* how often calm was due since the last sleep */
 	uint64_t disarmed;   /* puts when it was due last */
-	uint32_t bias_in; /* how often, of 1024 puts each, until it tries to stand alone, */
-	uint32_t bias_wait; /* and until the next time, if that is in vain */
-	bool nowait;  /* the put at hand must not wait */
-	bool spinning; /* looks in quick succession: what needs a system call need not be asked each time */
-	int64_t slice; /* the last sleep where nothing tells of a death, in ns: liveness.h */
-	uint64_t peer; /* the other side's witness when it was last seen alive, and its lease then; 0: none was */
+	uint32_t bias_in;    /* how often, of 1024 puts each, until it tries to stand alone, */
+	uint32_t bias_wait;  /* and until the next time, if that is in vain */
+	bool nowait;         /* the put at hand must not wait */
+	bool spinning;       /* looks in quick succession: what needs a system call need not be asked each time */
+	int64_t slice;       /* the last sleep where nothing tells of a death, in ns: liveness.h */
+	uint64_t peer;       /* the other side's witness when it was last seen alive, and its lease then; 0: none was */
 	rq_u64 *peer_lease;
 	uint64_t peer_lease_word;
 	void *reserved; /* open reservation, or NULL */

@@ -148,13 +148,13 @@ static bool room_is_likely(struct rq_op *op)
 static struct rq_op put_op(struct rq_port *b, ssize_t (*attempt)(struct rq_op *), int64_t timeout)
 {
 	b->nowait = timeout == RINGQ_NOWAIT;
-	return (struct rq_op){ .queue = b->queue,
-			       .port = b,
-			       .attempt = attempt,
-			       .poll = room_is_likely,
-			       .spin = &b->spin_put,
-			       .disarm = &b->disarm_put,
-			       .guard = rq_guard_put(b->queue) };
+	return (struct rq_op){.queue = b->queue,
+		.port = b,
+		.attempt = attempt,
+		.poll = room_is_likely,
+		.spin = &b->spin_put,
+		.disarm = &b->disarm_put,
+		.guard = rq_guard_put(b->queue)};
 }
 
 /* ---- put ---- */
@@ -209,12 +209,13 @@ static rq_cold int put_end(struct rq_port *b)
  * Whether the put that was just published leaves nothing to do, as published() would. Calm can wait for a put that goes
  * the long way, as one does in each round of a ring; to stand alone may not wait that long.
  */
-static rq_always_inline bool is_quiet(const struct rq_queue_shared *s, const struct rq_port *b,
-				      const struct rq_producer *p, bool total, bool stamped)
+static rq_always_inline bool is_quiet(
+	const struct rq_queue_shared *s, const struct rq_port *b, const struct rq_producer *p, bool total, bool stamped)
 {
 	rq_light_barrier();
 	return !(rq_load(&s->not_empty) & (RQ_EVENT_WAITERS | RQ_EVENT_FENCED)) &&
-	       !(stamped && rq_unlikely(p->puts % DISARM_EVERY == 0)) && (!total || rq_total_is_quiet(s, p->index, b->id));
+	       !(stamped && rq_unlikely(p->puts % DISARM_EVERY == 0)) &&
+	       (!total || rq_total_is_quiet(s, p->index, b->id));
 }
 
 /*
@@ -222,8 +223,8 @@ static rq_always_inline bool is_quiet(const struct rq_queue_shared *s, const str
  * For all else there is put_slowly(). Nothing is called here that returns, so that no registers need be saved. What is
  * known of `most`, `total` and `stamped` where this is used need not be looked at.
  */
-static rq_always_inline int put_again(ringq_queue *queue, struct rq_port *b, const void *data, size_t len, uint64_t most,
-				      bool total, bool stamped, int64_t timeout)
+static rq_always_inline int put_again(ringq_queue *queue, struct rq_port *b, const void *data, size_t len,
+	uint64_t most, bool total, bool stamped, int64_t timeout)
 {
 	struct rq_queue_shared *s = queue->shared;
 	struct rq_producer *p = b->producer;
@@ -261,7 +262,8 @@ static rq_noinline int put_asking(ringq_queue *queue, struct rq_port *b, const v
 	return put_short(queue, b, data, len, timeout);
 }
 
-static rq_noinline int put_plain_asking(ringq_queue *queue, struct rq_port *b, const void *data, size_t len, int64_t timeout)
+static rq_noinline int put_plain_asking(
+	ringq_queue *queue, struct rq_port *b, const void *data, size_t len, int64_t timeout)
 {
 	if (rq_unlikely(!rq_hold_is_sure(b)))
 		return put_after_all(b, data, len, timeout);

@@ -104,7 +104,7 @@ static bool places_load(struct ringq_queue *q, uint64_t units)
 {
 	uint64_t page = q->region->at.page, from = q->region->at.units + q->set.first * page, end = from + units * page;
 	uint64_t at = rq_load_once(&q->shared->permits), n = q->max_records;
-	q->permits = (struct rq_permits){ .hint = &q->shared->permit_hint, .count = n };
+	q->permits = (struct rq_permits){.hint = &q->shared->permit_hint, .count = n};
 	if (n == 0)
 		return true;
 	if (n > MAX_RECORDS_MOST || at % sizeof(rq_u64) || at < from || at > end || (end - at) / sizeof(rq_u64) < n)
@@ -127,7 +127,7 @@ int rq_queue_handle(struct ringq_queue **out, struct ringq_region *region, uint6
 	q->flags = rq_load_once(&s->flags);
 	q->max_records = rq_load_once(&s->max_records);
 	if (!good || q->order > RINGQ_ORDER_PRODUCER || q->flags > (RINGQ_SINGLE_PRODUCER | RINGQ_SINGLE_CONSUMER) ||
-	    !places_load(q, units)) {
+		!places_load(q, units)) {
 		free(q);
 		return -EBADMSG;
 	}
@@ -179,7 +179,8 @@ static uint32_t table_for(const struct ringq_region *region, uint64_t max_bytes)
 	return (uint32_t)n;
 }
 
-int rq_queue_build(struct rq_membership *membership, const struct ringq_queue_options *o, uint64_t *out, uint64_t *out_units)
+int rq_queue_build(
+	struct rq_membership *membership, const struct ringq_queue_options *o, uint64_t *out, uint64_t *out_units)
 {
 	struct ringq_region *region = membership->region;
 	uint64_t page = region->at.page, max_bytes = o->max_bytes ? o->max_bytes : MAX_BYTES;
@@ -187,7 +188,8 @@ int rq_queue_build(struct rq_membership *membership, const struct ringq_queue_op
 	uint32_t table = table_for(region, max_bytes);
 	uint32_t stride = (uint32_t)rq_round_up(sizeof(struct rq_lane) + table * sizeof(rq_u64), RQ_FALSE_SHARING);
 	uint64_t lanes = rq_round_up(sizeof(struct rq_queue_shared), RQ_FALSE_SHARING);
-	uint64_t places = rq_round_up(lanes + (uint64_t)lanes_max * stride, page), end = places + o->max_records * sizeof(rq_u64);
+	uint64_t places = rq_round_up(lanes + (uint64_t)lanes_max * stride, page),
+		 end = places + o->max_records * sizeof(rq_u64);
 	uint64_t units = rq_round_up(end, page) / page;
 
 	int64_t first = rq_object_claim(membership, units, page);
@@ -228,7 +230,7 @@ static int create_in(struct ringq_queue **out, struct rq_membership *membership,
 
 int ringq_queue_create(ringq_queue **out, ringq_region *region, const struct ringq_queue_options *options)
 {
-	struct ringq_queue_options o = options ? *options : (struct ringq_queue_options){ 0 };
+	struct ringq_queue_options o = options ? *options : (struct ringq_queue_options){0};
 	struct rq_membership *membership;
 	int r = 0;
 	if (!out || !options_are_good(&o))

@@ -58,7 +58,7 @@ static bool prepare(struct ringq_queue *queue, struct rq_sys_wait *wait)
 	if (rq_enter(queue, &b))
 		return true;
 	rq_u32 *event = &queue->shared->not_empty;
-	*wait = (struct rq_sys_wait){ .word = event, .value = rq_event_prepare(event) };
+	*wait = (struct rq_sys_wait){.word = event, .value = rq_event_prepare(event)};
 	bool ready = rq_is_ready(b);
 	rq_leave();
 	return ready;
@@ -118,7 +118,7 @@ static void *watcher(void *arg)
 	(void)arg;
 	for (;;) {
 		unsigned waits = 1;
-		s.waits[0] = (struct rq_sys_wait){ .word = &watch_set, .value = rq_load_acquire(&watch_set) };
+		s.waits[0] = (struct rq_sys_wait){.word = &watch_set, .value = rq_load_acquire(&watch_set)};
 		collect(&s);
 		for (unsigned i = 0; i < s.n; i++) {
 			if (prepare(s.queues[i], &s.waits[waits]))
@@ -137,7 +137,7 @@ static int start_watcher(void)
 {
 	pthread_t thread;
 	sigset_t all, old;
-	struct rq_sys_wait probe = { .word = &watch_set, .value = rq_load(&watch_set) - 1 };
+	struct rq_sys_wait probe = {.word = &watch_set, .value = rq_load(&watch_set) - 1};
 	if (watcher_runs)
 		return 0;
 	if (rq_sys.futex_waitv(&probe, 1, 0) == -ENOSYS)
@@ -160,7 +160,7 @@ static int new_watch(struct ringq_queue *queue)
 	struct rq_watch *w = malloc(sizeof *w);
 	if (!w)
 		return -ENOMEM;
-	*w = (struct rq_watch){ .fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), .armed = true };
+	*w = (struct rq_watch){.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), .armed = true};
 	int r = w->fd < 0 ? -errno : start_watcher();
 	if (r) {
 		if (w->fd >= 0)

@@ -43,7 +43,7 @@ static int check_kind(const struct rq_header *h, ssize_t n)
 	if (n < (ssize_t)sizeof *h)
 		return -EBADMSG;
 	if (h->byte_order != RQ_BYTE_ORDER || h->word_size != 8 * sizeof(void *) || h->major != RQ_MAJOR ||
-	    h->header_size != sizeof *h || h->incompatible)
+		h->header_size != sizeof *h || h->incompatible)
 		return -EPROTO;
 	return 0;
 }
@@ -58,7 +58,7 @@ static int check_content(const struct rq_header *h, const struct stat *st, struc
 		return -EBADMSG;
 	rq_geometry_of(at, h->size, page);
 	if (h->members != at->member_count || rq_load(&h->frontier) > at->unit_count ||
-	    rq_load(&h->members_backed) > at->member_count)
+		rq_load(&h->members_backed) > at->member_count)
 		return -EBADMSG;
 	if (h->clock != RQ_CLOCK_TICKET && h->clock != RQ_CLOCK_TSC)
 		return -EBADMSG;
@@ -132,11 +132,10 @@ union control {
 int ringq_region_send(const ringq_region *region, int socket)
 {
 	char tag = 'R';
-	struct iovec byte = { &tag, 1 };
-	union control control = { 0 };
+	struct iovec byte = {&tag, 1};
+	union control control = {0};
 	struct msghdr m = {
-		.msg_iov = &byte, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes
-	};
+		.msg_iov = &byte, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
 	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
 	if (!region)
 		return -EINVAL;
@@ -177,11 +176,10 @@ static int only_descriptor(struct msghdr *m)
 int ringq_region_receive(ringq_region **out, int socket)
 {
 	char tag = 0;
-	struct iovec byte = { &tag, 1 };
-	union control control = { 0 };
+	struct iovec byte = {&tag, 1};
+	union control control = {0};
 	struct msghdr m = {
-		.msg_iov = &byte, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes
-	};
+		.msg_iov = &byte, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
 	ssize_t n;
 	if (!out)
 		return -EINVAL;

@@ -11,7 +11,7 @@
 
 static struct rq_words cells_of(const struct ringq_region *region, uint64_t unit)
 {
-	return (struct rq_words){ rq_cells_at(region, unit), RQ_CELL_FREE };
+	return (struct rq_words){rq_cells_at(region, unit), RQ_CELL_FREE};
 }
 
 static uint32_t cells_a_unit(const struct ringq_region *region)
@@ -88,7 +88,8 @@ bool rq_cells_sweep(struct ringq_region *region, uint64_t unit, struct rq_family
 	rq_u64 *words = rq_cells_at(region, unit);
 	for (uint32_t i = 0; i < cells_a_unit(region); i++) {
 		uint64_t word = rq_load_acquire(&words[i]);
-		if (word > RQ_CELL_FREE && (rq_owner_kind(word) != RQ_OWNER_FAMILY || !rq_family_alive(region, word, cache)))
+		if (word > RQ_CELL_FREE &&
+			(rq_owner_kind(word) != RQ_OWNER_FAMILY || !rq_family_alive(region, word, cache)))
 			rq_cas(&words[i], &word, RQ_CELL_FREE);
 	}
 	return all_free(region, unit) && close_cells(region, unit);

@@ -63,7 +63,7 @@ bool rq_lease_watch(rq_u64 *lease, struct rq_sys_wait *wait)
 	uint64_t word = rq_load(lease);
 	while (rq_lease_held(word)) {
 		if ((word & FUTEX_WAITERS) || rq_cas(lease, &word, word | FUTEX_WAITERS)) {
-			*wait = (struct rq_sys_wait){ (const rq_u32 *)lease, (uint32_t)word | FUTEX_WAITERS };
+			*wait = (struct rq_sys_wait){(const rq_u32 *)lease, (uint32_t)word | FUTEX_WAITERS};
 			return true;
 		}
 	}
@@ -78,8 +78,9 @@ static int map_window(struct rq_lease *lease, struct ringq_region *region, uint3
 		return -ENOMEM;
 	/* Not for a child: it has a list of its own. No fork may come between the mapping and that it is not for a child. */
 	pthread_mutex_lock(&rq_process_lock);
-	bool mapped = mmap(window, page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, region->fd, (off_t)at) != MAP_FAILED &&
-		      madvise(window, 2 * page, MADV_DONTFORK) == 0;
+	bool mapped = mmap(window, page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, region->fd, (off_t)at) !=
+	                      MAP_FAILED &&
+	              madvise(window, 2 * page, MADV_DONTFORK) == 0;
 	if (!mapped)
 		munmap(window, 2 * page);
 	pthread_mutex_unlock(&rq_process_lock);
@@ -128,7 +129,8 @@ int rq_lease_take(struct rq_lease *lease, struct ringq_region *region, uint32_t 
 		return r;
 	uintptr_t page_end = (uintptr_t)lease->window + region->at.page;
 	uintptr_t node = page_end - RQ_LEASES_BYTES + 8 * (index % RQ_MEMBERS_A_PAGE) - (uintptr_t)list->futex_offset;
-	if (node < page_end + sizeof(void *) || node + sizeof(void *) > page_end + region->at.page || node % sizeof(void *)) {
+	if (node < page_end + sizeof(void *) || node + sizeof(void *) > page_end + region->at.page ||
+		node % sizeof(void *)) {
 		munmap(lease->window, 2 * region->at.page);
 		return -ENOTSUP;
 	}

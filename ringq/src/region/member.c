@@ -49,7 +49,7 @@ static void introduce(struct rq_member *m)
 	union {
 		char text[16];
 		uint64_t words[2];
-	} name = { .words = { 0 } };
+	} name = {.words = {0}};
 	prctl(PR_GET_NAME, name.text);
 	rq_store(&m->hazard, 0);
 	rq_store(&m->process, (uint32_t)getpid());
@@ -107,15 +107,17 @@ bool rq_members_name(const struct ringq_region *region, uint64_t key)
 	uint32_t n = backed(region);
 	for (uint32_t i = 0; i < n; i++)
 		/* H3 */
-		if (rq_load_acquire(&member_at(region, i)->hazard) == key && rq_lease_held(rq_load(rq_lease_at(region, i))))
+		if (rq_load_acquire(&member_at(region, i)->hazard) == key &&
+			rq_lease_held(rq_load(rq_lease_at(region, i))))
 			return true;
 	return false;
 }
 
-int rq_members_watch(const struct ringq_region *region, const struct rq_membership *self, struct rq_sys_wait *waits, int most)
+int rq_members_watch(
+	const struct ringq_region *region, const struct rq_membership *self, struct rq_sys_wait *waits, int most)
 {
 	int n = 0;
-	waits[n++] = (struct rq_sys_wait){ &region->header->joins, rq_load_acquire(&region->header->joins) };
+	waits[n++] = (struct rq_sys_wait){&region->header->joins, rq_load_acquire(&region->header->joins)};
 	uint32_t count = backed(region);
 	for (uint32_t i = 0; i < count; i++) {
 		struct rq_sys_wait wait;
@@ -140,7 +142,7 @@ ssize_t ringq_region_members(const ringq_region *region, struct ringq_member *ou
 			continue;
 		if ((size_t)found < n) {
 			const struct rq_member *m = member_at(region, i);
-			uint64_t name[2] = { rq_load(&m->name[0]), rq_load(&m->name[1]) };
+			uint64_t name[2] = {rq_load(&m->name[0]), rq_load(&m->name[1])};
 			struct ringq_member *o = &out[found];
 			o->process = rq_load(&m->process);
 			o->thread = rq_load(&m->thread);

@@ -46,7 +46,8 @@ bool rq_member_alive(const struct ringq_region *region, uint64_t id);
  * What to sleep on so as to be woken by the death of any member but `self`: the leases, and the count of joins, as who
  * joins later may die too. How many, or -1 if that is more than `most`.
  */
-int rq_members_watch(const struct ringq_region *region, const struct rq_membership *self, struct rq_sys_wait *waits, int most);
+int rq_members_watch(
+	const struct ringq_region *region, const struct rq_membership *self, struct rq_sys_wait *waits, int most);
 
 /* Whether any member may be reading the chunk of this key. Ask after rq_sys.barrier(); see lane.h. */
 bool rq_members_name(const struct ringq_region *region, uint64_t key);

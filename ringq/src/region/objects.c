@@ -52,8 +52,9 @@ static uint64_t hash_of(const char *name)
 static rq_u64 *place_at(struct ringq_region *region, uint64_t i)
 {
 	uint64_t at = region->at.names + i % region->at.name_count * sizeof(rq_u64);
-	return rq_region_back(region, at / region->at.page * region->at.page, region->at.page) ?
-		       NULL : (rq_u64 *)(region->base + at);
+	return rq_region_back(region, at / region->at.page * region->at.page, region->at.page)
+	               ? NULL
+	               : (rq_u64 *)(region->base + at);
 }
 
 static const struct rq_object_shared *object_at(struct ringq_region *region, uint64_t first)
@@ -156,8 +157,8 @@ static int find_first(struct ringq_region *region, uint32_t kind, uint64_t *firs
 	for (uint64_t u = 0; u < frontier; u++) {
 		uint64_t owner = rq_load_acquire(rq_owner_at(region, u)); /* N4 */
 		if (rq_owner_kind(owner) != RQ_OWNER_OBJECT || rq_owner_created(owner) >= oldest ||
-		    object_at(region, u)->kind != kind ||
-		    (rq_owner_object_is_named(owner) && !is_placed(region, u, &probes)))
+			object_at(region, u)->kind != kind ||
+			(rq_owner_object_is_named(owner) && !is_placed(region, u, &probes)))
 			continue;
 		oldest = rq_owner_created(owner);
 		*first = u;

@@ -86,7 +86,8 @@ static struct ringq_region *find_mapped(const struct stat *st)
 	return NULL;
 }
 
-static int map_new(struct ringq_region **out, int fd, const struct stat *st, const struct rq_geometry *at, uint32_t clock)
+static int map_new(
+	struct ringq_region **out, int fd, const struct stat *st, const struct rq_geometry *at, uint32_t clock)
 {
 	struct ringq_region *r = calloc(1, sizeof *r);
 	if (!r)
@@ -211,7 +212,7 @@ static int fill_file(int fd, const char *path, const struct rq_geometry *at, uin
 
 int ringq_region_create(ringq_region **out, const struct ringq_region_options *options)
 {
-	struct ringq_region_options o = options ? *options : (struct ringq_region_options){ 0 };
+	struct ringq_region_options o = options ? *options : (struct ringq_region_options){0};
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
 	uint64_t size = rq_round_up(o.size ? o.size : RQ_REGION_SIZE, page);
 	char buffer[256], *path = NULL;

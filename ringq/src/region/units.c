@@ -57,7 +57,7 @@ void rq_words_release(struct rq_words words, uint64_t first, uint64_t n, uint64_
 
 static struct rq_words units(const struct ringq_region *region)
 {
-	return (struct rq_words){ rq_owner_at(region, 0), 0 };
+	return (struct rq_words){rq_owner_at(region, 0), 0};
 }
 
 static int64_t claim_from(struct ringq_region *region, uint64_t n, uint64_t owner, uint64_t from)
@@ -123,7 +123,8 @@ void rq_units_give_back(struct rq_membership *membership, uint64_t first, uint64
 		while (u < end && rq_cas(rq_owner_at(region, u), &expected, mine)) /* A3 */
 			u++;
 		if (u > first)
-			rq_sys.give_back(region->fd, region->at.units + first * region->at.page, (u - first) * region->at.page);
+			rq_sys.give_back(
+				region->fd, region->at.units + first * region->at.page, (u - first) * region->at.page);
 		rq_units_release(region, first, u - first, mine);
 		first = u + 1;
 	}
@@ -192,7 +193,7 @@ static bool free_garbage(struct ringq_region *region, uint64_t unit, uint64_t ow
 uint64_t rq_units_sweep(struct ringq_region *region)
 {
 	uint64_t frontier = rq_units_frontier(region), freed = 0;
-	struct sweep sweep = { .probes = RQ_PROBES_MOST };
+	struct sweep sweep = {.probes = RQ_PROBES_MOST};
 	for (uint64_t u = 0; u < frontier; u++) {
 		uint64_t owner = rq_load_acquire(rq_owner_at(region, u)); /* A5 */
 		if (owner && free_garbage(region, u, owner, &sweep))
