@@ -8,7 +8,7 @@
  */
 #include <atomic_queue/atomic_queue.h>
 
-#include "carry.hpp"
+#include "peers/carry.hpp"
 
 namespace peer_atomic_queue
 {

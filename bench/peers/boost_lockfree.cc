@@ -6,7 +6,7 @@
 #include <boost/lockfree/queue.hpp>
 #include <boost/lockfree/spsc_queue.hpp>
 
-#include "carry.hpp"
+#include "peers/carry.hpp"
 
 namespace peer_boost_lockfree
 {

@@ -9,7 +9,7 @@
 #include <cstdio>
 #include <unistd.h>
 
-#include "carry.hpp"
+#include "peers/carry.hpp"
 
 namespace peer_boost_mq
 {

@@ -3,7 +3,7 @@
  * Peers that are wrong on purpose, to show that the benchmark notices: a ring under a mutex that loses, doubles, tears or
  * swaps records, crashes or hangs, once in a while. They are linked into a program for that test only.
  */
-#include "peer.h"
+#include "harness/peer.h"
 
 #include <pthread.h>
 #include <signal.h>

@@ -8,7 +8,7 @@
 
 #include <sched.h>
 
-#include "peer.h"
+#include "harness/peer.h"
 
 /*
  * How queues of fixed-size elements carry records. Records of 8 and 56 bytes go by value, as an element of that size.

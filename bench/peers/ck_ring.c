@@ -4,7 +4,7 @@
  * ring, so that both may lie in shared memory. Records of 8 and 56 bytes are the values; larger ones lie in a pool, of
  * which one ring carries the blocks' numbers and a second one brings the free ones back. (Its header is not C++.)
  */
-#include "peer.h"
+#include "harness/peer.h"
 
 #include <string.h>
 

@@ -6,7 +6,7 @@
  */
 #define RCU_MEMBARRIER
 #define _LGPL_SOURCE
-#include "peer.h"
+#include "harness/peer.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
  * libqb's ring buffer: variable-length chunks in shared memory, one writer and one reader. Two peers: without its
  * semaphore, for those who poll, which it says is faster; and with it, for those who sleep.
  */
-#include "peer.h"
+#include "harness/peer.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -7,7 +7,7 @@
 #include <concurrentqueue/blockingconcurrentqueue.h>
 #include <concurrentqueue/concurrentqueue.h>
 
-#include "carry.hpp"
+#include "peers/carry.hpp"
 
 namespace peer_moodycamel
 {

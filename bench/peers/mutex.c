@@ -3,7 +3,7 @@
  * What one writes by hand: a ring of slots under a mutex, with a condition for "not full" and one for "not empty". It
  * signals after unlocking, one waiter at a time, and only when somebody waits, which saves a system call for most.
  */
-#include "peer.h"
+#include "harness/peer.h"
 
 #include <pthread.h>
 #include <string.h>

@@ -3,7 +3,7 @@
  * nng: push0 and pull0 over ipc. Each consumer listens, each producer dials all consumers, with buffers as deep as nng
  * allows, and until it is connected, as its dialers retry slowly.
  */
-#include "peer.h"
+#include "harness/peer.h"
 
 #include <stdio.h>
 #include <unistd.h>

@@ -4,7 +4,7 @@
  * faster. Up to PIPE_BUF bytes a write is atomic, and a read of a record's size takes one whole; above there can be only
  * one writer and one reader. Tries are of a second, non-blocking open of the same pipe.
  */
-#include "peer.h"
+#include "harness/peer.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "harness.h"
+#include "harness/harness.h"
 
 /* The ends of one pipe. */
 struct fds {

@@ -3,7 +3,7 @@
  * A POSIX message queue, as deep as the machine lets us: root may ask for more than the 10 messages that are the default.
  * Its name is removed at once; ends inherit the descriptor, and a second one for tries that does not block.
  */
-#include "peer.h"
+#include "harness/peer.h"
 
 #include <errno.h>
 #include <fcntl.h>

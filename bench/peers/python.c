@@ -3,7 +3,7 @@
  * Python's multiprocessing.Queue: its ends can only be Python, so that a script does the few scenarios that it can, in
  * processes of its own, and prints what came out. Records are bytes objects; they are checked there.
  */
-#include "scenario.h"
+#include "scenarios/scenarios.h"
 
 #include <errno.h>
 #include <stdio.h>

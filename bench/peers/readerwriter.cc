@@ -6,7 +6,7 @@
 #include <readerwriterqueue/readerwritercircularbuffer.h>
 #include <readerwriterqueue/readerwriterqueue.h>
 
-#include "carry.hpp"
+#include "peers/carry.hpp"
 
 namespace peer_readerwriter
 {

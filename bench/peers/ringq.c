@@ -4,7 +4,7 @@
  * one; and a pipe, by the queues of its two ends, which is what ringq_send and ringq_receive call. Calls sleep by
  * themselves; batches are ringq_put_many and ringq_get_many. Records are copied in and out.
  */
-#include "peer.h"
+#include "harness/peer.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -6,7 +6,7 @@
  */
 #include <rte_ring.h>
 
-#include "carry.hpp"
+#include "peers/carry.hpp"
 
 namespace peer_rte_ring
 {

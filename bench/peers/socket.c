@@ -4,7 +4,7 @@
  * number of ends; STREAM does not, and with several ends a part of a record would go to each, so it is one to one, with
  * MSG_WAITALL. A message that is larger than the buffers cannot be sent by SEQPACKET.
  */
-#include "peer.h"
+#include "harness/peer.h"
 
 #include <errno.h>
 #include <sys/socket.h>

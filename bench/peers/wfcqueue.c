@@ -4,7 +4,7 @@
  * else its own lock, as its docs say; never the blocking calls, which nap for 10 ms where an enqueue is half done. Each
  * producer has its share of nodes, which come back to it through a wfcqueue of its own, so that nothing is allocated.
  */
-#include "peer.h"
+#include "harness/peer.h"
 
 #include <string.h>
 

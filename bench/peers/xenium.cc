@@ -7,7 +7,7 @@
 
 #include <xenium/vyukov_bounded_queue.hpp>
 
-#include "carry.hpp"
+#include "peers/carry.hpp"
 
 namespace peer_xenium
 {

@@ -4,7 +4,7 @@
  * producer connects to all consumers, with marks as high as the channel is deep. A context must not cross a fork, so
  * each end has its own.
  */
-#include "peer.h"
+#include "harness/peer.h"
 
 #include <errno.h>
 #include <stdio.h>

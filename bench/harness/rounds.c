@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/* Rounds: every scenario by turns, each sample in a process of its own, so that a crash or a hang is only its own. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "harness/rounds.h"
+
+/* What a process of its own is to run. */
+struct task {
+	const struct scenario *scenario;
+	uint64_t n;
+	struct sample *out;
+};
+
+enum { LINE_TRIPS = 1000 };
+
+/* The raw line is measured before each sample too: two cpus may be siblings at one moment and not at the next. */
+static void task_body(void *arg)
+{
+	const struct task *t = arg;
+	const struct scenario *s = t->scenario;
+	int cpus[2];
+
+	if (bench_cpus(cpus) > 1)
+		t->out->line = bench_pingpong(cpus, 1, LINE_TRIPS) * 1e9 / LINE_TRIPS;
+	bench_unpin();
+	if (s->peer && s->peer->run)
+		s->peer->run(s, t->n, t->out);
+	else
+		s->run(s, t->n, t->out);
+}
+
+static bool sample(const struct run *run, const struct scenario *s, uint64_t n, struct sample *out)
+{
+	*out = (struct sample){0};
+	for (size_t i = 0; i < FIGURES; i++)
+		out->figures[i] = NAN;
+	return bench_isolated(task_body, &(struct task){s, n, out}, run->limit, out->why);
+}
+
+/* Many parties need more, until each has had some time slices. */
+static double sample_goal(const struct run *run, const struct scenario *s)
+{
+	return s->producers + s->consumers > 16 ? 5 * run->seconds : run->seconds;
+}
+
+enum { FIRST_TRY = 200 };
+
+/* Chooses how many operations take that long, from ever larger tries: the first ones tell little about the last. */
+static uint64_t calibrate(const struct run *run, const struct scenario *s, struct sample *out)
+{
+	uint64_t n = FIRST_TRY;
+
+	for (;;) {
+		double times;
+
+		if (!sample(run, s, n, out))
+			return 0;
+		if (out->seconds <= 0)
+			return n;
+		times = sample_goal(run, s) / out->seconds;
+		if (times < 1 && n == FIRST_TRY)
+			return n;
+		n = (uint64_t)((double)n * (times < 16 ? times : 16)) + 1;
+		if (times < 2)
+			return n;
+	}
+}
+
+static void measure(struct run *run, size_t i, unsigned round, struct sample *out)
+{
+	const struct scenario *s = &run->scenarios[i];
+	struct result *result = &run->results[i];
+
+	if (!result->n)
+		result->n = calibrate(run, s, out);
+	result->failed = !result->n || !sample(run, s, result->n, out);
+	if (result->failed) {
+		memcpy(result->why, out->why, sizeof(result->why));
+		result->failed_in = round + 1;
+		bench_progress(NULL);
+		fprintf(stderr, "\"%s%s%s\" failed in round %u: %s\n", s->name, s->peer ? ", " : "",
+			s->peer ? s->peer->name : "", round + 1, result->why);
+	}
+	result->value[round] = out->value;
+	result->line[round] = out->line;
+	for (size_t f = 0; f < FIGURES; f++)
+		result->figures[f][round] = out->figures[f];
+}
+
+/* No time is left for it: what it gave in earlier rounds is kept. */
+static void skip(struct result *result, unsigned round)
+{
+	result->value[round] = NAN;
+	for (size_t f = 0; f < FIGURES; f++)
+		result->figures[f][round] = NAN;
+	if (round > 0)
+		return;
+	result->failed = true;
+	result->failed_in = 1;
+	snprintf(result->why, sizeof(result->why), "not run: out of time");
+}
+
+void run_rounds(struct run *run)
+{
+	struct sample *out = bench_shared(sizeof(*out));
+	uint64_t begin = bench_now();
+	size_t selected = 0, done = 0;
+
+	for (size_t i = 0; i < run->n; i++)
+		selected += run->results[i].selected;
+	for (unsigned round = 0; round < run->rounds; round++) {
+		for (size_t i = 0; i < run->n; i++) {
+			const struct scenario *s = &run->scenarios[i];
+
+			if (!run->results[i].selected)
+				continue;
+			bench_progress("round %u of %u, %zu of %zu, %.0f s: %s%s%s", round + 1, run->rounds,
+				done++ % selected + 1, selected, (double)(bench_now() - begin) / 1e9, s->name,
+				s->peer ? ", " : "", s->peer ? s->peer->name : "");
+			if (run->results[i].failed)
+				continue;
+			if (run->budget > 0 && (double)(bench_now() - begin) / 1e9 > run->budget)
+				skip(&run->results[i], round);
+			else
+				measure(run, i, round, out);
+		}
+	}
+	bench_progress(NULL);
+}

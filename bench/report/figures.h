@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BENCH_FIGURES_H
+#define BENCH_FIGURES_H
+
+/* How a figure is written, and read. */
+
+#include <stdio.h>
+
+#include "harness/scenario.h"
+
+/** Whether less is better, by the scenario's unit. */
+bool figure_lower_is_better(const struct scenario *s);
+
+/** Prints three significant digits, without an exponent. */
+void figure_print(FILE *f, double x);
+
+/** Writes the rounds' values as a member of a JSON object; null for those that are not numbers. */
+void figure_json(FILE *f, const char *name, const double *values, unsigned n);
+
+#endif

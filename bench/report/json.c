@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* All rounds of ringq-peers, a line each row. */
+#include <math.h>
+#include <sys/utsname.h>
+
+#include "report/compare.h"
+#include "report/figures.h"
+#include "report/groups.h"
+
+static void json_row(const struct run *run, size_t i, FILE *f)
+{
+	const struct scenario *s = &run->scenarios[i];
+	const struct result *r = &run->results[i];
+
+	fprintf(f, "{\"where\":\"%s\",\"scenario\":\"%s\",\"unit\":\"%s\"", group_where(s), s->name, s->unit);
+	if (s->peer)
+		fprintf(f, ",\"peer\":\"%s\"", s->peer->name);
+	if (r->failed) {
+		fprintf(f, ",\"failed\":\"%s\"}\n", r->why);
+		return;
+	}
+	figure_json(f, "rounds", r->value, run->rounds);
+	figure_json(f, "line", r->line, run->rounds);
+	for (size_t figure = 0; figure < FIGURES; figure++)
+		if (!isnan(r->figures[figure][0]))
+			figure_json(f, figure_names[figure], r->figures[figure], run->rounds);
+	fputs("}\n", f);
+}
+
+void compare_json(const struct run *run, FILE *f)
+{
+	struct utsname host;
+	int cpus[2];
+
+	uname(&host);
+	fprintf(f,
+		"{\"run\":\"ringq-peers\",\"cpu\":\"%s\",\"cpus\":%u,\"kernel\":\"%s\",\"rounds\":%u,\"line\":%.6g}\n",
+		bench_cpu_model(), bench_cpus(cpus), host.release, run->rounds, group_typical_line(run));
+	for (size_t i = 0; i < run->n; i++)
+		json_row(run, i, f);
+}

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+/* From the rounds' values to medians, ratios and verdicts. */
+#include "report/report.h"
+
+#include <math.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+#include "report/figures.h"
+
+size_t run_find(const struct run *run, const char *name)
+{
+	for (size_t i = 0; i < run->n; i++)
+		if (!strcmp(run->scenarios[i].name, name))
+			return i;
+	bench_die(0, "no scenario is called \"%s\"", name);
+}
+
+static struct bench_spread spread(const double *values, unsigned n)
+{
+	double copy[ROUNDS_MAX];
+
+	memcpy(copy, values, n * sizeof(*copy));
+	return bench_spread(copy, n);
+}
+
+/*
+ * A round whose raw line was far faster than the run's median ran on two threads of one core, whatever the guest was
+ * told: its ratios compare different machines.
+ */
+static bool odd_round(const struct run *run, unsigned round)
+{
+	const struct result *raw = &run->results[0];
+
+	return !raw->failed && raw->value[round] < spread(raw->value, run->rounds).median / 2;
+}
+
+struct verdict {
+	bool known;   /* there is a ratio */
+	double ratio; /* to the other row: the median of the rounds' ratios */
+	bool holds;
+};
+
+static struct verdict judge(const struct run *run, size_t i)
+{
+	const struct scenario *s = &run->scenarios[i];
+	const struct result *result = &run->results[i], *against;
+	struct verdict v = {0};
+	double ratios[ROUNDS_MAX];
+	unsigned n = 0;
+
+	if (result->failed)
+		return v;
+	if (s->against) {
+		against = &run->results[run_find(run, s->against)];
+		for (unsigned round = 0; round < run->rounds && !against->failed; round++)
+			if (!odd_round(run, round))
+				ratios[n++] = result->value[round] / against->value[round];
+		v.known = n > 0;
+		v.ratio = n ? bench_spread(ratios, n).median : 0;
+	}
+	if (s->target > 0) {
+		double figure = s->against ? v.ratio : spread(result->value, run->rounds).median;
+
+		v.holds = (v.known || !s->against) &&
+		          (figure_lower_is_better(s) ? figure <= s->target : figure >= s->target);
+	}
+	return v;
+}
+
+static void print_values(const struct run *run, size_t i)
+{
+	struct bench_spread v;
+
+	if (run->results[i].failed) {
+		printf("failed | ");
+		return;
+	}
+	v = spread(run->results[i].value, run->rounds);
+	figure_print(stdout, v.median);
+	printf(" %s | ", run->scenarios[i].unit);
+	figure_print(stdout, v.min);
+	printf("..");
+	figure_print(stdout, v.max);
+}
+
+static void print_verdict(const struct scenario *s, const struct verdict *v, bool failed)
+{
+	printf(" | ");
+	if (v->known) {
+		figure_print(stdout, v->ratio);
+		printf(" x %s", s->against);
+	}
+	printf(" | ");
+	if (s->target > 0) {
+		printf("%s ", figure_lower_is_better(s) ? "<=" : ">=");
+		figure_print(stdout, s->target);
+		printf("%s%s", s->against ? " x" : " ", s->against ? "" : s->unit);
+	}
+	printf(" | %s | ", s->target <= 0 ? "" : failed ? "not known" : v->holds ? "yes" : "**no**");
+}
+
+static void print_notes(const struct run *run, size_t i)
+{
+	const struct result *result = &run->results[i];
+
+	if (result->failed)
+		printf("%s", result->why);
+	if (!result->failed && !isnan(result->figures[SHARE_CONSUMER][0]))
+		printf("slowest consumer %.2f of its share",
+			spread(result->figures[SHARE_CONSUMER], run->rounds).median);
+	if (!result->failed && !isnan(result->figures[SLEEPS][0])) {
+		double sleeps = spread(result->figures[SLEEPS], run->rounds).median;
+
+		printf("%.1f sleeps a trip%s", sleeps, sleeps < 1.8 ? ", too few: not both were asleep" : "");
+	}
+	printf(" |\n");
+}
+
+static void print_machine(const struct run *run)
+{
+	struct utsname host;
+	int cpus[2];
+	unsigned n = bench_cpus(cpus);
+
+	uname(&host);
+	printf("\n%s, %u cpus, Linux %s; %u rounds.\n", bench_cpu_model(), n, host.release, run->rounds);
+}
+
+static void print_rounds(const struct run *run)
+{
+	const struct result *raw = &run->results[0];
+	unsigned odd = 0;
+
+	printf("Raw line by round, ns:");
+	for (unsigned round = 0; !raw->failed && round < run->rounds; round++) {
+		bool is_odd = odd_round(run, round);
+
+		printf(" %.0f%s", raw->value[round], is_odd ? "(!)" : "");
+		odd += is_odd;
+	}
+	printf("%s\n", raw->failed ? " failed" : "");
+	if (odd)
+		printf("(!) marks rounds below half of the median, as on siblings of one core. The ratios leave them "
+		       "out.\n");
+	if (!raw->failed && spread(raw->value, run->rounds).max > 2 * spread(raw->value, run->rounds).median)
+		printf("Some rounds took over twice the median: the machine was not quiet. Measure again.\n");
+}
+
+static void print_targets(const struct run *run, bool hold)
+{
+	const char *before = "";
+
+	for (size_t i = 0; i < run->n; i++) {
+		if (!run->results[i].selected || run->scenarios[i].target <= 0 || judge(run, i).holds != hold)
+			continue;
+		printf("%s%s", before, run->scenarios[i].name);
+		before = "; ";
+	}
+	printf("%s\n", *before ? "." : "none.");
+}
+
+void report_table(const struct run *run)
+{
+	printf("| scenario | median | min..max | ratio | target | holds | note |\n");
+	printf("| --- | ---: | ---: | ---: | ---: | --- | --- |\n");
+	for (size_t i = 0; i < run->n; i++) {
+		struct verdict v = judge(run, i);
+
+		if (!run->results[i].selected)
+			continue;
+		printf("| %s | ", run->scenarios[i].name);
+		print_values(run, i);
+		print_verdict(&run->scenarios[i], &v, run->results[i].failed);
+		print_notes(run, i);
+	}
+	print_machine(run);
+	print_rounds(run);
+	printf("\nTargets that hold: ");
+	print_targets(run, true);
+	printf("Targets that do not hold: ");
+	print_targets(run, false);
+}
+
+static void json_scenario(const struct run *run, size_t i, FILE *f)
+{
+	const struct scenario *s = &run->scenarios[i];
+	const struct result *result = &run->results[i];
+	struct verdict v = judge(run, i);
+
+	fprintf(f, "{\"scenario\":\"%s\",\"unit\":\"%s\"", s->name, s->unit);
+	if (!result->failed) {
+		struct bench_spread values = spread(result->value, run->rounds);
+
+		fprintf(f, ",\"median\":%.6g,\"min\":%.6g,\"max\":%.6g", values.median, values.min, values.max);
+		figure_json(f, "rounds", result->value, run->rounds);
+		for (size_t figure = 0; figure < FIGURES; figure++)
+			if (!isnan(result->figures[figure][0]))
+				figure_json(f, figure_names[figure], result->figures[figure], run->rounds);
+	}
+	if (s->against)
+		fprintf(f, ",\"against\":\"%s\"", s->against);
+	if (v.known)
+		fprintf(f, ",\"ratio\":%.6g", v.ratio);
+	if (s->target > 0)
+		fprintf(f, ",\"target\":%.6g,\"holds\":%s", s->target, v.holds ? "true" : "false");
+	fprintf(f, ",\"failed\":%s}\n", result->failed ? "true" : "false");
+}
+
+void report_json(const struct run *run, FILE *f)
+{
+	struct utsname host;
+	int cpus[2];
+
+	uname(&host);
+	fprintf(f, "{\"run\":\"ringq-bench\",\"cpu\":\"%s\",\"cpus\":%u,\"kernel\":\"%s\",\"rounds\":%u,\"odd\":[",
+		bench_cpu_model(), bench_cpus(cpus), host.release, run->rounds);
+	for (unsigned round = 0; round < run->rounds; round++)
+		fprintf(f, "%s%s", round ? "," : "", odd_round(run, round) ? "true" : "false");
+	fputs("]}\n", f);
+	for (size_t i = 0; i < run->n; i++)
+		if (run->results[i].selected)
+			json_scenario(run, i, f);
+}
