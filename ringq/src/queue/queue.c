@@ -84,15 +84,13 @@ void ringq_queue_release(ringq_queue *queue)
 {
 	if (!queue)
 		return;
-	pthread_mutex_lock(&rq_process_lock);
-	unlist(queue);
-	pthread_mutex_unlock(&rq_process_lock);
 	uint64_t id = rq_load(&queue->id);
 	rq_store_release(&queue->id, RQ_HANDLE_GONE); /* Q1 */
 	rq_watch_end(queue);
 	rq_queue_wake(queue);
 	wait_for_calls(queue, id); /* whoever is inside a call now has left it, or sleeps and holds the handle */
 	pthread_mutex_lock(&rq_process_lock);
+	unlist(queue); /* not before: a child of a fork meanwhile ends its copy of what it finds in the list */
 	rq_ports_drop_queue(queue);
 	pthread_mutex_unlock(&rq_process_lock);
 	rq_handle_unref(queue);

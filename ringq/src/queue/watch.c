@@ -237,6 +237,8 @@ void rq_watch_forget_parent(void)
 		q->watched = false;
 	}
 	watcher_runs = false;
+	/* Threads of the parent may wait there, in a release: nobody here will ever come to say that they have left. */
+	watcher_let_go = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
 }
 
 /* ---- wait_any ---- */
