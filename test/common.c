@@ -45,9 +45,28 @@ void test_fail_compare(const char *file, int line, const char *what, long long a
 	_exit(1);
 }
 
+enum test_size test_size(void)
+{
+	const char *size = getenv("RINGQ_TEST_SIZE");
+
+	if (!size || strcmp(size, "whole") == 0)
+		return TEST_WHOLE;
+	if (strcmp(size, "quick") == 0)
+		return TEST_QUICK;
+	check(strcmp(size, "long") == 0);
+	return TEST_LONG;
+}
+
 uint64_t brief_or_long(uint64_t brief, uint64_t long_form)
 {
-	return getenv("RINGQ_TEST_LONG") ? long_form : brief;
+	switch (test_size()) {
+	case TEST_QUICK:
+		return brief / 8 ? brief / 8 : brief;
+	case TEST_LONG:
+		return long_form;
+	default:
+		return brief;
+	}
 }
 
 int64_t now_ns(void)

@@ -53,7 +53,11 @@ _Noreturn void test_fail_compare(const char *file, int line, const char *what, l
 extern const char *test_context;
 void test_row(size_t index);
 
-/* RINGQ_TEST_LONG in the environment asks for the long form of a test. */
+/* How much a test does: RINGQ_TEST_SIZE in the environment says quick, whole or long; whole if it is not set. */
+enum test_size { TEST_QUICK, TEST_WHOLE, TEST_LONG };
+enum test_size test_size(void);
+
+/* An amount, rounds or nanoseconds: `brief` in the whole size, an eighth of it in the quick one, or long_form. */
 uint64_t brief_or_long(uint64_t brief, uint64_t long_form);
 
 int64_t now_ns(void);

@@ -178,7 +178,7 @@ static void watch(pid_t victim)
 int main(int argc, char **argv)
 {
 	int64_t end = now_ns() + RINGQ_SEC(brief_or_long(25, 3600));
-	uint64_t seed = brief_or_long(1000, (uint64_t)now_ns()), first = seed, calls_made = 0;
+	uint64_t seed = test_size() == TEST_LONG ? (uint64_t)now_ns() : 1000, first = seed, calls_made = 0;
 
 	progress = share_memory(sizeof(*progress));
 	if (argc > 1) {

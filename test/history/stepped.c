@@ -492,7 +492,10 @@ static void play_scene(const struct scene *scene, uint64_t seed)
 
 	path.count = 0;
 	try_at(scene, &path, 0, CLOCK_IS_TICKET);
-	stride = scene->all && !TEST_UNDER_ASAN ? 1 : brief_or_long(1 + path.count / TRIES, 1);
+	if ((scene->all && !TEST_UNDER_ASAN && test_size() != TEST_QUICK) || test_size() == TEST_LONG)
+		stride = 1;
+	else
+		stride = 1 + path.count / (test_size() == TEST_QUICK ? TRIES / 4 : TRIES);
 	for (uint64_t n = 1 + rng_below(&rng, stride);
 		try_at(scene, &path, n, tries % 2 ? CLOCK_IS_TICKET : CLOCK_IS_MONOTONIC); n += stride)
 		tries++;
