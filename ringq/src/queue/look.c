@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
+
+/* Looking at a queue from outside: its figures, and whether it is full or empty. */
+
 #include <errno.h>
 #include <string.h>
 
-#include "queue/port.h"
-#include "base/event.h"
+#include "order/choose.h"
+#include "queue/put.h"
 
 static void look_at_lane(struct rq_port *b, uint32_t i, struct ringq_queue_stat *out)
 {
@@ -44,4 +47,40 @@ int ringq_queue_stat(const ringq_queue *queue, struct ringq_queue_stat *out)
 		look_at_lane(b, i, out);
 	rq_leave();
 	return 0;
+}
+
+bool ringq_full(const ringq_queue *queue)
+{
+	struct ringq_queue *q = (struct ringq_queue *)(uintptr_t)queue;
+	struct rq_port *b;
+	if (!q || rq_enter(q, &b))
+		return false;
+	bool full = rq_permits_full(&q->permits, &q->set);
+	if (full && rq_port_reap(b))
+		full = rq_permits_full(&q->permits, &q->set);
+	if (!full && b->producer)
+		full = rq_producer_full(b->producer, rq_stamp_needed(q));
+	rq_leave();
+	return full;
+}
+
+bool ringq_empty(const ringq_queue *queue)
+{
+	struct rq_port *b;
+	if (!queue || rq_enter((struct ringq_queue *)(uintptr_t)queue, &b))
+		return true;
+	bool empty = rq_was_empty(b);
+	rq_leave();
+	return empty;
+}
+
+uint64_t ringq_size(const ringq_queue *queue)
+{
+	struct rq_port *b;
+	if (!queue || rq_enter((struct ringq_queue *)(uintptr_t)queue, &b))
+		return 0;
+	rq_port_reap(b); /* who died right behind a publish has not counted it */
+	uint64_t n = rq_records_waiting(b);
+	rq_leave();
+	return n;
 }

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef RQ_PUT_H
+#define RQ_PUT_H
+
+/* What all ways to put share. Each makes room, takes a place if the queue counts, writes, publishes. */
+
+#include <errno.h>
+
+#include "base/event.h"
+#include "lane/run.h"
+#include "order/stamp.h"
+#include "pipe/liveness.h"
+#include "queue/block.h"
+
+#define RQ_PUT_DISARM_EVERY 1024u /* puts */
+
+static inline rq_u32 *rq_put_room_event(const struct rq_port *b)
+{
+	return &b->producer->lane->not_full;
+}
+
+/* Room for a record at the tail of the caller's lane, and a place if the queue counts. *event: what a wait is for. */
+static rq_always_inline int rq_put_find_room(struct rq_port *b, size_t len, rq_u64 **place, rq_u32 **event)
+{
+	struct ringq_queue *q = b->queue;
+	struct rq_producer *p = b->producer;
+	int r = rq_producer_room(p, len, b->nowait);
+	if (rq_unlikely(r == -ENOMEM && rq_port_reap(b)))
+		r = rq_producer_room(p, len, b->nowait);
+	if (rq_unlikely(r)) {
+		*event = rq_put_room_event(b);
+		return r;
+	}
+	*place = NULL;
+	if (rq_likely(q->permits.count == 0))
+		return 0;
+	r = rq_permit_take(&q->permits, p, place);
+	if (r == -EAGAIN && rq_port_reap(b))
+		r = rq_permit_take(&q->permits, p, place);
+	*event = &q->shared->not_full;
+	return r;
+}
+
+/* The same, for the record with its stamp if it needs one. It is known whether it does when all else is there. */
+static rq_always_inline int rq_put_make_room(struct rq_port *b, size_t len, rq_u64 **place, rq_u32 **event)
+{
+	struct rq_producer *p = b->producer;
+	p->stamped = rq_stamp_needed(b->queue);
+	int r = rq_put_find_room(b, len, place, event);
+	if (rq_likely(r || p->stamped || !rq_stamp_needed(b->queue)))
+		return r;
+	if (*place)
+		rq_permit_return(b->queue->shared, *place);
+	p->stamped = true;
+	return rq_put_find_room(b, len, place, event);
+}
+
+static inline int rq_put_enter(struct ringq_queue *q, struct rq_port **b)
+{
+	int r = rq_enter(q, b);
+	return rq_likely(r == 0) ? rq_guard_enter(rq_guard_put(q), *b) : r;
+}
+
+static inline void rq_put_leave(const struct rq_port *b)
+{
+	rq_guard_leave(rq_guard_put(b->queue));
+	rq_leave();
+}
+
+/* What is open to puts: 0, or -EPIPE, -EBUSY, -EUSERS, ... */
+static inline int rq_put_allowed(struct rq_port *b)
+{
+	if (rq_unlikely(rq_load_acquire(&b->queue->shared->closed))) /* E3 */
+		return -EPIPE;
+	if (rq_unlikely(b->queue->side) && !rq_hold_is_sure(b)) {
+		int r = rq_hold_ask(b);
+		if (rq_unlikely(r))
+			return r;
+	}
+	if (rq_unlikely(b->reserved != NULL))
+		return -EBUSY;
+	return rq_port_producer(b);
+}
+
+/* If this thread has not slept since the last time, its sleeper's marks can go. */
+void rq_put_disarm(struct rq_port *b);
+
+static inline void rq_put_published(struct rq_port *b, unsigned n)
+{
+	if (b->queue->total)
+		rq_total_published(b->queue->shared, b->producer->index, b->id);
+	rq_event_notify(&b->queue->shared->not_empty, (int)n);
+	if (rq_unlikely(b->producer->puts - b->disarmed >= RQ_PUT_DISARM_EVERY)) {
+		rq_put_disarm(b);
+		if (rq_stamp_needed(b->queue))
+			rq_stamp_bias(b);
+	}
+}
+
+/* Says at which head this lane's producer wants to be woken, for whom it sleeps now. */
+void rq_put_want_room(struct rq_op *op, size_t len);
+
+/* Whether an attempt is worth it for one who waits for room. */
+bool rq_put_room_is_likely(struct rq_op *op);
+
+static inline struct rq_op rq_put_op(struct rq_port *b, ssize_t (*attempt)(struct rq_op *), int64_t timeout)
+{
+	b->nowait = timeout == RINGQ_NOWAIT;
+	return (struct rq_op){.queue = b->queue,
+		.port = b,
+		.attempt = attempt,
+		.poll = rq_put_room_is_likely,
+		.spin = &b->spin_put,
+		.disarm = &b->disarm_put,
+		.guard = rq_guard_put(b->queue)};
+}
+
+#endif

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+
+/* Putting many records by one call, and in place. */
+
+#include "queue/put.h"
+
+#define PUT_MANY_MOST ((size_t)1 << 20)
+
+static int put_some(struct rq_op *op)
+{
+	struct rq_port *b = op->port;
+	size_t before = op->done;
+	rq_u64 *place;
+	int r = rq_put_allowed(b);
+	if (r)
+		return r;
+	struct rq_producer *p = b->producer;
+	p->stamped = rq_stamp_needed(b->queue);
+	bool stamped = p->stamped;
+	uint64_t stamp = rq_stamp_if(b, stamped), room = p->room;
+	uint32_t chunk = p->chunk;
+	while (op->done < op->len) {
+		op->done += rq_producer_append_run(p, op->records + op->done, op->len - op->done, stamp);
+		if (op->done == op->len)
+			break;
+		const struct iovec *record = &op->records[op->done];
+		r = !record->iov_base && record->iov_len ? -EINVAL
+		                                         : rq_put_make_room(b, record->iov_len, &place, &op->event);
+		if (r)
+			break;
+		/* A turn taken before there was room, or a place, would be before those that came while there was none. */
+		if (b->queue->permits.count || p->room != room || p->chunk != chunk || p->stamped != stamped) {
+			stamped = p->stamped;
+			stamp = rq_stamp_if(b, stamped);
+			room = p->room;
+			chunk = p->chunk;
+		}
+		rq_producer_copy_in(p, rq_producer_payload(p), record->iov_base, record->iov_len);
+		rq_producer_append(p, record->iov_len, stamp);
+		op->done++;
+		if (p->one_shot) /* its memory should go when it is taken */
+			rq_producer_publish(p);
+	}
+	if (op->done > before) {
+		if (p->first && r == 0)
+			rq_producer_publish(p);
+		else
+			rq_producer_flush(p);
+		rq_store(&p->lane->puts, p->puts);
+		rq_put_published(b, (unsigned)(op->done - before));
+	} else {
+		rq_producer_flush(p);
+	}
+	return r;
+}
+
+static ssize_t attempt_put_many(struct rq_op *op)
+{
+	int r = put_some(op);
+	if (r == -EAGAIN)
+		rq_put_want_room(op, op->records[op->done].iov_len);
+	return r;
+}
+
+ssize_t ringq_put_many(ringq_queue *queue, const struct iovec *records, size_t n, int64_t timeout)
+{
+	struct rq_port *b;
+	if (!queue || !records || n == 0 || n > PUT_MANY_MOST || !rq_timeout_is_good(timeout))
+		return -EINVAL;
+	int r = rq_put_enter(queue, &b);
+	if (r)
+		return r;
+	struct rq_op op = rq_put_op(b, attempt_put_many, timeout);
+	op.records = (struct iovec *)(uintptr_t)records;
+	op.len = n;
+	ssize_t result = attempt_put_many(&op);
+	if (result == -EAGAIN)
+		result = rq_block(&op, timeout);
+	else
+		rq_put_leave(b);
+	return op.done ? (ssize_t)op.done : result;
+}
+
+/* ---- reserve, commit, abort ---- */
+
+static ssize_t attempt_reserve(struct rq_op *op)
+{
+	struct rq_port *b = op->port;
+	rq_u64 *place;
+	int r = rq_put_allowed(b);
+	if (r)
+		return r;
+	/* Whether it will need a stamp is not known before it is committed. */
+	b->producer->stamped = b->queue->total;
+	r = rq_put_find_room(b, op->len, &place, &op->event);
+	if (r) {
+		rq_producer_flush(b->producer);
+		if (r == -EAGAIN)
+			rq_put_want_room(op, op->len);
+		return r;
+	}
+	b->producer->limit = 0; /* until it is committed or dropped */
+	b->reserved = rq_producer_payload(b->producer);
+	b->reserved_len = op->len;
+	b->reserved_permit = place;
+	*op->out = b->reserved;
+	return 0;
+}
+
+int ringq_reserve(ringq_queue *queue, void **out, size_t len, int64_t timeout)
+{
+	struct rq_port *b;
+	if (!queue || !out || !rq_timeout_is_good(timeout))
+		return -EINVAL;
+	int r = rq_put_enter(queue, &b);
+	if (r)
+		return r;
+	struct rq_op op = rq_put_op(b, attempt_reserve, timeout);
+	op.out = out;
+	op.len = len;
+	r = (int)attempt_reserve(&op);
+	if (r == -EAGAIN)
+		return (int)rq_block(&op, timeout);
+	rq_put_leave(b);
+	return r;
+}
+
+int ringq_commit(ringq_queue *queue, void *reserved, size_t len)
+{
+	struct rq_port *b;
+	if (!queue || !reserved)
+		return -EINVAL;
+	int r = rq_enter(queue, &b);
+	if (r)
+		return r;
+	if (b->reserved != reserved || len > b->reserved_len) {
+		rq_leave();
+		return -EINVAL;
+	}
+	b->reserved = NULL;
+	b->reserved_permit = NULL;
+	rq_producer_append(b->producer, len, rq_stamp_if(b, rq_stamp_needed(queue)));
+	rq_producer_publish(b->producer);
+	rq_put_published(b, 1);
+	rq_leave();
+	return 0;
+}
+
+void ringq_abort(ringq_queue *queue, void *reserved)
+{
+	struct rq_port *b;
+	if (!queue || !reserved || rq_enter(queue, &b))
+		return;
+	if (b->reserved == reserved) {
+		if (b->reserved_permit)
+			rq_permit_return(queue->shared, b->reserved_permit);
+		b->reserved = NULL;
+		b->reserved_permit = NULL;
+		rq_producer_flush(b->producer);
+		rq_producer_set_limit(b->producer);
+	}
+	rq_leave();
+}
