@@ -259,13 +259,13 @@ static void scribble(size_t bytes)
 	close(fd);
 }
 
-Test(scribbled, header_of_a_total_queue_hurts_nobody, .timeout = 50)
+Test(scribbled, header_of_a_total_queue_hurts_nobody, .timeout = 200)
 {
 	make_image(RINGQ_ORDER_TOTAL, 0);
 	scribble(brief_or_long(4096, 32768));
 }
 
-Test(scribbled, header_of_a_bounded_producer_queue_hurts_nobody, .timeout = 50)
+Test(scribbled, header_of_a_bounded_producer_queue_hurts_nobody, .timeout = 200)
 {
 	make_image(RINGQ_ORDER_PRODUCER, 100);
 	scribble(brief_or_long(4096, 32768));

@@ -135,7 +135,7 @@ static void *put_until_full(void *arg)
 	return NULL;
 }
 
-Test(bounded, producers_that_race_fill_it_exactly, .timeout = 50)
+Test(bounded, producers_that_race_fill_it_exactly, .timeout = 200)
 {
 	for (uint64_t round = 0; round < brief_or_long(TEST_UNDER_TSAN ? 40 : 400, 4000); round++) {
 		uint64_t bound = bounds[round / 2 % COUNT(bounds)];
@@ -184,7 +184,7 @@ static void *get_and_count(void *arg)
 	return NULL;
 }
 
-Test(bounded, never_holds_more_while_all_move, .timeout = 50)
+Test(bounded, never_holds_more_while_all_move, .timeout = 200)
 {
 	static const uint64_t few[] = {1, 2, 3, 100};
 

@@ -214,12 +214,12 @@ static void collect(uint32_t epoll_flags)
 	close(epoll);
 }
 
-Test(event_fd, loses_no_wake_up_in_epoll, .timeout = 50)
+Test(event_fd, loses_no_wake_up_in_epoll, .timeout = 200)
 {
 	collect(0);
 }
 
-Test(event_fd, loses_no_wake_up_in_edge_triggered_epoll, .timeout = 50)
+Test(event_fd, loses_no_wake_up_in_edge_triggered_epoll, .timeout = 200)
 {
 	collect(EPOLLET);
 }

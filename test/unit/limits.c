@@ -87,12 +87,12 @@ static void check_all_max_bytes(unsigned order)
 				&(struct ringq_queue_options){.order = order, .max_bytes = max_bytes[i]}, lens[k]);
 }
 
-Test(max_bytes, holds_that_much_in_total_order, .timeout = 50)
+Test(max_bytes, holds_that_much_in_total_order, .timeout = 200)
 {
 	check_all_max_bytes(RINGQ_ORDER_TOTAL);
 }
 
-Test(max_bytes, holds_that_much_in_producer_order, .timeout = 50)
+Test(max_bytes, holds_that_much_in_producer_order, .timeout = 200)
 {
 	check_all_max_bytes(RINGQ_ORDER_PRODUCER);
 }
@@ -169,7 +169,7 @@ Test(max_bytes, one_larger_record_passes_alone)
 	}
 }
 
-Test(size, of_100_mib_passes, .timeout = 50)
+Test(size, of_100_mib_passes, .timeout = 200)
 {
 	size_t len = 100 * MIB;
 	char *record = malloc(len);

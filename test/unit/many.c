@@ -301,7 +301,7 @@ static void run_model(const struct ringq_queue_options *options, uint64_t seed)
 	ringq_queue_release(model.queue);
 }
 
-Test(many, all_ways_in_and_out_agree_with_a_list, .timeout = 50)
+Test(many, all_ways_in_and_out_agree_with_a_list, .timeout = 200)
 {
 	for (size_t kind = 0; kind < kinds_count; kind++) {
 		struct ringq_queue_options options = kinds[kind].options;

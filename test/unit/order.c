@@ -140,13 +140,13 @@ static const struct ringq_queue_options games[] = {
 	{.order = RINGQ_ORDER_PRODUCER, .flags = RINGQ_SINGLE_PRODUCER | RINGQ_SINGLE_CONSUMER},
 };
 
-Test(order, threads_in_turn_see_one_queue, .timeout = 50)
+Test(order, threads_in_turn_see_one_queue, .timeout = 200)
 {
 	for (size_t i = 0; i < COUNT(games); i++)
 		play_with_threads(new_game(&games[i], brief_or_long(TURNS, 10 * TURNS), true));
 }
 
-Test(order, processes_in_turn_see_one_queue, .timeout = 50)
+Test(order, processes_in_turn_see_one_queue, .timeout = 200)
 {
 	for (size_t i = 0; i < COUNT(games); i++)
 		play_with_processes(new_game(&games[i], brief_or_long(TURNS, 10 * TURNS), true));
@@ -272,13 +272,13 @@ static void run_flow(size_t consumers, uint64_t max_records)
 	free(flow);
 }
 
-Test(order, one_consumer_beside_the_producers_gets_all_in_order, .timeout = 50)
+Test(order, one_consumer_beside_the_producers_gets_all_in_order, .timeout = 200)
 {
 	run_flow(1, 0);
 	run_flow(1, 5);
 }
 
-Test(order, many_consumers_together_take_the_oldest_first, .timeout = 50)
+Test(order, many_consumers_together_take_the_oldest_first, .timeout = 200)
 {
 	run_flow(2, 0);
 	run_flow(4, 0);

@@ -114,7 +114,7 @@ static void pass_around_powers(ringq_queue *queue)
 			pass(queue, power + around[i], i);
 }
 
-Test(put_get, sizes_around_powers_of_two_come_out_exact, .timeout = 50)
+Test(put_get, sizes_around_powers_of_two_come_out_exact, .timeout = 200)
 {
 	for_each_kind(pass_around_powers);
 }

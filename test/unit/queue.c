@@ -130,7 +130,7 @@ static void *create_all_names(void *unused)
 	return unused;
 }
 
-Test(queue, one_of_many_creators_of_a_name_wins, .timeout = 50)
+Test(queue, one_of_many_creators_of_a_name_wins, .timeout = 200)
 {
 	for (uint64_t round = 0; round < brief_or_long(5, 200); round++) {
 		pthread_t threads[RACERS];

@@ -145,12 +145,12 @@ static void check_runs(int64_t step, unsigned expected)
 	test_context = NULL;
 }
 
-Test(turns, a_slow_consumer_goes_round_soon, .timeout = 50)
+Test(turns, a_slow_consumer_goes_round_soon, .timeout = 200)
 {
 	check_runs(RINGQ_MS(1), RQ_QUANTUM);
 }
 
-Test(turns, a_fast_consumer_stays_longer_and_goes_round_too, .timeout = 50)
+Test(turns, a_fast_consumer_stays_longer_and_goes_round_too, .timeout = 200)
 {
 	check_runs(0, RQ_QUANTA_MOST * RQ_QUANTUM);
 }
