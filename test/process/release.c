@@ -329,7 +329,7 @@ static void release_waits_for_a_put_like_the_one_before(void)
 	wait_set(&held); /* where it wakes the getter */
 	yields = 0;
 	releaser = start_thread(release, queue);
-	while (yields < 100 && !released)
+	while (yields < 10 && !released) /* then it sleeps between its looks */
 		sched_yield();
 	check(!released);
 	let_go = 1;

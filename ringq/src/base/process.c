@@ -2,6 +2,7 @@
 #include "base/process.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -11,16 +12,106 @@
 #include "region/family.h"
 #include "base/sys.h"
 
-pthread_mutex_t rq_process_lock = PTHREAD_MUTEX_INITIALIZER;
 struct ringq_region *rq_process_regions;
 struct rq_membership *rq_process_memberships;
 struct rq_thread rq_no_thread;
 _Thread_local struct rq_thread *rq_thread_current = &rq_no_thread;
 const uint32_t *rq_process_is_parent;
 
+/* The blocks of all threads; apart from these, which a child finds empty. */
+struct listed_thread {
+	struct rq_thread *thread;
+	struct listed_thread *next;
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static _Thread_local bool forking; /* this thread has the lock for a fork that is under way */
+static struct listed_thread *threads;
 static pthread_key_t thread_end;
 static bool key_made;
 static uint32_t *wiped; /* a page that the kernel gives to a child empty, however the child was made */
+
+static void forget_parent(void);
+
+static bool is_new_child(void)
+{
+	return wiped && !*wiped;
+}
+
+/* Where priorities cannot be lent, it is an ordinary mutex. */
+static __attribute__((constructor)) void init_lock(void)
+{
+	pthread_mutexattr_t attributes;
+	pthread_mutex_t fresh = PTHREAD_MUTEX_INITIALIZER;
+	lock = fresh;
+	if (pthread_mutexattr_init(&attributes))
+		return;
+	if (pthread_mutexattr_setprotocol(&attributes, PTHREAD_PRIO_INHERIT) == 0)
+		pthread_mutex_init(&lock, &attributes);
+	pthread_mutexattr_destroy(&attributes);
+}
+
+void rq_process_lock(void)
+{
+	if (rq_unlikely(forking))
+		return;
+	if (rq_unlikely(is_new_child())) /* made without the fork handlers */
+		forget_parent();
+	pthread_mutex_lock(&lock);
+}
+
+void rq_process_unlock(void)
+{
+	if (rq_likely(!forking))
+		pthread_mutex_unlock(&lock);
+}
+
+/* ---- barriers ---- */
+
+#define BARRIER_SLEEP INT64_C(1000000)
+
+/*
+ * To take a page's rights away the kernel has every processor that runs a thread of this process drop what it remembers of
+ * it: on x86 by an interrupt, which is a barrier. Elsewhere nothing says so; there a sleep is longer than a store stays in
+ * its buffer.
+ */
+static bool interrupt_others(void)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	char *at = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (at == MAP_FAILED)
+		return false;
+	*(volatile char *)at = 1; /* else there is nothing to be dropped */
+	int r = mprotect(at, page, PROT_NONE);
+	munmap(at, page);
+#if defined(__x86_64__)
+	return r == 0;
+#else
+	(void)r;
+	return false;
+#endif
+}
+
+void rq_process_barrier(void)
+{
+	if (rq_sys.barrier() == 0)
+		return;
+	rq_fence();
+	if (!interrupt_others())
+		rq_sys_sleep(BARRIER_SLEEP);
+}
+
+/* ---- threads ---- */
+
+bool rq_process_names(uint64_t id)
+{
+	bool named = false;
+	rq_process_lock();
+	for (const struct listed_thread *l = threads; l && !named; l = l->next)
+		named = rq_load_acquire(&l->thread->handle_hazard) == id; /* Y3 */
+	rq_process_unlock();
+	return named;
+}
 
 /* Zeroed memory that the kernel clears again in any child. */
 static void *new_wiped(size_t size)
@@ -34,11 +125,27 @@ static void *new_wiped(size_t size)
 	return NULL;
 }
 
-static void end_thread(struct rq_thread *t)
+static int list_thread(struct rq_thread *t)
 {
-	rq_thread_current = &rq_no_thread;
-	if (t != &rq_no_thread)
-		munmap(t, sizeof *t);
+	struct listed_thread *l = malloc(sizeof *l);
+	if (!l)
+		return -ENOMEM;
+	rq_process_lock();
+	*l = (struct listed_thread){t, threads};
+	threads = l;
+	rq_process_unlock();
+	return 0;
+}
+
+/* Under the process lock. */
+static void unlist_thread(const struct rq_thread *t)
+{
+	struct listed_thread **link = &threads;
+	while ((*link)->thread != t)
+		link = &(*link)->next;
+	struct listed_thread *l = *link;
+	*link = l->next;
+	free(l);
 }
 
 static void end_membership(struct rq_membership *s)
@@ -55,14 +162,16 @@ static void end_membership(struct rq_membership *s)
 static void thread_ends(void *arg)
 {
 	struct rq_thread *t = arg;
-	pthread_mutex_lock(&rq_process_lock);
+	rq_process_lock();
 	rq_ports_drop_thread(t);
 	for (struct rq_membership *s = t->memberships, *next; s; s = next) {
 		next = s->next;
 		end_membership(s);
 	}
-	pthread_mutex_unlock(&rq_process_lock);
-	end_thread(t);
+	unlist_thread(t);
+	rq_process_unlock();
+	rq_thread_current = &rq_no_thread;
+	munmap(t, sizeof *t);
 }
 
 void rq_memberships_tidy(void)
@@ -94,29 +203,38 @@ static void forget_parent(void)
 	rq_watch_forget_parent();
 	rq_families_forget_parent();
 	rq_ports_forget_parent();
-	end_thread(rq_thread_current);
+	while (threads) {
+		struct listed_thread *l = threads;
+		threads = l->next;
+		munmap(l->thread, sizeof *l->thread);
+		free(l);
+	}
+	rq_thread_current = &rq_no_thread;
 	pthread_setspecific(thread_end, NULL);
+	init_lock(); /* whoever had it is not here */
 	*wiped = 1;
 }
 
 static void before_fork(void)
 {
-	/* In this order: a reader of RCU may wait for the mutex, and a grace period waits for readers. */
-	urcu_bp_before_fork();
-	pthread_mutex_lock(&rq_process_lock);
+	rq_process_lock();
+	forking = true;
 }
 
 static void after_fork_parent(void)
 {
-	pthread_mutex_unlock(&rq_process_lock);
-	urcu_bp_after_fork_parent();
+	forking = false;
+	rq_process_unlock();
 }
 
+/* The application's handlers may have called already, and so have had the parent forgotten. */
 static void after_fork_child(void)
 {
-	pthread_mutex_unlock(&rq_process_lock);
-	urcu_bp_after_fork_child();
-	forget_parent();
+	if (is_new_child())
+		forget_parent();
+	else
+		init_lock();
+	forking = false;
 }
 
 static int start(void)
@@ -143,20 +261,27 @@ static int start(void)
 
 int rq_process_start(void)
 {
-	pthread_mutex_lock(&rq_process_lock);
+	rq_process_lock();
 	int r = start();
-	pthread_mutex_unlock(&rq_process_lock);
+	rq_process_unlock();
 	return r;
 }
 
 struct rq_thread *rq_thread_create(void)
 {
-	if (!*wiped) /* a child that was made without the fork handlers */
+	if (is_new_child()) /* made without the fork handlers, or in one of the application's */
 		forget_parent();
 	struct rq_thread *t = new_wiped(sizeof *t);
 	if (!t)
 		return NULL;
+	if (list_thread(t)) {
+		munmap(t, sizeof *t);
+		return NULL;
+	}
 	if (pthread_setspecific(thread_end, t)) {
+		rq_process_lock();
+		unlist_thread(t);
+		rq_process_unlock();
 		munmap(t, sizeof *t);
 		return NULL;
 	}
@@ -183,11 +308,11 @@ int rq_membership_of(struct rq_membership **out, struct ringq_region *region)
 	}
 	s->next = t->memberships;
 	t->memberships = s;
-	pthread_mutex_lock(&rq_process_lock);
+	rq_process_lock();
 	rq_memberships_tidy();
 	s->all_next = rq_process_memberships;
 	rq_process_memberships = s;
-	pthread_mutex_unlock(&rq_process_lock);
+	rq_process_unlock();
 	*out = s;
 	/* What the last holder had in its hands when it died would else stay backed until memory runs short. */
 	if (r == 1)

@@ -5,11 +5,13 @@
 /*
  * What a process keeps for itself: its regions, its threads' memberships, and what each thread has with each queue.
  *
- * One mutex guards the lists. It is never held across anything that waits for another process, nothing shared is locked
- * by it, and no put or get takes it but the first of a thread on a queue.
+ * One mutex, the process lock, guards the lists. It is never held across anything that waits for another process, nothing
+ * shared is locked by it, and no put or get takes it but the first of a thread on a queue. Whoever waits for it lends its
+ * priority to who holds it.
+ *
+ * fork() takes it, so that a child finds the lists whole. Between that and the end of the handlers, on both sides, the thread
+ * that forks may use the library: fork handlers of the application run in there, those that were registered before ours.
  */
-
-#include <pthread.h>
 
 #include "region/member.h"
 
@@ -25,12 +27,16 @@ struct rq_thread {
 		uint64_t queue; /* ringq_queue.id: never used twice, nor 0, so that no stale or empty entry matches */
 		struct rq_port *port;
 	} cache[RQ_THREAD_CACHE];
-	rq_u64 handle_hazard; /* id of the handle that it is using in a quick call, or 0: port.h */
+	rq_u64 handle_hazard; /* id of the handle that it is using in a call, or 0: port.h */
 	struct rq_membership *memberships;
-	struct rq_port *ports; /* under rq_process_lock: a release takes ports out of other threads' lists */
+	struct rq_port *ports; /* under the process lock: a release takes ports out of other threads' lists */
 };
 
-extern pthread_mutex_t rq_process_lock;
+#define RQ_HANDLE_GONE UINT64_MAX /* the id of a handle that was released */
+
+void rq_process_lock(void);
+void rq_process_unlock(void);
+
 extern struct ringq_region *rq_process_regions;
 extern struct rq_membership *rq_process_memberships;
 extern struct rq_thread rq_no_thread;
@@ -39,6 +45,15 @@ extern const uint32_t *rq_process_is_parent; /* 1 in the process that set it up;
 
 /* Sets the process up at its first region: the fork handlers, the key that sees threads end, barriers. */
 int rq_process_start(void);
+
+/*
+ * Every running thread of this process passes a full barrier during the call. Without a way to make them, where a sandbox
+ * has taken away what rq_process_start() found, it takes a while instead.
+ */
+void rq_process_barrier(void);
+
+/* Whether some thread of the process is inside a call on the handle of this id. */
+bool rq_process_names(uint64_t id);
 
 struct rq_thread *rq_thread_create(void);
 
@@ -52,10 +67,10 @@ static inline struct rq_thread *rq_thread_self(void)
 /* The calling thread's membership in a region, made if there is none. */
 int rq_membership_of(struct rq_membership **out, struct ringq_region *region);
 
-/* Gives all memberships of this process in a region up. Under rq_process_lock, with nobody inside a call. */
+/* Gives all memberships of this process in a region up. Under the process lock, with nobody inside a call. */
 void rq_memberships_leave(struct ringq_region *region);
 
-/* Drops what is left of the calling thread's memberships that were given up. Under rq_process_lock. */
+/* Drops what is left of the calling thread's memberships that were given up. Under the process lock. */
 void rq_memberships_tidy(void);
 
 #endif

@@ -108,6 +108,13 @@ struct rq_sys rq_sys = {
 	.yield = sys_yield,
 };
 
+/* Not by nanosleep(), where a thread could be cancelled. */
+void rq_sys_sleep(int64_t ns)
+{
+	struct timespec t = spec(ns);
+	syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, &t, NULL);
+}
+
 int rq_sys_register_barrier(void)
 {
 	return syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED, 0, 0) ? -ENOSYS : 0;

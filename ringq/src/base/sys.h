@@ -32,6 +32,9 @@ struct rq_sys {
 
 extern struct rq_sys rq_sys;
 
+/* Sleeps for so long, or until a signal has been handled. */
+void rq_sys_sleep(int64_t ns);
+
 /* Lets this process take part in barriers. -ENOSYS where the kernel cannot. */
 int rq_sys_register_barrier(void);
 int rq_sys_memfd(const char *name);

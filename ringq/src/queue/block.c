@@ -103,13 +103,13 @@ static int sleep_outside(struct rq_op *op, rq_u32 *event, struct rq_sleep *s, in
 	rq_handle_ref(queue);
 	if (!gone) {
 		sleep_once(op, s, until);
-		urcu_bp_read_lock();
-		gone = rq_handle_is_gone(queue);
+		gone = !rq_enter_held(queue);
+	} else {
+		rq_leave();
 	}
 	if (gone) {
 		rq_event_wake(event, 1); /* the wake-up may have been for a sleeper of another handle */
 		rq_guard_leave(op->guard);
-		rq_leave();
 	}
 	rq_handle_unref(queue);
 	return gone ? -EBADF : 0;

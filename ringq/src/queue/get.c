@@ -209,7 +209,6 @@ static rq_noinline ssize_t get_more(struct rq_port *b, void *buf, size_t size, i
 		rq_leave_again(b);
 		return n;
 	}
-	rq_enter_the_long_way(b);
 	int r = rq_guard_enter(rq_guard_get(queue), b);
 	return r ? r : get_inside(b, buf, size, timeout);
 }

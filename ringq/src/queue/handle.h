@@ -6,14 +6,9 @@
 
 #include <ringq/queue.h>
 
+#include "base/process.h"
 #include "lane/lane.h"
 #include "queue/permits.h"
-
-/* Its read side inline: two stores, no fence (it has membarrier for that). Its arena aligns less than its types say. */
-#ifndef RQ_SANITIZED
-#define _LGPL_SOURCE
-#endif
-#include <urcu-bp.h>
 
 struct rq_port;
 struct rq_watch;
@@ -32,15 +27,13 @@ struct ringq_queue {
 	uint64_t max_records;
 	int hold;                       /* the descriptor that holds it: liveness.h */
 	rq_u32 refs;                    /* one for the holder, one for each sleeper */
-	struct rq_port *ports;          /* under rq_process_lock, as all below */
+	struct rq_port *ports;          /* under the process lock, as all below */
 	struct rq_watch *_Atomic watch; /* watch.c */
 	bool watched;                   /* the watcher holds the handle just now */
 	struct ringq_queue *next;
 };
 
-extern struct ringq_queue *rq_process_queues; /* under rq_process_lock */
-
-#define RQ_HANDLE_GONE UINT64_MAX
+extern struct ringq_queue *rq_process_queues; /* under the process lock */
 
 static inline bool rq_handle_is_gone(const struct ringq_queue *queue)
 {

@@ -46,18 +46,13 @@ static struct rq_port *new_bond(const struct ringq_queue *queue)
 	return b;
 }
 
-int rq_port_make(struct rq_port **out, struct ringq_queue *queue)
+int rq_port_make(struct rq_port **out, struct ringq_queue *queue, uint64_t id)
 {
-	struct rq_thread *t = rq_thread_self();
+	struct rq_thread *t = rq_thread_current;
 	struct rq_membership *membership;
-	uint64_t id = rq_load_acquire(&queue->id);
-	if (id == RQ_HANDLE_GONE)
-		return -EBADF;
-	if (!t)
-		return -ENOMEM;
-	pthread_mutex_lock(&rq_process_lock);
+	rq_process_lock();
 	struct rq_port *b = find_bond(t, queue);
-	pthread_mutex_unlock(&rq_process_lock);
+	rq_process_unlock();
 	if (!b) {
 		int r = rq_membership_of(&membership, queue->region);
 		if (r)
@@ -79,9 +74,9 @@ int rq_port_make(struct rq_port **out, struct ringq_queue *queue)
 		b->lane_at = (uint32_t)membership->id; /* consumers start at different lanes */
 		if (queue->side)
 			rq_hold_witness(b);
-		pthread_mutex_lock(&rq_process_lock);
+		rq_process_lock();
 		list_bond(b, t, queue);
-		pthread_mutex_unlock(&rq_process_lock);
+		rq_process_unlock();
 	}
 	*rq_cached_at(t, queue) = (struct rq_cached){id, b};
 	*out = b;

@@ -4,7 +4,7 @@
 
 /*
  * A port: what one thread has with one queue. Its lane if it has put, its reader if it has looked, its habits of
- * waiting. The thread alone uses it; thread and queue both list it under rq_process_lock, so that either may end it.
+ * waiting. The thread alone uses it; thread and queue both list it under the process lock, so that either may end it.
  */
 
 #include <errno.h>
@@ -78,18 +78,23 @@ struct rq_port {
 	uint32_t idle[]; /* lanes that the last look for dismissal found empty, as in the roster's words; total order */
 };
 
-/* The calling thread's port with a queue, made if there is none. -EBADF, -ENOMEM, -EUSERS. */
-int rq_port_make(struct rq_port **out, struct ringq_queue *queue);
+/* The calling thread's port with a queue, whose handle it has named, made if there is none. -ENOMEM, -EUSERS. */
+int rq_port_make(struct rq_port **out, struct ringq_queue *queue, uint64_t id);
 
 /*
  * Entering a call. Between enter and leave the handle, its region and the thread's port stay; a release waits. A thread
- * that goes to sleep leaves, but holds the handle: rq_handle_ref() before, rq_handle_unref() after.
+ * that goes to sleep leaves, but holds the handle: rq_handle_ref() before, rq_handle_unref() after, and rq_enter_held() between.
  *
- * There are two ways. rq_enter() is a read side of liburcu. A put or a get that is much like the one before takes a
- * tenth of its time for that, so rq_enter_again() does with less: the thread names the handle (Y1), as with any hazard
- * pointer, then looks whether it is still there (Y2). Who releases has made the handle's id another before (Q1), makes
- * everybody pass a barrier, then reads the names of all that have a port with the queue (Y3). So either Y3 sees the
- * name, and waits until the call is over (Y4), or Y2 sees that the handle is gone.
+ * A thread inside a call names the handle in a hazard word of its own (Y1), then looks whether the handle is still there
+ * (Y2). Who releases has made the handle's id another before (Q1), makes all threads pass a barrier, then reads the hazards of
+ * all threads of the process (Y3). So either Y3 sees the name, and waits until the call is over (Y4), or Y2 sees that the
+ * handle is gone. A thread is inside one call at a time, so one word is enough.
+ *
+ * There are two ways in. rq_enter_again() is for a thread that has a port with the handle in its cache, rq_enter() for all
+ * others. A thread whose hazard cannot be had, for lack of memory, is outside, and may look only under the process lock,
+ * without which no release goes through (rq_process_names()).
+ *
+ * A call that is left by longjmp() leaves its name behind, until the thread's next call on any handle takes it away.
  */
 
 /* The entry of a thread's cache that has its port with this handle, or one with another, or none. */
@@ -120,38 +125,50 @@ static rq_always_inline void rq_leave_again(const struct rq_port *port)
 	rq_store_release(&port->thread->handle_hazard, 0); /* Y4 */
 }
 
+/* The end of a call by the thread that made it. */
+static inline void rq_leave(void)
+{
+	rq_store_release(&rq_thread_current->handle_hazard, 0); /* Y4 */
+}
+
+/* The handle's id, named by the calling thread; RQ_HANDLE_GONE once it was released, and then nothing is named. */
+static inline uint64_t rq_name_handle(struct rq_thread *thread, const struct ringq_queue *queue)
+{
+	uint64_t id = rq_load_acquire(&queue->id);
+	if (rq_unlikely(id == RQ_HANDLE_GONE))
+		return id;
+	rq_store(&thread->handle_hazard, id); /* Y1 */
+	rq_light_barrier();
+	if (rq_likely(rq_load_acquire(&queue->id) == id)) /* Y2 */
+		return id;
+	rq_store(&thread->handle_hazard, 0);
+	return RQ_HANDLE_GONE;
+}
+
 /* The long way. -EBADF once the handle was released; -ENOMEM, -EUSERS if the thread could not become a member. */
 static inline int rq_enter(struct ringq_queue *queue, struct rq_port **port)
 {
-	urcu_bp_read_lock();
-	const struct rq_cached *cached = rq_cached_at(rq_thread_current, queue);
-	if (rq_likely(cached->queue == rq_load_acquire(&queue->id))) {
+	struct rq_thread *t = rq_thread_self();
+	if (rq_unlikely(!t))
+		return -ENOMEM;
+	uint64_t id = rq_name_handle(t, queue);
+	if (rq_unlikely(id == RQ_HANDLE_GONE))
+		return -EBADF;
+	const struct rq_cached *cached = rq_cached_at(t, queue);
+	if (rq_likely(cached->queue == id)) {
 		*port = cached->port;
 		return 0;
 	}
-	int r = rq_port_make(port, queue);
+	int r = rq_port_make(port, queue, id);
 	if (rq_unlikely(r))
-		urcu_bp_read_unlock();
+		rq_leave();
 	return r;
 }
 
-/* From the short way to the long one, inside all the time. */
-static inline void rq_enter_the_long_way(const struct rq_port *port)
+/* Enters again after a sleep, with the handle held. False once it was released: the thread's port may be gone, too. */
+static inline bool rq_enter_held(const struct ringq_queue *queue)
 {
-	urcu_bp_read_lock();
-	rq_leave_again(port);
-}
-
-#ifdef RQ_TSAN
-extern rq_u32 rq_left; /* the thread sanitizer does not see how membarrier orders a grace period: show it this */
-#endif
-
-static inline void rq_leave(void)
-{
-#ifdef RQ_TSAN
-	rq_add(&rq_left, 1);
-#endif
-	urcu_bp_read_unlock();
+	return rq_name_handle(rq_thread_current, queue) != RQ_HANDLE_GONE;
 }
 
 /* Makes sure that the port has a lane of its own. 0, -EUSERS, -ENOMEM, -EBADMSG. */
@@ -169,7 +186,7 @@ static inline int rq_port_producer(struct rq_port *port)
 /* Takes over lanes whose owners are dead, for what these hold: places, memory. True if there was one. */
 bool rq_port_reap(struct rq_port *port);
 
-/* All under rq_process_lock. */
+/* All under the process lock. */
 void rq_ports_drop_thread(struct rq_thread *thread);
 void rq_ports_drop_queue(struct ringq_queue *queue);
 void rq_ports_forget_parent(void);

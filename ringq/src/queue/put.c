@@ -91,7 +91,6 @@ static rq_cold int put_slowly(ringq_queue *queue, const void *data, size_t len, 
 /* The same, by a caller that has entered the short way. */
 static rq_cold int put_after_all(struct rq_port *b, const void *data, size_t len, int64_t timeout)
 {
-	rq_enter_the_long_way(b);
 	int r = rq_guard_enter(rq_guard_put(b->queue), b);
 	return r ? r : put_inside(b, data, len, timeout);
 }

@@ -20,31 +20,27 @@
 
 /* ---- holding and releasing ---- */
 
-#ifdef RQ_TSAN
-rq_u32 rq_left;
-#endif
+#define YIELDS 16u
+#define NAP_FIRST INT64_C(50000)
+#define NAP_MOST INT64_C(2000000)
 
-/* Whether some thread is in a quick call on the handle. */
-static bool is_named(const struct ringq_queue *queue, uint64_t id)
+/*
+ * Returns when every call on the handle, which had this id and is gone, has been left, or sleeps. Who is inside may have a
+ * lower priority than the caller, and then gets this processor only while the caller sleeps.
+ */
+static void wait_for_calls(uint64_t id)
 {
-	bool named = false;
-	pthread_mutex_lock(&rq_process_lock);
-	for (const struct rq_port *b = queue->ports; b; b = b->queue_next)
-		named |= rq_load_acquire(&b->thread->handle_hazard) == id; /* Y3 */
-	pthread_mutex_unlock(&rq_process_lock);
-	return named;
-}
-
-/* Returns when every call on the handle, which had this id and is gone, has been left, or sleeps. */
-static void wait_for_calls(const struct ringq_queue *queue, uint64_t id)
-{
-	rq_sys.barrier();
-	while (is_named(queue, id))
-		rq_sys.yield();
-	urcu_bp_synchronize_rcu(); /* and another barrier, behind Y4 */
-#ifdef RQ_TSAN
-	rq_add(&rq_left, 1);
-#endif
+	int64_t nap = NAP_FIRST;
+	rq_process_barrier();
+	for (unsigned i = 0; rq_process_names(id); i++) {
+		if (i < YIELDS) {
+			rq_sys.yield();
+			continue;
+		}
+		rq_sys_sleep(nap);
+		nap = nap < NAP_MOST / 2 ? 2 * nap : NAP_MOST;
+	}
+	rq_process_barrier(); /* behind Y4, also where Y3 saw what a thread has named since */
 }
 
 void rq_handle_ref(struct ringq_queue *queue)
@@ -88,11 +84,11 @@ void ringq_queue_release(ringq_queue *queue)
 	rq_store_release(&queue->id, RQ_HANDLE_GONE); /* Q1 */
 	rq_watch_end(queue);
 	rq_queue_wake(queue);
-	wait_for_calls(queue, id); /* whoever is inside a call now has left it, or sleeps and holds the handle */
-	pthread_mutex_lock(&rq_process_lock);
+	wait_for_calls(id); /* whoever is inside a call now has left it, or sleeps and holds the handle */
+	rq_process_lock();
 	unlist(queue); /* not before: a child of a fork meanwhile ends its copy of what it finds in the list */
 	rq_ports_drop_queue(queue);
-	pthread_mutex_unlock(&rq_process_lock);
+	rq_process_unlock();
 	rq_handle_unref(queue);
 }
 
@@ -113,7 +109,7 @@ static bool places_load(struct ringq_queue *q, uint64_t units)
 
 int rq_queue_handle(struct ringq_queue **out, struct ringq_region *region, uint64_t first, uint64_t units)
 {
-	static uint64_t handles; /* under rq_process_lock */
+	static uint64_t handles; /* under the process lock */
 	struct ringq_queue *q = calloc(1, sizeof *q);
 	if (!q)
 		return -ENOMEM;
@@ -134,13 +130,13 @@ int rq_queue_handle(struct ringq_queue **out, struct ringq_region *region, uint6
 	q->set.counted = q->max_records != 0;
 	q->set.single_consumer = q->flags & RINGQ_SINGLE_CONSUMER;
 	q->refs = 1;
-	pthread_mutex_lock(&rq_process_lock);
+	rq_process_lock();
 	rq_store(&q->id, ++handles);
 	q->cached = (uint32_t)(handles % RQ_THREAD_CACHE * sizeof(struct rq_cached));
 	q->next = rq_process_queues;
 	rq_process_queues = q;
 	region->refs++;
-	pthread_mutex_unlock(&rq_process_lock);
+	rq_process_unlock();
 	*out = q;
 	return 0;
 }

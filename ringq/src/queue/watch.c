@@ -25,16 +25,16 @@
 #include "base/event.h"
 
 #define WATCHES_MOST 120u
+#define NAP INT64_C(20000)
 
 struct rq_watch {
 	int fd;
-	bool armed; /* under rq_process_lock */
+	bool armed; /* under the process lock */
 };
 
 static rq_u32 watch_set; /* changes with the set of armed queues */
-static unsigned watches; /* under rq_process_lock */
+static unsigned watches; /* under the process lock */
 static bool watcher_runs;
-static pthread_cond_t watcher_let_go = PTHREAD_COND_INITIALIZER;
 
 bool rq_is_ready(struct rq_port *b)
 {
@@ -75,13 +75,13 @@ static void change_set(void)
 static void fire(struct ringq_queue *queue)
 {
 	uint64_t one = 1;
-	pthread_mutex_lock(&rq_process_lock);
+	rq_process_lock();
 	if (queue->watch && queue->watch->armed) {
 		queue->watch->armed = false;
 		ssize_t n = write(queue->watch->fd, &one, sizeof one);
 		(void)n; /* it cannot be full: it is read before it is armed */
 	}
-	pthread_mutex_unlock(&rq_process_lock);
+	rq_process_unlock();
 	rq_event_wake(&queue->shared->not_empty, 1); /* the watcher takes nothing: pass the wake-up on */
 }
 
@@ -89,7 +89,7 @@ static void fire(struct ringq_queue *queue)
 static void collect(struct sleep_on *s)
 {
 	s->n = 0;
-	pthread_mutex_lock(&rq_process_lock);
+	rq_process_lock();
 	for (struct ringq_queue *q = rq_process_queues; q && s->n < WATCHES_MOST; q = q->next) {
 		if (!q->watch || !q->watch->armed)
 			continue;
@@ -97,7 +97,7 @@ static void collect(struct sleep_on *s)
 		q->watched = true;
 		s->queues[s->n++] = q;
 	}
-	pthread_mutex_unlock(&rq_process_lock);
+	rq_process_unlock();
 }
 
 /* Whoever releases a queue waits for this, so that nothing of it is left when the release returns. */
@@ -105,11 +105,10 @@ static void let_go(struct sleep_on *s)
 {
 	for (unsigned i = 0; i < s->n; i++)
 		rq_handle_unref(s->queues[i]); /* never the last: who releases waits below */
-	pthread_mutex_lock(&rq_process_lock);
+	rq_process_lock();
 	for (unsigned i = 0; i < s->n; i++)
 		s->queues[i]->watched = false;
-	pthread_mutex_unlock(&rq_process_lock);
-	pthread_cond_broadcast(&watcher_let_go);
+	rq_process_unlock();
 }
 
 static void *watcher(void *arg)
@@ -181,10 +180,10 @@ int ringq_event_fd(ringq_queue *queue)
 	int r = rq_enter(queue, &b);
 	if (r)
 		return r;
-	pthread_mutex_lock(&rq_process_lock);
+	rq_process_lock();
 	r = queue->watch ? 0 : new_watch(queue);
 	int fd = r ? r : queue->watch->fd;
-	pthread_mutex_unlock(&rq_process_lock);
+	rq_process_unlock();
 	rq_leave();
 	change_set();
 	return fd;
@@ -194,7 +193,7 @@ bool rq_watch_arm(struct ringq_queue *queue, struct rq_port *port)
 {
 	uint64_t count;
 	bool was_armed = true;
-	pthread_mutex_lock(&rq_process_lock);
+	rq_process_lock();
 	if (queue->watch) {
 		struct rq_watch *w = queue->watch;
 		was_armed = w->armed;
@@ -202,7 +201,7 @@ bool rq_watch_arm(struct ringq_queue *queue, struct rq_port *port)
 		(void)n; /* it was written before it was disarmed */
 		w->armed = true;
 	}
-	pthread_mutex_unlock(&rq_process_lock);
+	rq_process_unlock();
 	if (was_armed)
 		return false;
 	change_set();
@@ -219,14 +218,17 @@ static void end_watch(struct ringq_queue *queue)
 
 void rq_watch_end(struct ringq_queue *queue)
 {
-	pthread_mutex_lock(&rq_process_lock);
+	rq_process_lock();
 	if (queue->watch) {
 		end_watch(queue);
 		change_set();
 	}
-	while (queue->watched)
-		pthread_cond_wait(&watcher_let_go, &rq_process_lock);
-	pthread_mutex_unlock(&rq_process_lock);
+	while (queue->watched) {
+		rq_process_unlock();
+		rq_sys_sleep(NAP);
+		rq_process_lock();
+	}
+	rq_process_unlock();
 }
 
 void rq_watch_forget_parent(void)
@@ -237,8 +239,6 @@ void rq_watch_forget_parent(void)
 		q->watched = false;
 	}
 	watcher_runs = false;
-	/* Threads of the parent may wait there, in a release: nobody here will ever come to say that they have left. */
-	watcher_let_go = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
 }
 
 /* ---- wait_any ---- */

@@ -67,11 +67,11 @@ int rq_family_of(struct ringq_region *region, uint64_t *owner)
 	*owner = rq_load_acquire(&region->family);
 	if (*owner)
 		return 0;
-	pthread_mutex_lock(&rq_process_lock);
+	rq_process_lock();
 	*owner = rq_load(&region->family);
 	if (!*owner)
 		r = found(region, owner);
-	pthread_mutex_unlock(&rq_process_lock);
+	rq_process_unlock();
 	return r;
 }
 

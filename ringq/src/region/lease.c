@@ -77,13 +77,13 @@ static int map_window(struct rq_lease *lease, struct ringq_region *region, uint3
 	if (window == MAP_FAILED)
 		return -ENOMEM;
 	/* Not for a child: it has a list of its own. No fork may come between the mapping and that it is not for a child. */
-	pthread_mutex_lock(&rq_process_lock);
+	rq_process_lock();
 	bool mapped = mmap(window, page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, region->fd, (off_t)at) !=
 	                      MAP_FAILED &&
 	              madvise(window, 2 * page, MADV_DONTFORK) == 0;
 	if (!mapped)
 		munmap(window, 2 * page);
-	pthread_mutex_unlock(&rq_process_lock);
+	rq_process_unlock();
 	lease->window = window;
 	return mapped ? 0 : -ENOMEM;
 }

@@ -22,7 +22,7 @@ struct rq_membership {
 	} cells;
 	struct rq_lease lease;
 	struct rq_membership *next;     /* the thread's others */
-	struct rq_membership *all_next; /* the process's others, under rq_process_lock */
+	struct rq_membership *all_next; /* the process's others, under the process lock */
 };
 
 /* Takes an entry of the table for the calling thread. 0; 1: its last holder died; -EUSERS, -ENOMEM, -ENOTSUP. */

@@ -73,9 +73,9 @@ int rq_region_path(char path[256], const char *name)
 
 void rq_region_ref(struct ringq_region *region)
 {
-	pthread_mutex_lock(&rq_process_lock);
+	rq_process_lock();
 	region->refs++;
-	pthread_mutex_unlock(&rq_process_lock);
+	rq_process_unlock();
 }
 
 static struct ringq_region *find_mapped(const struct stat *st)
@@ -122,7 +122,7 @@ int rq_region_map(struct ringq_region **out, int fd, const struct rq_geometry *a
 	struct stat st;
 	int r = fstat(fd, &st) ? -errno : rq_process_start();
 	if (r == 0) {
-		pthread_mutex_lock(&rq_process_lock);
+		rq_process_lock();
 		struct ringq_region *mapped = find_mapped(&st);
 		if (mapped) {
 			mapped->refs++;
@@ -132,7 +132,7 @@ int rq_region_map(struct ringq_region **out, int fd, const struct rq_geometry *a
 			if (r == 0)
 				fd = -1;
 		}
-		pthread_mutex_unlock(&rq_process_lock);
+		rq_process_unlock();
 	}
 	if (fd >= 0)
 		close(fd);
@@ -143,9 +143,9 @@ void ringq_region_detach(ringq_region *region)
 {
 	if (!region)
 		return;
-	pthread_mutex_lock(&rq_process_lock);
+	rq_process_lock();
 	if (--region->refs) {
-		pthread_mutex_unlock(&rq_process_lock);
+		rq_process_unlock();
 		return;
 	}
 	struct ringq_region **link = &rq_process_regions;
@@ -154,7 +154,7 @@ void ringq_region_detach(ringq_region *region)
 	*link = region->next;
 	rq_memberships_leave(region);
 	rq_memberships_tidy();
-	pthread_mutex_unlock(&rq_process_lock);
+	rq_process_unlock();
 	rq_family_leave(region);
 	munmap(region->base, region->at.size);
 	close(region->fd);

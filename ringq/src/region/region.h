@@ -33,7 +33,7 @@ struct ringq_region {
 	uint32_t clock;
 	dev_t device;
 	ino_t inode;
-	unsigned refs;    /* under rq_process_lock */
+	unsigned refs;    /* under the process lock */
 	rq_u64 free_hint; /* a unit below which little is free, as far as this process knows */
 	/* Whether a unit of a lane has nobody left; the allocator asks, the module that knows lanes answers. */
 	bool (*lane_unit_is_garbage)(struct ringq_region *region, uint64_t unit, uint64_t owner);
@@ -42,8 +42,8 @@ struct ringq_region {
 	/* Deletes a pipe's object that nobody holds; the module that knows pipes does it. Whether it did. */
 	bool (*reap)(struct ringq_region *region, uint64_t unit, uint64_t owner);
 	rq_u64 family;              /* owner word of what this process makes, or 0; see family.h */
-	struct rq_family *families; /* under rq_process_lock */
-	struct ringq_region *next;  /* under rq_process_lock */
+	struct rq_family *families; /* under the process lock */
+	struct ringq_region *next;  /* under the process lock */
 };
 
 #define RQ_REGION_SIZE (UINT64_C(1) << 30)
