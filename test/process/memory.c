@@ -109,13 +109,13 @@ static void large_record_goes(void)
 	ringq_queue_release(queue);
 }
 
-static int (*real_back)(int fd, uint64_t offset, uint64_t len);
+static int (*real_back)(const struct rq_file *file, uint64_t offset, uint64_t len);
 static unsigned backs;
 
-static int count_and_back(int fd, uint64_t offset, uint64_t len)
+static int count_and_back(const struct rq_file *file, uint64_t offset, uint64_t len)
 {
 	backs++;
-	return real_back(fd, offset, len);
+	return real_back(file, offset, len);
 }
 
 /* At most `waiting` at once. How often memory was taken for so many rounds. */

@@ -336,3 +336,18 @@ Test(named, appears_complete_or_not_at_all)
 	naming->stop = 1;
 	reap_child(opener);
 }
+
+Test(named, says_whether_it_has_its_name_still)
+{
+	const char *name = unique_name();
+	ringq_region *region, *anonymous = region_new(MIB);
+
+	check_eq(create(&region, MIB, name, 0), 0);
+	check_eq(ringq_region_is_linked(region), 1);
+	check_eq(ringq_region_unlink(name), 0);
+	check_eq(ringq_region_is_linked(region), 0);
+	check_eq(ringq_region_is_linked(anonymous), 0);
+	check_eq(ringq_region_is_linked(NULL), -EINVAL);
+	ringq_region_detach(region);
+	ringq_region_detach(anonymous);
+}

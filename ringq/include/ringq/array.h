@@ -53,8 +53,10 @@ enum ringq_type {
  * up to 2 KiB, of pages beyond; a named one whole pages.
  *
  * Errors: -EINVAL (type, count, name), -EEXIST (the name is taken), -ENOMEM (or more than the region can hold), -ENOSPC
- * (names), -EUSERS (members, or processes that make arrays), -EMFILE or what open says (the first anonymous array of a
- * process in a region opens /proc/self/fd/N), and for a region of its own those of ringq_region_create().
+ * (names), -EUSERS (members, or processes that make arrays), and for a region of its own those of ringq_region_create().
+ * The first anonymous array of a process in a region opens the region's file anew: -EMFILE, -ENFILE, -ENOENT (/proc is
+ * not mounted), -EACCES (with the rights that the process has now it may not), -ESTALE (the region's descriptor was
+ * closed: ringq_region_fd()).
  * Ownership: *out is released by ringq_array_release(). Threads: any. Progress: lock-free, but for the process's own
  * locks of malloc and the like; a system call only when memory comes or goes.
  */

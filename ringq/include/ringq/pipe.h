@@ -42,8 +42,10 @@ enum {
  * The memory of a direction is free for others as soon as nobody holds either end of it, or, if its last holders were
  * killed, as soon as the region runs short.
  *
- * Errors: -EINVAL (flags), -ENOMEM, -EMFILE, -ENFILE, -ENOENT (/proc is not mounted), -ENOLCK, and for a region of its
- * own those of ringq_region_create(). Ownership: *a and *b are closed by ringq_pipe_close(), each by itself. Threads:
+ * Errors: -EINVAL (flags), -ENOMEM, -EMFILE, -ENFILE, -ENOENT (/proc is not mounted), -EACCES (a named region's file is
+ * opened anew, with the rights that the process has now: not after it has given up those by which it opened it), -ESTALE
+ * (the region's descriptor was closed: ringq_region_fd()), -ENOLCK, and for a region of its own those of
+ * ringq_region_create(). Ownership: *a and *b are closed by ringq_pipe_close(), each by itself. Threads:
  * any. Progress: lock-free, and system calls.
  */
 RINGQ_API int ringq_pipe_create(ringq_pipe **a, ringq_pipe **b, ringq_region *region, unsigned flags);
@@ -94,15 +96,17 @@ RINGQ_API ringq_region *ringq_pipe_region(const ringq_pipe *end);
 
 /**
  * Gives an end, and its region, to whoever takes it from a connected AF_UNIX socket. The giver keeps the end, and may
- * close it at once: on its way an end is held. Errors: -EINVAL, or what sendmsg says. Blocks as the socket does.
+ * close it at once: on its way an end is held. Errors: -EINVAL, -ESTALE (a descriptor of the end, or the region's, was
+ * closed), or what sendmsg says. Blocks as the socket does.
  */
 RINGQ_API int ringq_pipe_give(const ringq_pipe *end, int socket);
 
 /**
  * Takes an end given by ringq_pipe_give(). It becomes *out, closed by ringq_pipe_close(); ringq_pipe_region() has its
  * region. Errors: as ringq_region_attach(), -EPIPE (the giver has closed the socket), -EPROTO (another message),
- * -EBADMSG (what it says is no end of a pipe in its region), or what recvmsg says. Nothing is left open on error.
- * Blocks as the socket does.
+ * -EBADMSG (what it says is no end of a pipe in its region), or what recvmsg says. Nothing is left open on error. It
+ * needs four descriptors for a moment: with -EMFILE the end stays in the socket, held, for another try, unless another
+ * thread has just taken one; with any other error it is consumed. Blocks as the socket does.
  */
 RINGQ_API int ringq_pipe_take(ringq_pipe **out, int socket);
 

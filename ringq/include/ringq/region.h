@@ -34,13 +34,16 @@ struct ringq_region_options {
  * An anonymous region is a memfd, sealed against growing and shrinking: it goes with its last holder. A named region is
  * a file where POSIX shared memory lives (/dev/shm); it appears complete or not at all, lives until unlinked and no
  * longer held, has mode 0600, and cannot be sealed: whoever may write it may truncate it and so kill its holders by
- * SIGBUS. Give names only to regions whose users trust each other.
+ * SIGBUS. Give names only to regions whose users trust each other. A name may be removed under its holders, by
+ * systemd's RemoveIPC or by whoever cleans /dev/shm: ringq_region_is_linked() tells.
  *
  * A name is 1 to 200 bytes without '/'. A region has room for one member for each 64 KiB of its size, at least 64, at
  * most 4096: a member is a thread that has called put, get or the like and has not ended.
  *
- * Errors: -EINVAL (size, name or flags), -EEXIST (the name is taken), -ENOMEM, -ENFILE, -EMFILE, -ENOSYS (the kernel
- * lacks membarrier), or what memfd_create, open, ftruncate or mmap say.
+ * Errors: -EINVAL (size, name or flags), -EEXIST (the name is taken), -ENOMEM, -ENFILE, -EMFILE, -EFBIG (the size is
+ * above RLIMIT_FSIZE; no signal is raised), -EAGAIN (the process locks its memory, and the size is above
+ * RLIMIT_MEMLOCK), -ENOSYS (the kernel or a sandbox refuses something that ringq needs, by whatever errno, or there is no
+ * /dev/shm: docs/limits.md has the list), -EACCES or -EROFS (a named one: /dev/shm may not be written).
  * Ownership: *out is detached by ringq_region_detach(). Threads: any. Progress: bounded, may sleep in system calls.
  */
 RINGQ_API int ringq_region_create(ringq_region **out, const struct ringq_region_options *options);
@@ -52,7 +55,7 @@ RINGQ_API int ringq_region_create(ringq_region **out, const struct ringq_region_
  *
  * Errors: -EBADF (no descriptor), -EACCES (not open for reading and writing), -EPROTO (not a region, or one with a
  * layout, word size or byte order that this library does not know), -EBADMSG (a region whose content fails validation:
- * truncated, scribbled), -ENOMEM, -EMFILE, -ENOSYS.
+ * truncated, scribbled), -ENOMEM, -EMFILE, -EAGAIN and -ENOSYS as ringq_region_create().
  */
 RINGQ_API int ringq_region_attach(ringq_region **out, int fd);
 
@@ -62,16 +65,31 @@ RINGQ_API int ringq_region_open(ringq_region **out, const char *name);
 /** Removes the name; holders keep the region. Errors: -ENOENT, -EINVAL (the name), -EACCES. */
 RINGQ_API int ringq_region_unlink(const char *name);
 
-/** The region's descriptor, to be inherited or sent; it stays the region's and is close-on-exec. -EINVAL for NULL. */
+/**
+ * Whether the region has a name now: 1; 0 when it was removed, so that nobody can open the region any more, and for an
+ * anonymous one. It is the link count of ringq_region_fd(), st_nlink. Errors: -EINVAL (NULL), -ESTALE. A system call.
+ */
+RINGQ_API int ringq_region_is_linked(const ringq_region *region);
+
+/**
+ * The region's descriptor, to be inherited or sent; it stays the region's and is close-on-exec. Do not close it: where
+ * that has happened, as by a daemonizer, what works through the mapping goes on, which is all that queues and named
+ * arrays do, and another file that has the number by then is left alone. What needs the descriptor is -ESTALE, until a
+ * ringq_region_attach() or the like to the same region gives it one again. Errors: -EINVAL (NULL), -ESTALE.
+ */
 RINGQ_API int ringq_region_fd(const ringq_region *region);
 
-/** Sends the region over a connected AF_UNIX socket. Errors: -EINVAL, or what sendmsg says. Blocks as the socket does. */
+/**
+ * Sends the region over a connected AF_UNIX socket. Errors: -EINVAL, -ESTALE, or what sendmsg says. Blocks as the socket
+ * does.
+ */
 RINGQ_API int ringq_region_send(const ringq_region *region, int socket);
 
 /**
  * Receives and attaches a region sent by ringq_region_send().
  * Errors: as ringq_region_attach(), -EPIPE (the sender has closed), -EPROTO (a message without a region), or what
- * recvmsg says. Nothing is left open on error. Blocks as the socket does.
+ * recvmsg says. Nothing is left open on error. With -EMFILE the message stays, for another try, unless another thread has
+ * just taken the descriptor; with any other error it is consumed. Blocks as the socket does.
  */
 RINGQ_API int ringq_region_receive(ringq_region **out, int socket);
 
@@ -92,7 +110,10 @@ struct ringq_member {
 /** Lists the members alive in the region, up to n. Returns how many there are, which may be more than n. Wait-free. */
 RINGQ_API ssize_t ringq_region_members(const ringq_region *region, struct ringq_member *out, size_t n);
 
-/** How many bytes of memory stand behind the region now, of all its objects. A system call; disturbs nobody. */
+/**
+ * How many bytes of memory stand behind the region now, of all its objects. Errors: -EINVAL (NULL), -ESTALE. A system
+ * call; disturbs nobody.
+ */
 RINGQ_API int64_t ringq_region_memory(const ringq_region *region);
 
 #ifdef __cplusplus

@@ -28,7 +28,8 @@
  *
  * Errors that any call can return: -EINVAL, a bad argument; -EBADF, the handle was released meanwhile; -EBADMSG, a word
  * in the shared region failed its check, so some participant has scribbled over it; -EUSERS, the region's table of
- * members is full (see ringq_region_create()); -ENOMEM.
+ * members is full (see ringq_region_create()); -ENOMEM; -ENOSYS, a sandbox that was entered after the region was
+ * attached refuses a system call that docs/limits.md says must stay allowed.
  */
 
 #include <ringq/region.h>

@@ -7,7 +7,6 @@
 #include <linux/futex.h>
 #include <linux/membarrier.h>
 #include <sched.h>
-#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -57,33 +56,6 @@ static int sys_barrier(void)
 	return result(syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL_EXPEDITED, 0, 0));
 }
 
-static int sys_fallocate(int fd, int mode, uint64_t offset, uint64_t len)
-{
-	int r;
-	do
-		r = fallocate(fd, mode, (off_t)offset, (off_t)len);
-	while (r < 0 && errno == EINTR);
-	/* tmpfs says ENOSPC where its mount is full: to the caller it is memory. */
-	return r == 0 ? 0 : errno == ENOSPC ? -ENOMEM : -errno;
-}
-
-static int sys_back(int fd, uint64_t offset, uint64_t len)
-{
-	return sys_fallocate(fd, 0, offset, len);
-}
-
-static int sys_give_back(int fd, uint64_t offset, uint64_t len)
-{
-	return sys_fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, len);
-}
-
-/* The lock that would exclude all holders is not taken, only asked for. */
-static int sys_held(int fd, uint64_t at)
-{
-	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)at, .l_len = 1};
-	return fcntl(fd, F_OFD_GETLK, &lock) ? -errno : lock.l_type != F_UNLCK;
-}
-
 static int64_t sys_now(void)
 {
 	struct timespec t;
@@ -101,9 +73,9 @@ struct rq_sys rq_sys = {
 	.futex_waitv = sys_futex_waitv,
 	.futex_wake = sys_futex_wake,
 	.barrier = sys_barrier,
-	.back = sys_back,
-	.give_back = sys_give_back,
-	.held = sys_held,
+	.back = rq_file_back,
+	.give_back = rq_file_give_back,
+	.held = rq_file_held,
 	.now = sys_now,
 	.yield = sys_yield,
 };
@@ -125,20 +97,15 @@ int rq_sys_memfd(const char *name)
 	int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
 	if (fd < 0 && errno == EINVAL) /* kernels before 6.3 do not know MFD_NOEXEC_SEAL */
 		fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	return fd < 0 ? -errno : fd;
+	/* What a sandbox says in its place, whatever that is, means the same to the caller. */
+	if (fd < 0 && errno != EMFILE && errno != ENFILE && errno != ENOMEM)
+		return -ENOSYS;
+	return rq_file_descriptor(fd);
 }
 
 int rq_sys_seal(int fd)
 {
 	return fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) ? -errno : 0;
-}
-
-int rq_sys_reopen(int fd)
-{
-	char path[64];
-	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-	int own = open(path, O_RDWR | O_CLOEXEC);
-	return own < 0 ? -errno : own;
 }
 
 int rq_sys_lock_byte(int fd, uint64_t byte, bool alone)

@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/file.h"
+
 struct rq_sys_wait {
 	const _Atomic uint32_t *word;
 	uint32_t value;
@@ -20,10 +22,10 @@ struct rq_sys {
 	int (*futex_waitv)(const struct rq_sys_wait *waits, unsigned n, int64_t until);
 	int (*futex_wake)(const _Atomic uint32_t *word, int n); /* how many were woken */
 	int (*barrier)(void);                                   /* the heavy side of rq_light_barrier() */
-	int (*back)(int fd, uint64_t offset, uint64_t len);     /* memory behind a range, or -ENOMEM */
-	int (*give_back)(int fd, uint64_t offset, uint64_t len);
-	/* Whether a description other than fd's has locked the byte (rq_sys_lock_byte). Negative: cannot be told. */
-	int (*held)(int fd, uint64_t byte);
+	/* These three as rq_file_back() and so on: */
+	int (*back)(const struct rq_file *file, uint64_t offset, uint64_t len);
+	int (*give_back)(const struct rq_file *file, uint64_t offset, uint64_t len);
+	int (*held)(const struct rq_file *file, int fd, uint64_t byte);
 	int64_t (*now)(void);
 	void (*yield)(void); /* this processor is for whoever else can run */
 };
@@ -39,8 +41,6 @@ void rq_sys_sleep(int64_t ns);
 int rq_sys_register_barrier(void);
 int rq_sys_memfd(const char *name);
 int rq_sys_seal(int fd);
-/* A new open file description of the file behind fd, by /proc. */
-int rq_sys_reopen(int fd);
 /*
  * Has a description lock a byte, alone or beside any number of others, until the last copy of its descriptor is closed.
  * -EAGAIN: another has it.

@@ -28,7 +28,7 @@ static rq_u64 *witness_of(const struct ringq_queue *queue, enum rq_side side)
 
 int rq_hold_take(const struct ringq_region *region, uint64_t first, enum rq_side side)
 {
-	int hold = rq_sys_reopen(region->fd);
+	int hold = rq_file_reopen(&region->file);
 	int r = hold < 0 ? hold : rq_hold_keep(region, hold, first, side);
 	if (r == 0)
 		return hold;
@@ -42,10 +42,29 @@ int rq_hold_keep(const struct ringq_region *region, int hold, uint64_t first, en
 	return first < region->at.unit_count ? rq_sys_lock_byte(hold, byte_of(first, side), false) : -EBADMSG;
 }
 
-/* The kernel may be short of memory for the answer: then nobody is taken for gone. */
-static bool is_held(const struct ringq_region *region, uint64_t first, enum rq_side side)
+/*
+ * The kernel may be short of memory for the answer, or the region's number closed by the program: then nobody is taken for
+ * gone. `hold` is another descriptor to ask, of a handle of the other side; -1: there is none.
+ */
+static bool is_held(const struct ringq_region *region, uint64_t first, enum rq_side side, int hold)
 {
-	return rq_sys.held(region->fd, byte_of(first, side)) != 0;
+	uint64_t byte = byte_of(first, side);
+	int r = rq_sys.held(&region->file, rq_load(&region->file.fd), byte);
+	if (r < 0 && hold >= 0)
+		r = rq_sys.held(&region->file, hold, byte);
+	return r != 0;
+}
+
+/* The number may have been closed by the program: and then be another file's, or another handle's. */
+static void close_hold(const struct ringq_queue *queue)
+{
+	bool others = false;
+	rq_process_lock();
+	for (const struct ringq_queue *q = rq_process_queues; q; q = q->next)
+		others |= q->side && q->hold == queue->hold;
+	rq_process_unlock();
+	if (!others)
+		rq_file_close(&queue->region->file, queue->hold);
 }
 
 /* ---- witnesses ---- */
@@ -101,7 +120,7 @@ bool rq_hold_peer_gone(struct rq_port *port)
 	rq_hold_witness(port);
 	if (rq_likely(has_witness(port)))
 		return false;
-	if (port->spinning || is_held(q->region, q->set.first, other(q->side)))
+	if (port->spinning || is_held(q->region, q->set.first, other(q->side), q->hold))
 		return false;
 	rq_queue_close(q);
 	return true;
@@ -167,8 +186,8 @@ static bool is_nobodys(struct ringq_region *region, uint64_t first, uint64_t own
 {
 	if (rq_owner_is_reaping(owner))
 		return !rq_member_alive(region, rq_owner_member_id(owner));
-	if (rq_owner_kind(owner) != RQ_OWNER_PIPE || is_held(region, first, RQ_SIDE_READER) ||
-		is_held(region, first, RQ_SIDE_WRITER))
+	if (rq_owner_kind(owner) != RQ_OWNER_PIPE || is_held(region, first, RQ_SIDE_READER, -1) ||
+		is_held(region, first, RQ_SIDE_WRITER, -1))
 		return false;
 	rq_fence();
 	return !rq_members_name(region, owner); /* X3 */
@@ -194,13 +213,13 @@ void rq_hold_end(struct ringq_queue *queue)
 	struct rq_membership *membership;
 	uint64_t first = queue->set.first, owner = rq_load(rq_owner_at(region, first));
 	if (rq_membership_of(&membership, region)) {
-		close(queue->hold); /* others notice by themselves, and a sweep frees the memory */
+		close_hold(queue); /* others notice by themselves, and a sweep frees the memory */
 		return;
 	}
 	rq_store_release(&membership->member->hazard, owner); /* X1 */
 	rq_fence();
-	close(queue->hold);
-	if (!is_held(region, first, queue->side))
+	close_hold(queue);
+	if (!is_held(region, first, queue->side, -1))
 		rq_queue_close(queue);
 	rq_store_release(&membership->member->hazard, 0); /* X2 */
 	rq_fence();

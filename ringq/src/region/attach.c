@@ -7,11 +7,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/parcel.h"
 #include "region/region.h"
 
 /* 0, or why this descriptor cannot be a region at all. */
@@ -103,8 +102,8 @@ int ringq_region_attach(ringq_region **out, int fd)
 {
 	if (!out)
 		return -EINVAL;
-	int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	return own < 0 ? -errno : attach(out, own, false);
+	int own = rq_file_copy(fd);
+	return own < 0 ? own : attach(out, own, false);
 }
 
 int ringq_region_open(ringq_region **out, const char *name)
@@ -113,8 +112,8 @@ int ringq_region_open(ringq_region **out, const char *name)
 	int r = out ? rq_region_path(path, name) : -EINVAL;
 	if (r)
 		return r;
-	int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-	return fd < 0 ? -errno : attach(out, fd, true);
+	int fd = rq_file_descriptor(open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+	return fd < 0 ? fd : attach(out, fd, true);
 }
 
 int ringq_region_unlink(const char *name)
@@ -124,70 +123,30 @@ int ringq_region_unlink(const char *name)
 	return r ? r : unlink(path) ? -errno : 0;
 }
 
-union control {
-	struct cmsghdr align;
-	char bytes[CMSG_SPACE(sizeof(int))];
-};
-
 int ringq_region_send(const ringq_region *region, int socket)
 {
 	char tag = 'R';
-	struct iovec byte = {&tag, 1};
-	union control control = {0};
-	struct msghdr m = {
-		.msg_iov = &byte, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
-	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+	struct rq_parcel parcel = {.body = &tag, .len = 1, .count = 1};
 	if (!region)
 		return -EINVAL;
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(c), &region->fd, sizeof(int));
-	ssize_t n;
-	do
-		n = sendmsg(socket, &m, MSG_NOSIGNAL);
-	while (n < 0 && errno == EINTR);
-	return n < 0 ? -errno : 0;
-}
-
-/* The one descriptor of a message, or -EPROTO with every descriptor that came closed. */
-static int only_descriptor(struct msghdr *m)
-{
-	int fd = -EPROTO, count = 0;
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-			continue;
-		for (size_t i = 0; i < (c->cmsg_len - CMSG_LEN(0)) / sizeof(int); i++, count++) {
-			int got;
-			memcpy(&got, CMSG_DATA(c) + i * sizeof got, sizeof got);
-			if (count)
-				close(got);
-			else
-				fd = got;
-		}
-	}
-	if (count == 1 && !(m->msg_flags & MSG_CTRUNC))
-		return fd;
-	if (fd >= 0)
-		close(fd);
-	return -EPROTO;
+	parcel.fds[0] = rq_file_number(&region->file);
+	if (parcel.fds[0] < 0)
+		return parcel.fds[0];
+	ssize_t n = rq_parcel_send(&parcel, socket);
+	return n < 0 ? (int)n : 0;
 }
 
 int ringq_region_receive(ringq_region **out, int socket)
 {
 	char tag = 0;
-	struct iovec byte = {&tag, 1};
-	union control control = {0};
-	struct msghdr m = {
-		.msg_iov = &byte, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
-	ssize_t n;
+	struct rq_parcel parcel = {.body = &tag, .len = 1, .count = 1};
 	if (!out)
 		return -EINVAL;
-	do
-		n = recvmsg(socket, &m, MSG_CMSG_CLOEXEC);
-	while (n < 0 && errno == EINTR);
-	if (n <= 0)
-		return n ? -errno : -EPIPE;
-	int fd = only_descriptor(&m);
-	return fd < 0 ? fd : attach(out, fd, false);
+	ssize_t n = rq_parcel_receive(&parcel, socket);
+	if (n < 0)
+		return (int)n;
+	if (parcel.count == 1)
+		return attach(out, parcel.fds[0], false);
+	rq_parcel_close(&parcel);
+	return -EPROTO;
 }

@@ -47,7 +47,7 @@ static int found(struct ringq_region *region, uint64_t *owner)
 	struct rq_family *f = calloc(1, sizeof *f);
 	if (!f)
 		return -ENOMEM;
-	f->fd = rq_sys_reopen(region->fd);
+	f->fd = rq_file_reopen(&region->file);
 	int r = f->fd < 0 ? f->fd : take_number(region, f->fd, owner);
 	if (r) {
 		if (f->fd >= 0)
@@ -79,7 +79,8 @@ static bool ask(struct ringq_region *region, uint64_t owner)
 {
 	uint32_t number = owner >> 8 & 0xffffff;
 	const rq_u32 *families = rq_member_families(region, number);
-	return families && rq_load_acquire(families) == owner >> 32 && rq_sys.held(region->fd, LOCKS_AT + number) != 0;
+	return families && rq_load_acquire(families) == owner >> 32 &&
+	       rq_sys.held(&region->file, rq_load(&region->file.fd), LOCKS_AT + number) != 0;
 }
 
 bool rq_family_alive(struct ringq_region *region, uint64_t owner, struct rq_family_cache *cache)
@@ -97,7 +98,7 @@ void rq_family_leave(struct ringq_region *region)
 	while (region->families) {
 		struct rq_family *f = region->families;
 		region->families = f->next;
-		close(f->fd);
+		rq_file_close(&region->file, f->fd);
 		free(f);
 	}
 }

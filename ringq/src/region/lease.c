@@ -78,14 +78,14 @@ static int map_window(struct rq_lease *lease, struct ringq_region *region, uint3
 		return -ENOMEM;
 	/* Not for a child: it has a list of its own. No fork may come between the mapping and that it is not for a child. */
 	rq_process_lock();
-	bool mapped = mmap(window, page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, region->fd, (off_t)at) !=
-	                      MAP_FAILED &&
-	              madvise(window, 2 * page, MADV_DONTFORK) == 0;
-	if (!mapped)
+	int r = rq_file_map_again(&region->file, at, page, window);
+	if (r == 0 && madvise(window, 2 * page, MADV_DONTFORK))
+		r = -ENOSYS;
+	if (r)
 		munmap(window, 2 * page);
 	rq_process_unlock();
 	lease->window = window;
-	return mapped ? 0 : -ENOMEM;
+	return r;
 }
 
 static void **untag(void *entry)

@@ -16,7 +16,7 @@ int64_t rq_object_claim(struct rq_membership *membership, uint64_t units, uint64
 	if (first < 0)
 		return first;
 	uint64_t at = region->at.units + (uint64_t)first * region->at.page;
-	int r = rq_sys.give_back(region->fd, at, units * region->at.page);
+	int r = rq_sys.give_back(&region->file, at, units * region->at.page);
 	if (r == 0)
 		r = rq_region_back(region, at, bytes);
 	if (r) {
@@ -29,7 +29,7 @@ int64_t rq_object_claim(struct rq_membership *membership, uint64_t units, uint64
 void rq_object_drop(struct rq_membership *membership, uint64_t first, uint64_t units)
 {
 	struct ringq_region *region = membership->region;
-	rq_sys.give_back(region->fd, region->at.units + first * region->at.page, units * region->at.page);
+	rq_sys.give_back(&region->file, region->at.units + first * region->at.page, units * region->at.page);
 	rq_units_release(region, first, units, rq_owner_member(membership->id));
 }
 

@@ -1,11 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/*
- * Regions: where things are in one, how one is made, and the one mapping that a process has of each.
- *
- * A region becomes visible to others complete: a memfd is handed over by its creator, a named one is built without a
- * name and then linked to it. So nobody can see, or die leaving, half a region.
- */
+/* Regions: where things are in one, and the one mapping that a process has of each. */
 
 #include "region/region.h"
 
@@ -26,8 +21,6 @@
 #include "region/objects.h"
 #include "base/process.h"
 #include "base/sys.h"
-
-#define SHM_DIRECTORY "/dev/shm"
 
 static uint32_t member_count(uint64_t size)
 {
@@ -59,7 +52,7 @@ void rq_geometry_of(struct rq_geometry *at, uint64_t size, uint64_t page)
 
 int rq_region_back(struct ringq_region *region, uint64_t offset, uint64_t len)
 {
-	return rq_sys.back(region->fd, offset, len);
+	return rq_sys.back(&region->file, offset, len);
 }
 
 int rq_region_path(char path[256], const char *name)
@@ -67,7 +60,7 @@ int rq_region_path(char path[256], const char *name)
 	size_t len = name ? strlen(name) : 0;
 	if (len == 0 || len > 200 || strchr(name, '/'))
 		return -EINVAL;
-	snprintf(path, 256, SHM_DIRECTORY "/ringq.%s", name);
+	snprintf(path, 256, RQ_SHM_DIRECTORY "/ringq.%s", name);
 	return 0;
 }
 
@@ -81,9 +74,29 @@ void rq_region_ref(struct ringq_region *region)
 static struct ringq_region *find_mapped(const struct stat *st)
 {
 	for (struct ringq_region *r = rq_process_regions; r; r = r->next)
-		if (r->device == st->st_dev && r->inode == st->st_ino)
+		if (r->file.device == st->st_dev && r->file.inode == st->st_ino)
 			return r;
 	return NULL;
+}
+
+/*
+ * Maps all of the file. Its pages come as they are used: in a process that locks all memory of its future, too, as what
+ * cannot be read is not filled, and is unlocked before it can be. No core dump has it: to dump it would be to fill it.
+ */
+static int map_file(char **out, int fd, uint64_t size)
+{
+	char *base = mmap(NULL, size, PROT_NONE, MAP_SHARED, fd, 0);
+	if (base == MAP_FAILED)
+		return errno == EAGAIN ? -EAGAIN : errno == ENOMEM ? -ENOMEM : -ENOSYS;
+	munlock(base, size);
+	if (mprotect(base, size, PROT_READ | PROT_WRITE)) {
+		int r = errno == ENOMEM ? -ENOMEM : -ENOSYS;
+		munmap(base, size);
+		return r;
+	}
+	madvise(base, size, MADV_DONTDUMP);
+	*out = base;
+	return 0;
 }
 
 static int map_new(
@@ -92,20 +105,18 @@ static int map_new(
 	struct ringq_region *r = calloc(1, sizeof *r);
 	if (!r)
 		return -ENOMEM;
-	void *base = mmap(NULL, at->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (base == MAP_FAILED) {
-		int error = -errno;
+	char *base;
+	int mapped = map_file(&base, fd, at->size);
+	if (mapped) {
 		free(r);
-		return error;
+		return mapped;
 	}
 	*r = (struct ringq_region){
 		.base = base,
-		.header = base,
+		.header = (struct rq_header *)base,
 		.at = *at,
-		.fd = fd,
+		.file = {.base = base, .fd = fd, .device = st->st_dev, .inode = st->st_ino},
 		.clock = clock,
-		.device = st->st_dev,
-		.inode = st->st_ino,
 		.refs = 1,
 		.lane_unit_is_garbage = rq_lane_unit_is_garbage,
 		.object_is_garbage = rq_object_is_garbage,
@@ -115,6 +126,16 @@ static int map_new(
 	rq_process_regions = r;
 	*out = r;
 	return 0;
+}
+
+/* Who attaches again after a daemonizer has closed the region's descriptor gives it one. True: it has kept fd. */
+static bool mend_number(struct ringq_region *region, int fd)
+{
+	int number = rq_file_number(&region->file);
+	if (number >= 0 && number != fd) /* fd itself may have been given the number that was closed */
+		return false;
+	atomic_store_explicit(&region->file.fd, fd, memory_order_relaxed);
+	return true;
 }
 
 int rq_region_map(struct ringq_region **out, int fd, const struct rq_geometry *at, uint32_t clock)
@@ -127,6 +148,8 @@ int rq_region_map(struct ringq_region **out, int fd, const struct rq_geometry *a
 		if (mapped) {
 			mapped->refs++;
 			*out = mapped;
+			if (mend_number(mapped, fd))
+				fd = -1;
 		} else {
 			r = map_new(out, fd, &st, at, clock);
 			if (r == 0)
@@ -157,93 +180,22 @@ void ringq_region_detach(ringq_region *region)
 	rq_process_unlock();
 	rq_family_leave(region);
 	munmap(region->base, region->at.size);
-	close(region->fd);
+	rq_file_close(&region->file, atomic_load_explicit(&region->file.fd, memory_order_relaxed));
 	free(region);
-}
-
-static int write_header(int fd, const struct rq_geometry *at, uint32_t clock)
-{
-	struct rq_header h = {
-		.magic = RQ_MAGIC,
-		.major = RQ_MAJOR,
-		.minor = RQ_MINOR,
-		.byte_order = RQ_BYTE_ORDER,
-		.word_size = 8 * sizeof(void *),
-		.header_size = sizeof h,
-		.size = at->size,
-		.page = (uint32_t)at->page,
-		.members = at->member_count,
-		.ready = 1,
-		.clock = clock,
-	};
-	int r = rq_sys.back(fd, 0, at->page);
-	if (r)
-		return r;
-	ssize_t n = pwrite(fd, &h, sizeof h, 0);
-	return n == (ssize_t)sizeof h ? 0 : n < 0 ? -errno : -EIO;
-}
-
-static int new_file(const char *path)
-{
-	if (!path)
-		return rq_sys_memfd("ringq");
-	int fd = open(SHM_DIRECTORY, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	if (fd >= 0)
-		fchmod(fd, 0600); /* whatever the umask took away */
-	return fd < 0 ? -errno : fd;
-}
-
-static int link_file(int fd, const char *path)
-{
-	char self[64];
-	snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
-	return linkat(AT_FDCWD, self, AT_FDCWD, path, AT_SYMLINK_FOLLOW) ? -errno : 0;
-}
-
-static int fill_file(int fd, const char *path, const struct rq_geometry *at, uint32_t clock)
-{
-	if (ftruncate(fd, (off_t)at->size))
-		return -errno;
-	int r = write_header(fd, at, clock);
-	if (r == 0)
-		r = path ? link_file(fd, path) : rq_sys_seal(fd);
-	return r;
-}
-
-int ringq_region_create(ringq_region **out, const struct ringq_region_options *options)
-{
-	struct ringq_region_options o = options ? *options : (struct ringq_region_options){0};
-	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
-	uint64_t size = rq_round_up(o.size ? o.size : RQ_REGION_SIZE, page);
-	char buffer[256], *path = NULL;
-
-	if (!out || o.flags || (o.size && o.size < RQ_REGION_MIN) || o.size > RQ_REGION_MAX)
-		return -EINVAL;
-	if (o.name) {
-		int r = rq_region_path(path = buffer, o.name);
-		if (r)
-			return r;
-	}
-	struct rq_geometry at;
-	rq_geometry_of(&at, size, page);
-	uint32_t clock = rq_clock_choose();
-	int fd = new_file(path);
-	if (fd < 0)
-		return fd;
-	int r = fill_file(fd, path, &at, clock);
-	if (r) {
-		close(fd);
-		return r;
-	}
-	r = rq_region_map(out, fd, &at, clock);
-	if (r && path)
-		unlink(path);
-	return r;
 }
 
 int ringq_region_fd(const ringq_region *region)
 {
-	return region ? region->fd : -EINVAL;
+	return region ? rq_file_number(&region->file) : -EINVAL;
+}
+
+int ringq_region_is_linked(const ringq_region *region)
+{
+	struct stat st;
+	if (!region)
+		return -EINVAL;
+	int fd = rq_file_number(&region->file);
+	return fd < 0 ? fd : fstat(fd, &st) ? -errno : st.st_nlink > 0;
 }
 
 int64_t ringq_region_memory(const ringq_region *region)
@@ -251,5 +203,6 @@ int64_t ringq_region_memory(const ringq_region *region)
 	struct stat st;
 	if (!region)
 		return -EINVAL;
-	return fstat(region->fd, &st) ? -errno : (int64_t)st.st_blocks * 512;
+	int fd = rq_file_number(&region->file);
+	return fd < 0 ? fd : fstat(fd, &st) ? -errno : (int64_t)st.st_blocks * 512;
 }

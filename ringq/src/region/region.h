@@ -9,6 +9,7 @@
 
 #include <ringq/region.h>
 
+#include "base/file.h"
 #include "base/layout.h"
 
 /* Where things are. Follows from three numbers of the header; see layout.h. */
@@ -29,10 +30,8 @@ struct ringq_region {
 	char *base;
 	struct rq_header *header;
 	struct rq_geometry at;
-	int fd;
+	struct rq_file file;
 	uint32_t clock;
-	dev_t device;
-	ino_t inode;
 	unsigned refs;    /* under the process lock */
 	rq_u64 free_hint; /* a unit below which little is free, as far as this process knows */
 	/* Whether a unit of a lane has nobody left; the allocator asks, the module that knows lanes answers. */
@@ -87,6 +86,8 @@ int rq_region_back(struct ringq_region *region, uint64_t offset, uint64_t len);
 /* Maps fd, which it takes over whatever comes of it, or finds that it is mapped already. Counted either way. */
 int rq_region_map(struct ringq_region **out, int fd, const struct rq_geometry *at, uint32_t clock);
 void rq_region_ref(struct ringq_region *region);
+
+#define RQ_SHM_DIRECTORY "/dev/shm"
 
 /* The path of a named region. -EINVAL. */
 int rq_region_path(char path[256], const char *name);

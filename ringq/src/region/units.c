@@ -123,8 +123,8 @@ void rq_units_give_back(struct rq_membership *membership, uint64_t first, uint64
 		while (u < end && rq_cas(rq_owner_at(region, u), &expected, mine)) /* A3 */
 			u++;
 		if (u > first)
-			rq_sys.give_back(
-				region->fd, region->at.units + first * region->at.page, (u - first) * region->at.page);
+			rq_sys.give_back(&region->file, region->at.units + first * region->at.page,
+				(u - first) * region->at.page);
 		rq_units_release(region, first, u - first, mine);
 		first = u + 1;
 	}

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/atomic.h"
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
+#define ABOVE_STANDARD 3
+#define RESERVE_MOST 8u
+
+/* ---- descriptors ---- */
+
+int rq_file_descriptor(int fd)
+{
+	if (fd < 0 || fd >= ABOVE_STANDARD)
+		return fd < 0 ? -errno : fd;
+	int own = fcntl(fd, F_DUPFD_CLOEXEC, ABOVE_STANDARD), error = errno;
+	close(fd);
+	return own < 0 ? -error : own;
+}
+
+int rq_file_copy(int fd)
+{
+	int own = fcntl(fd, F_DUPFD_CLOEXEC, ABOVE_STANDARD);
+	return own < 0 ? -errno : own;
+}
+
+int rq_file_reserve(int fd, unsigned n)
+{
+	int fds[RESERVE_MOST], r = 0;
+	unsigned have = 0;
+	if (n > RESERVE_MOST)
+		return -EMFILE;
+	while (have < n && r == 0) {
+		fds[have] = rq_file_copy(fd);
+		if (fds[have] < 0)
+			r = fds[have];
+		else
+			have++;
+	}
+	while (have)
+		close(fds[--have]);
+	return r;
+}
+
+bool rq_file_is_behind(const struct rq_file *file, int fd)
+{
+	struct stat st;
+	return fstat(fd, &st) == 0 && st.st_dev == file->device && st.st_ino == file->inode;
+}
+
+int rq_file_number(const struct rq_file *file)
+{
+	int fd = atomic_load_explicit(&file->fd, memory_order_relaxed);
+	return rq_file_is_behind(file, fd) ? fd : -ESTALE;
+}
+
+void rq_file_close(const struct rq_file *file, int fd)
+{
+	if (rq_file_is_behind(file, fd))
+		close(fd);
+}
+
+/* Asked only where "nobody" would count: an answer about another file is none. */
+int rq_file_held(const struct rq_file *file, int fd, uint64_t byte)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)byte, .l_len = 1};
+	if (fcntl(fd, F_OFD_GETLK, &lock)) /* the lock that would exclude all holders is not taken, only asked for */
+		return -errno;
+	return lock.l_type != F_UNLCK ? 1 : rq_file_is_behind(file, fd) ? 0 : -ESTALE;
+}
+
+/* Looked at before and after: what open() finds at the number may be a device, or a file of another's. */
+int rq_file_reopen(const struct rq_file *file)
+{
+	char path[64];
+	int fd = rq_file_number(file);
+	if (fd < 0)
+		return fd;
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+	int own = rq_file_descriptor(open(path, O_RDWR | O_CLOEXEC));
+	if (own >= 0 && !rq_file_is_behind(file, own)) {
+		close(own);
+		return -ESTALE;
+	}
+	return own;
+}
+
+int rq_file_resize(int fd, uint64_t size)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < size)
+		return -EFBIG;
+	return ftruncate(fd, (off_t)size) ? -errno : 0;
+}
+
+/* ---- memory ---- */
+
+static rq_u32 populate_is_refused; /* set once, by whoever finds out */
+
+/*
+ * The kernel writes to a page what is there already: an OR of nothing, which goes with a wake-up on another word. It
+ * compares with a value that is not there, so that it wakes nobody at the page.
+ */
+static int touch(char *page)
+{
+	static uint32_t nobody;
+	unsigned op = FUTEX_OP(FUTEX_OP_OR, 0, FUTEX_OP_CMP_EQ, 0x5a5);
+	if (syscall(SYS_futex, &nobody, FUTEX_WAKE_OP | FUTEX_PRIVATE_FLAG, 0, NULL, page, op) >= 0)
+		return 0;
+	return errno == EFAULT || errno == ENOMEM ? -ENOMEM : -ENOSYS;
+}
+
+static int touch_all(char *at, uint64_t len)
+{
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	int r = 0;
+	for (uint64_t i = 0; i < len && r == 0; i += page)
+		r = touch(at + i);
+	return r;
+}
+
+int rq_file_back(const struct rq_file *file, uint64_t offset, uint64_t len)
+{
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), end = (offset + len + page - 1) & ~(page - 1);
+	char *from = file->base + (offset & ~(page - 1)), *to = file->base + end;
+	while (from < to && !rq_load(&populate_is_refused)) {
+		if (madvise(from, (size_t)(to - from), MADV_POPULATE_WRITE) == 0)
+			return 0;
+		/* tmpfs says EFAULT where its mount is full: to the caller it is memory. */
+		if (errno == ENOMEM || errno == EFAULT)
+			return -ENOMEM;
+		if (errno != EINTR && errno != EAGAIN)
+			rq_store(&populate_is_refused, 1);
+	}
+	return touch_all(from, (uint64_t)(to - from));
+}
+
+int rq_file_probe(void)
+{
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	char *memory = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (memory == MAP_FAILED)
+		return errno == ENOMEM || errno == EAGAIN ? -ENOMEM : -ENOSYS;
+	struct rq_file file = {.base = memory};
+	int r = rq_file_back(&file, 0, page);
+	munmap(memory, page);
+	return r;
+}
+
+int rq_file_give_back(const struct rq_file *file, uint64_t offset, uint64_t len)
+{
+	if (madvise(file->base + offset, len, MADV_REMOVE) == 0)
+		return 0;
+	int fd = rq_file_number(file);
+	if (fd < 0)
+		return -ENOSYS;
+	int r;
+	do
+		r = fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)len);
+	while (r < 0 && errno == EINTR);
+	return r ? -ENOSYS : 0;
+}
+
+int rq_file_map_again(const struct rq_file *file, uint64_t offset, uint64_t len, char *to)
+{
+	if (mremap(file->base + offset, 0, len, MREMAP_MAYMOVE | MREMAP_FIXED, to) != MAP_FAILED)
+		return 0;
+	int fd = rq_file_number(file);
+	if (fd < 0)
+		return fd;
+	if (mmap(to, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, (off_t)offset) == MAP_FAILED)
+		return -ENOMEM;
+	return rq_file_is_behind(file, fd) ? 0 : -ESTALE;
+}

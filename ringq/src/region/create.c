@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Making a region.
+ *
+ * It becomes visible to others complete: a memfd is handed over by its creator, a named one is built without a name and
+ * then linked to it. So nobody can see, or die leaving, half a region.
+ *
+ * A file without a name gets one by linkat(): by its descriptor where the kernel lets this process do so, else by /proc.
+ * Where neither is to be had, or no file without a name, it is built under a hidden name, linked, and the hidden name is
+ * removed: only a death in between leaves that behind.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/sys.h"
+#include "region/region.h"
+
+static int write_header(int fd, const struct rq_geometry *at, uint32_t clock)
+{
+	struct rq_header h = {
+		.magic = RQ_MAGIC,
+		.major = RQ_MAJOR,
+		.minor = RQ_MINOR,
+		.byte_order = RQ_BYTE_ORDER,
+		.word_size = 8 * sizeof(void *),
+		.header_size = sizeof h,
+		.size = at->size,
+		.page = (uint32_t)at->page,
+		.members = at->member_count,
+		.ready = 1,
+		.clock = clock,
+	};
+	ssize_t n = pwrite(fd, &h, sizeof h, 0);
+	return n == (ssize_t)sizeof h ? 0 : n >= 0 ? -EIO : errno == ENOSPC ? -ENOMEM : -errno;
+}
+
+static int fill(int fd, const struct rq_geometry *at, uint32_t clock)
+{
+	int r = rq_file_resize(fd, at->size);
+	return r ? r : write_header(fd, at, clock);
+}
+
+/* ---- anonymous ---- */
+
+static int new_anonymous(const struct rq_geometry *at, uint32_t clock)
+{
+	int fd = rq_sys_memfd("ringq");
+	if (fd < 0)
+		return fd;
+	int r = fill(fd, at, clock);
+	if (r == 0)
+		r = rq_sys_seal(fd);
+	if (r == 0)
+		return fd;
+	close(fd);
+	return r;
+}
+
+/* ---- named ---- */
+
+/* Gives a file its name. 0, or why not; -ENOTSUP: by other means perhaps. */
+static int link_file(int fd, const char *path)
+{
+	char self[64];
+	if (linkat(fd, "", AT_FDCWD, path, AT_EMPTY_PATH) == 0)
+		return 0;
+	snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
+	if (errno != EEXIST && linkat(AT_FDCWD, self, AT_FDCWD, path, AT_SYMLINK_FOLLOW) == 0)
+		return 0;
+	return errno == EEXIST || errno == ENOSPC || errno == ENOMEM ? -errno : -ENOTSUP;
+}
+
+static int new_nameless(const char *path, const struct rq_geometry *at, uint32_t clock)
+{
+	int fd = rq_file_descriptor(open(RQ_SHM_DIRECTORY, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+	if (fd < 0)
+		return fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM ? fd : -ENOTSUP;
+	fchmod(fd, 0600); /* whatever the umask took away */
+	int r = fill(fd, at, clock);
+	if (r == 0)
+		r = link_file(fd, path);
+	if (r == 0)
+		return fd;
+	close(fd);
+	return r;
+}
+
+#define HIDDEN_TRIES 16
+
+static int open_hidden(char hidden[64])
+{
+	int fd = -EEXIST;
+	for (int i = 0; i < HIDDEN_TRIES && fd == -EEXIST; i++) {
+		snprintf(hidden, 64, RQ_SHM_DIRECTORY "/.ringq.%d.%llx", (int)getpid(),
+			(unsigned long long)rq_sys.now());
+		fd = rq_file_descriptor(open(hidden, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0600));
+	}
+	return fd == -ENOENT || fd == -ENOTDIR ? -ENOSYS : fd; /* no directory for shared memory */
+}
+
+static int new_hidden(const char *path, const struct rq_geometry *at, uint32_t clock)
+{
+	char hidden[64];
+	int fd = open_hidden(hidden);
+	if (fd < 0)
+		return fd;
+	fchmod(fd, 0600);
+	int r = fill(fd, at, clock);
+	if (r == 0 && link(hidden, path))
+		r = -errno;
+	unlink(hidden);
+	if (r == 0)
+		return fd;
+	close(fd);
+	return r;
+}
+
+static int new_named(const char *path, const struct rq_geometry *at, uint32_t clock)
+{
+	int fd = new_nameless(path, at, clock);
+	return fd == -ENOTSUP ? new_hidden(path, at, clock) : fd;
+}
+
+int ringq_region_create(ringq_region **out, const struct ringq_region_options *options)
+{
+	struct ringq_region_options o = options ? *options : (struct ringq_region_options){0};
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	uint64_t size = rq_round_up(o.size ? o.size : RQ_REGION_SIZE, page);
+	char buffer[256], *path = NULL;
+
+	if (!out || o.flags || (o.size && o.size < RQ_REGION_MIN) || o.size > RQ_REGION_MAX)
+		return -EINVAL;
+	if (o.name) {
+		int r = rq_region_path(path = buffer, o.name);
+		if (r)
+			return r;
+	}
+	struct rq_geometry at;
+	rq_geometry_of(&at, size, page);
+	uint32_t clock = rq_clock_choose();
+	int fd = path ? new_named(path, &at, clock) : new_anonymous(&at, clock);
+	if (fd < 0)
+		return fd;
+	int r = rq_region_map(out, fd, &at, clock);
+	if (r && path)
+		unlink(path);
+	return r;
+}
