@@ -306,3 +306,11 @@ Test(get, of_an_empty_queue_waits_as_long_as_it_may)
 {
 	for_each_kind(check_empty);
 }
+
+Test(times, may_be_fractions)
+{
+	check_eq(RINGQ_SEC(0.5), 500000000);
+	check_eq(RINGQ_MS(1.5), 1500000);
+	check_eq(RINGQ_US(2), 2000);
+	check_eq(RINGQ_SEC(4000000000u), 4000000000000000000);
+}

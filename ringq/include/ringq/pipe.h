@@ -28,10 +28,6 @@ extern "C" {
  */
 typedef struct ringq_pipe ringq_pipe;
 
-enum {
-	RINGQ_SIMPLEX = 1u << 2, /* one direction: the first end receives, the second sends */
-};
-
 /**
  * Creates a pipe in a region, or in a region of its own if region is NULL: ringq_pipe_region() gives it.
  *

@@ -23,9 +23,11 @@ enum {
 	                             others' wait, a consumer takes 64 of one in a row, or up to 512 if it is fast */
 };
 
+/* Flags of queues and pipes. */
 enum {
 	RINGQ_SINGLE_PRODUCER = 1u << 0, /* no two puts overlap in time, whoever makes them */
 	RINGQ_SINGLE_CONSUMER = 1u << 1, /* no two gets overlap in time, whoever makes them */
+	RINGQ_SIMPLEX = 1u << 2,         /* of ringq_pipe_create(): the first end receives, the second sends */
 };
 
 #define RINGQ_UNBOUNDED UINT64_MAX

@@ -2,6 +2,7 @@
 #ifndef RINGQ_REGION_H
 #define RINGQ_REGION_H
 
+#include <errno.h> /* results are negative errnos */
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -14,6 +15,7 @@ extern "C" {
 
 #define RINGQ_NOWAIT ((int64_t)0)
 #define RINGQ_FOREVER ((int64_t)-1)
+/* Of any arithmetic type: RINGQ_SEC(0.5) is half a second. */
 #define RINGQ_US(n) ((int64_t)((n)*INT64_C(1000)))
 #define RINGQ_MS(n) ((int64_t)((n)*INT64_C(1000000)))
 #define RINGQ_SEC(n) ((int64_t)((n)*INT64_C(1000000000)))

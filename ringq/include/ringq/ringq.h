@@ -8,7 +8,7 @@
  *
  * The rules for all calls, stated once:
  *
- *  Results    0 or a count on success, a negative errno on failure. errno itself is neither read nor promised.
+ *  Results    0 or a count on success, a negative errno on failure. errno is not set.
  *  Arguments  the handle first, then outputs, a length right after its buffer, the timeout last. A NULL handle, a NULL
  *             output or a NULL buffer with a length is -EINVAL; bool calls answer as for an empty queue, uint64_t calls
  *             0. Buffers need no alignment. Outputs are written only on success, unless the call says otherwise.
@@ -22,9 +22,9 @@
  *             a use after free. ringq_array_release() is as free(): nobody else may be using the handle.
  *  Signals    no call is async-signal-safe. A process may be killed or stopped at any instruction of any call without
  *             harm to other participants.
- *  Progress   each call says whether it is wait-free, lock-free or blocking. Blocking calls wait for room or for a
- *             record, never for a participant to leave a critical section: there is none; but for an array's lock, which
- *             is one of the caller's making. -EAGAIN and -ETIMEDOUT may also mean that others were faster a million times.
+ *  Progress   each call says whether it is wait-free, lock-free or blocking. Blocking calls wait only
+ *             for room or for a record; ringq_lock() waits for the lock's holder. -EAGAIN and -ETIMEDOUT may also be
+ *             returned when about a million attempts lost against other participants.
  *
  * Errors that any call can return: -EINVAL, a bad argument; -EBADF, the handle was released meanwhile; -EBADMSG, a word
  * in the shared region failed its check, so some participant has scribbled over it; -EUSERS, the region's table of
