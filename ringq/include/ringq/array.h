@@ -22,8 +22,11 @@ extern "C" {
  *  the memory ringq_array_data(): plain C, as with any memory that others write: hold the lock, or know what you do.
  *
  * A write of the whole beside an element's or a plain store: what the store wrote may be lost, as if the write had come
- * after it, also when the writer has died meanwhile. A read of the whole beside them sees each element before or after
- * its store. Where all changes are made under the lock, and all reads of more than one element, nothing is mixed.
+ * after it, also when the writer has died meanwhile. A read of the whole beside an element's store sees that element as it
+ * was before or after the store, and a load of an element beside a write of the whole sees it as it was before or after
+ * the write, never in parts: for any count of elements, and however buf is aligned. Beside a plain store nothing is
+ * promised of the element that it writes. Where all changes are made under the lock, and all reads of more than one
+ * element, nothing is mixed.
  */
 typedef struct ringq_array ringq_array;
 

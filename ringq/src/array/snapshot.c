@@ -16,6 +16,9 @@
  * before it. That readers see all of what counts now follows from V1 and V2 being release stores, and R1 an acquire
  * load. The version never repeats within the time of a copy.
  *
+ * Elements are stored by others meanwhile, one at a time. All copies move whole elements (copy.h), so that neither a read
+ * nor a load sees parts of two.
+ *
  * Up to 8 bytes are one word, stored and loaded at once; there is no shadow.
  */
 
@@ -37,8 +40,8 @@ static void copy_shadow(struct ringq_array *a)
 	char buffer[512];
 	for (size_t at = 0, n; at < a->bytes; at += n) {
 		n = a->bytes - at < sizeof buffer ? a->bytes - at : sizeof buffer;
-		rq_copy_out(buffer, a->shadow + at, n);
-		rq_copy_in(a->data + at, buffer, n);
+		rq_copy_elements_out(buffer, a->shadow + at, n);
+		rq_copy_elements_in(a->data + at, buffer, n);
 	}
 }
 
@@ -54,9 +57,9 @@ void rq_array_repair(struct ringq_array *a)
 static void write_all(struct ringq_array *a, const void *buf)
 {
 	uint64_t version = rq_load(&a->shared->version);
-	rq_copy_in(a->shadow, buf, a->bytes);
+	rq_copy_elements_in(a->shadow, buf, a->bytes);
 	set_version(a, version + 1);
-	rq_copy_in(a->data, buf, a->bytes);
+	rq_copy_elements_in(a->data, buf, a->bytes);
 	set_version(a, version + 2);
 }
 
@@ -84,7 +87,7 @@ int ringq_array_write(ringq_array *array, const void *buf, size_t size)
 static bool read_all(const struct ringq_array *a, void *buf)
 {
 	uint64_t version = rq_load_acquire(&a->shared->version); /* R1 */
-	rq_copy_out(buf, version % 2 ? a->shadow : a->data, a->bytes);
+	rq_copy_elements_out(buf, version % 2 ? a->shadow : a->data, a->bytes);
 	rq_acquire_fence();                             /* F3 */
 	return rq_load(&a->shared->version) == version; /* R2 */
 }

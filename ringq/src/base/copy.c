@@ -1,16 +1,130 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/copy.h"
 
-#define STREAMS 4u
-#define PIECE 1024u /* short enough for libc to take the widest moves, not `rep movsb` */
+#include "base/layout.h"
 
-void rq_copy_streams(char *to, const char *from, size_t len)
+#define STREAMS 4u
+#define PIECE ((size_t)1024) /* short enough for libc to take the widest moves, not `rep movsb` */
+
+/*
+ * Copies by `copy` what begins and ends at a multiple of a cache line in streams, and then what is left over: no border
+ * between two of the parts is in the middle of anything that is aligned.
+ */
+static inline void copy_in_streams(
+	char *to, const char *from, size_t len, void (*copy)(void *to, const void *from, size_t len))
 {
-	size_t stream = len / STREAMS, rest = len % STREAMS;
+	size_t stream = len / STREAMS / RQ_CACHE_LINE * RQ_CACHE_LINE, copied = STREAMS * stream;
 	for (size_t at = 0; at < stream; at += PIECE) {
 		size_t n = stream - at < PIECE ? stream - at : PIECE;
 		for (size_t i = 0; i < STREAMS; i++)
-			memcpy(to + i * stream + at, from + i * stream + at, rq_hide(n));
+			copy(to + i * stream + at, from + i * stream + at, n);
 	}
-	memcpy(to + len - rest, from + len - rest, rest);
+	copy(to + copied, from + copied, len - copied);
+}
+
+static inline void copy_bytes(void *to, const void *from, size_t len)
+{
+	memcpy(to, from, rq_hide(len));
+}
+
+void rq_copy_streams(char *to, const char *from, size_t len)
+{
+	copy_in_streams(to, from, len, copy_bytes);
+}
+
+/* ---- elements ---- */
+
+/*
+ * What one move carries: two words, of which each is loaded and stored at once where its address is a multiple of 8. The
+ * shared side is volatile, so that the compiler neither splits the moves nor makes a call of memcpy() of them.
+ */
+#ifdef RQ_TSAN
+typedef rq_u64 words;
+#define load_words(at) rq_load(at)
+#define store_words(at, value) rq_store(at, value)
+typedef uint64_t some_words;
+#else
+typedef uint64_t some_words __attribute__((vector_size(16), may_alias));
+typedef volatile some_words words;
+#define load_words(at) (*(at))
+#define store_words(at, value) (*(at) = (value))
+#endif
+
+#define WIDTH sizeof(some_words)
+
+/* The last bytes, fewer than WIDTH: in steps that halve, each at a multiple of its own length. */
+#define REST_OUT(type)                                                 \
+	if (len & sizeof(type)) {                                      \
+		type one = rq_load((const _Atomic type *)(from + at)); \
+		memcpy(to + at, &one, sizeof one);                     \
+		at += sizeof one;                                      \
+	}
+
+#define REST_IN(type)                                     \
+	if (len & sizeof(type)) {                         \
+		type one;                                 \
+		memcpy(&one, from + at, sizeof one);      \
+		rq_store((_Atomic type *)(to + at), one); \
+		at += sizeof one;                         \
+	}
+
+static void move_out(void *private, const void *shared, size_t len)
+{
+	char *to = private;
+	const char *from = shared;
+	size_t at = 0;
+	for (; at + 4 * WIDTH <= len; at += 4 * WIDTH) {
+		const words *w = (const words *)(from + at);
+		some_words a = load_words(w), b = load_words(w + 1), c = load_words(w + 2), d = load_words(w + 3);
+		memcpy(to + at, &a, WIDTH);
+		memcpy(to + at + WIDTH, &b, WIDTH);
+		memcpy(to + at + 2 * WIDTH, &c, WIDTH);
+		memcpy(to + at + 3 * WIDTH, &d, WIDTH);
+	}
+	for (; at + WIDTH <= len; at += WIDTH) {
+		some_words a = load_words((const words *)(from + at));
+		memcpy(to + at, &a, WIDTH);
+	}
+	if (WIDTH > sizeof(uint64_t))
+		REST_OUT(uint64_t)
+	REST_OUT(uint32_t)
+	REST_OUT(uint16_t)
+	REST_OUT(uint8_t)
+}
+
+void rq_copy_elements_out(void *to, const void *shared, size_t len)
+{
+	if (len >= RQ_COPY_STREAMS_FROM && len <= RQ_COPY_STREAMS_TO)
+		copy_in_streams(to, shared, len, move_out);
+	else
+		move_out(to, shared, len);
+}
+
+void rq_copy_elements_in(void *shared, const void *private, size_t len)
+{
+	char *to = shared;
+	const char *from = private;
+	size_t at = 0;
+	for (; at + 4 * WIDTH <= len; at += 4 * WIDTH) {
+		words *w = (words *)(to + at);
+		some_words a, b, c, d;
+		memcpy(&a, from + at, WIDTH);
+		memcpy(&b, from + at + WIDTH, WIDTH);
+		memcpy(&c, from + at + 2 * WIDTH, WIDTH);
+		memcpy(&d, from + at + 3 * WIDTH, WIDTH);
+		store_words(w, a);
+		store_words(w + 1, b);
+		store_words(w + 2, c);
+		store_words(w + 3, d);
+	}
+	for (; at + WIDTH <= len; at += WIDTH) {
+		some_words a;
+		memcpy(&a, from + at, WIDTH);
+		store_words((words *)(to + at), a);
+	}
+	if (WIDTH > sizeof(uint64_t))
+		REST_IN(uint64_t)
+	REST_IN(uint32_t)
+	REST_IN(uint16_t)
+	REST_IN(uint8_t)
 }

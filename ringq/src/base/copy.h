@@ -24,6 +24,15 @@
 void rq_copy_streams(char *to, const char *from, size_t len);
 
 /*
+ * Copies of elements of up to 8 bytes that others may load and store meanwhile, one at a time and by their own atomics:
+ * whatever the length, and however the private side is aligned, no element is copied in two parts. libc's memcpy() does
+ * not promise that: it aligns its moves to one of the two sides, and what lies across a border is loaded in two moves, or
+ * twice. Here all moves are aligned on the shared side, which begins at a multiple of 16.
+ */
+void rq_copy_elements_out(void *to, const void *shared, size_t len);
+void rq_copy_elements_in(void *shared, const void *from, size_t len);
+
+/*
  * A length that the compiler must not know anything of: else it may copy some KiB by `rep movs`, which takes longer than
  * a call of libc's memcpy().
  */
