@@ -93,7 +93,7 @@ RINGQ_API int ringq_put(ringq_queue *queue, const void *data, size_t len, int64_
  * record stays; ringq_get_alloc() takes it). Empty means that there was an instant of the call at which the queue was;
  * with RINGQ_ORDER_PRODUCER, that there was one for each producer's part, not all the same.
  * buf may have been written to beyond the record's length, within size, and on error. Progress: lock-free; blocking when
- * empty, if timeout says so.
+ * empty, if timeout says so. One that loses record after record to others may yield its processor, but with RINGQ_NOWAIT.
  */
 RINGQ_API ssize_t ringq_get(ringq_queue *queue, void *buf, size_t size, int64_t timeout);
 

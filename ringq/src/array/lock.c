@@ -100,17 +100,18 @@ static int wait_for_lock(struct ringq_array *a, struct rq_membership *membership
 {
 	int64_t until = rq_deadline(timeout);
 	int r = spin(a, membership, &word);
-	for (unsigned slept = 0; r == -EAGAIN; slept++) {
+	for (unsigned slept = 0; r == -EAGAIN;) {
 		r = try_lock(a, membership, WAITERS, &word);
 		if (r != -EAGAIN)
 			break;
-		if (!(word & WAITERS) && !rq_cas(&a->shared->lock, &word, word | WAITERS)) {
-			slept--;
-			continue;
-		}
-		if (until >= 0 && rq_sys.now() >= until)
+		bool marked = word & WAITERS || rq_cas(&a->shared->lock, &word, word | WAITERS);
+		if (until >= 0 && rq_sys.now() >= until) {
+			if (!marked) /* the wake-up that brought it here may be another's */
+				rq_sys.futex_wake((const rq_u32 *)&a->shared->lock, 1);
 			return -ETIMEDOUT;
-		sleep_once(a, membership, word | WAITERS, until, slept);
+		}
+		if (marked)
+			sleep_once(a, membership, word | WAITERS, until, slept++);
 	}
 	return r;
 }

@@ -22,6 +22,7 @@
 #define POLLS_IN_VAIN 2
 #define POLLS_NOWAIT 64
 #define POLLS 512
+#define POLLS_A_CLOCK 16
 #define YIELDS 8
 
 static uint64_t at_least_power_of_two(uint64_t n)
@@ -247,12 +248,13 @@ static void shrink(struct rq_producer *p, uint64_t need, uint64_t head)
  * consumers are slower by half, and where the producer is faster, the backlog never ends. Where there are more threads
  * than processors, they may just have none: the producer gives them its own before it goes on.
  */
-int rq_producer_make_room(struct rq_producer *p, uint64_t len, bool nowait)
+int rq_producer_make_room(struct rq_producer *p, uint64_t len, struct rq_patience *patience)
 {
 	if (len > RQ_RECORD_MAX)
 		return -EMSGSIZE;
 	uint64_t need = rq_footprint(len, p->stamped), head, first_wait = 0;
-	unsigned polls = nowait ? POLLS_NOWAIT : POLLS, yields = nowait ? 0 : YIELDS;
+	bool may_yield = rq_patience_may_yield(patience);
+	unsigned polls = may_yield ? POLLS : POLLS_NOWAIT, yields = may_yield ? YIELDS : 0;
 	const struct rq_geometry *at = &p->set->region->at;
 	if (need + 2 * RQ_GRANULE > at->unit_count * at->page)
 		return -EMSGSIZE;
@@ -270,11 +272,14 @@ int rq_producer_make_room(struct rq_producer *p, uint64_t len, bool nowait)
 		if (full && p->ring.size >= RING_PATIENT && poll < polls && moves) {
 			for (int i = 0; i < POLL_PAUSES; i++)
 				rq_pause();
+			if (poll % POLLS_A_CLOCK == POLLS_A_CLOCK - 1 && rq_patience_is_over(patience))
+				yields = polls = 0;
 			continue;
 		}
 		if (full && p->ring.size >= RING_LARGEST && yields) {
-			rq_sys.yield();
 			yields--;
+			if (rq_patience_yield(patience))
+				yields = polls = 0;
 			poll = UINT_MAX;
 			continue;
 		}

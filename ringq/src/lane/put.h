@@ -5,6 +5,7 @@
 /* The producer's side of a lane, with the fast path of puts. The protocol is in lane.h. */
 
 #include "base/copy.h"
+#include "base/patience.h"
 #include "lane/lane.h"
 
 struct rq_reader;
@@ -46,7 +47,7 @@ int rq_producer_adopt(struct rq_producer *p, const struct rq_lane_set *set, stru
 	uint32_t index, bool owner_died);
 
 /* Makes room that the fast path of rq_producer_room() does not see. */
-int rq_producer_make_room(struct rq_producer *p, uint64_t len, bool nowait);
+int rq_producer_make_room(struct rq_producer *p, uint64_t len, struct rq_patience *patience);
 
 /* Where a sleeping producer that needs room for len wants head to be. Not beyond the tail. */
 uint64_t rq_producer_wake_at(struct rq_producer *p, uint64_t len);
@@ -62,16 +63,16 @@ void rq_producer_vacate(struct rq_producer *p, struct rq_reader *reader);
 
 /*
  * Room for one record of len at the tail. 0, or -EAGAIN (full), -ENOMEM, -EMSGSIZE, -EBADMSG. On 0 the payload may be
- * written to rq_producer_payload(), then appended. Unless nowait, it may give consumers half a millisecond, or the
+ * written to rq_producer_payload(), then appended. Where the caller may wait, it may give consumers half a millisecond, or the
  * processor, before it takes more memory.
  */
-static inline int rq_producer_room(struct rq_producer *p, uint64_t len, bool nowait)
+static inline int rq_producer_room(struct rq_producer *p, uint64_t len, struct rq_patience *patience)
 {
 	uint64_t need = rq_footprint(len, p->stamped);
 	if (rq_likely(len <= RQ_RECORD_MAX && (p->tail & p->ring.mask) + need <= p->ring.size &&
 		      p->tail + need + RQ_GRANULE <= p->room))
 		return 0;
-	return rq_producer_make_room(p, len, nowait);
+	return rq_producer_make_room(p, len, patience);
 }
 
 static inline char *rq_producer_record(const struct rq_producer *p)

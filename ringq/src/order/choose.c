@@ -11,6 +11,7 @@
 #define QUANTUM_FAST 4000   /* ns in which a fast consumer takes RQ_QUANTUM records */
 #define DISMISS_EVERY 1024u /* a dismissal interrupts every processor: see rq_sys.barrier() */
 #define MERGES_MOST (4 * RQ_LIVE)
+#define ROUNDS_A_CLOCK 16u /* so many of them before the first look at the clock */
 #define ROUNDS_MOST 65536u /* looks at everything in a row that something came between */
 
 /* Whether every one of the first n lanes is empty; *heads: the sum of their heads, which only grow. */
@@ -41,6 +42,7 @@ static int was_empty(struct rq_port *b)
 bool rq_was_empty(struct rq_port *port)
 {
 	struct rq_view view;
+	port->patience = (struct rq_patience){0};
 	for (unsigned round = 0; round < ROUNDS_MOST; round++) {
 		int r = rq_choose(port, &view);
 		if (r == 1 || r == -EAGAIN)
@@ -313,6 +315,8 @@ static int choose_oldest(struct rq_port *b, struct rq_view *view)
 	struct look look;
 	look.best = (struct rq_view){0}; /* set whenever a record is found: so the compiler need not see it */
 	for (unsigned round = 0; round < ROUNDS_MOST; round++) {
+		if (round % ROUNDS_A_CLOCK == ROUNDS_A_CLOCK - 1 && rq_patience_is_over(&b->patience))
+			break;
 		int r = look_at_peeked(b, view);
 		if (r == 0)
 			r = merge(b, view);

@@ -16,12 +16,6 @@
 #define YIELD_EVERY 16u
 #define CLOCK_EVERY 32u
 
-int64_t rq_deadline(int64_t timeout)
-{
-	int64_t now = rq_sys.now();
-	return timeout < 0 ? -1 : timeout > INT64_MAX - now ? INT64_MAX : now + timeout;
-}
-
 /* How long to pause before look i. */
 static uint32_t pauses(const struct rq_op *op, uint32_t i)
 {
@@ -33,23 +27,25 @@ static bool time_to_yield(uint32_t i, uint32_t budget)
 	return i % YIELD_EVERY == 0 && (i >= SPIN_SHORT_PAUSES || i + YIELD_EVERY >= budget);
 }
 
-/* What one more look costs is little beside a sleep. But on a busy machine the one who is waited for needs this CPU. */
+/*
+ * What one more look costs is little beside a sleep. But on a busy machine the one who is waited for needs this CPU, and a
+ * yield may then take as long as all others like: behind each, the clock is looked at, whatever there was to see.
+ */
 static ssize_t spin(struct rq_op *op, int64_t until)
 {
 	uint32_t budget = *op->spin;
 	for (uint32_t i = 0; i < budget; i += op->rarely ? RARELY : 1) {
-		if (time_to_yield(i, budget))
+		bool yields = time_to_yield(i, budget);
+		if (yields)
 			rq_sys.yield();
 		for (uint32_t n = pauses(op, i); n; n--)
 			rq_pause();
-		if (op->poll && !op->poll(op))
-			continue;
-		ssize_t r = op->attempt(op);
+		ssize_t r = op->poll && !op->poll(op) ? -EAGAIN : op->attempt(op);
 		if (r != -EAGAIN) {
 			*op->spin = budget * 2 > SPIN_MOST ? SPIN_MOST : budget * 2;
 			return r;
 		}
-		if (until >= 0 && (op->rarely || i % CLOCK_EVERY == CLOCK_EVERY - 1) && rq_sys.now() >= until)
+		if (until >= 0 && (yields || op->rarely || i % CLOCK_EVERY == CLOCK_EVERY - 1) && rq_sys.now() >= until)
 			return -EAGAIN;
 	}
 	*op->spin = budget / 2 < SPIN_LEAST ? SPIN_LEAST : budget / 2;
@@ -130,9 +126,9 @@ ssize_t rq_block(struct rq_op *op, int64_t timeout)
 		rq_leave();
 		return -EAGAIN;
 	}
-	int64_t until = rq_deadline(timeout);
+	int64_t until = rq_patience_until(&op->port->patience);
 	op->port->spinning = true;
-	ssize_t r = spin(op, until);
+	ssize_t r = rq_patience_is_over(&op->port->patience) ? -EAGAIN : spin(op, until);
 	op->port->spinning = false;
 	struct rq_sleep s;
 	rq_u32 *event = NULL;

@@ -29,7 +29,7 @@ struct rq_op {
 };
 
 /*
- * Goes on with an operation whose attempt just said -EAGAIN. The caller is inside a call (rq_enter) and is not any more
+ * Goes on with an operation whose attempt just said -EAGAIN. port->patience has been set for this call, to the timeout. The caller is inside a call (rq_enter) and is not any more
  * when this returns. -EAGAIN if timeout is RINGQ_NOWAIT, -ETIMEDOUT, -EBADF, or what an attempt says.
  */
 ssize_t rq_block(struct rq_op *op, int64_t timeout);
@@ -38,9 +38,6 @@ static inline bool rq_timeout_is_good(int64_t timeout)
 {
 	return timeout >= RINGQ_FOREVER;
 }
-
-/* The end of a wait that begins now. */
-int64_t rq_deadline(int64_t timeout);
 
 /*
  * Debug builds check the promises RINGQ_SINGLE_PRODUCER and RINGQ_SINGLE_CONSUMER: -EBUSY, and the call is left, if

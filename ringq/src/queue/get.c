@@ -48,8 +48,14 @@ static rq_cold void back_off_claim(struct rq_port *b)
 	b->back_off = b->back_off < BACK_OFF_MOST / 2 ? 2 * b->back_off + 2 : BACK_OFF_MOST;
 	for (uint32_t i = 0; i < b->back_off; i++)
 		rq_pause();
-	if (b->back_off == BACK_OFF_MOST)
-		rq_sys.yield(); /* two that keep losing to each other may keep the producers from running, too */
+}
+
+/* Two that keep losing to each other may keep the producers from running, too. Whoever may not wait does not yield. */
+static inline void back_off_or_yield(struct rq_port *b)
+{
+	back_off_claim(b);
+	if (b->back_off == BACK_OFF_MOST && rq_patience_may_yield(&b->patience))
+		rq_patience_yield(&b->patience);
 }
 
 static rq_always_inline ssize_t get_one(struct rq_port *b, void *buf, size_t size)
@@ -71,8 +77,8 @@ static rq_always_inline ssize_t get_one(struct rq_port *b, void *buf, size_t siz
 			b->back_off /= 2;
 			return (ssize_t)view.len;
 		}
-		back_off_claim(b);
-	} while (rq_get_may_retry(&lost, &view));
+		back_off_or_yield(b);
+	} while (rq_get_may_retry(b, &lost, &view));
 	return -EAGAIN;
 }
 
@@ -141,7 +147,7 @@ static ssize_t attempt_get(struct rq_op *op)
 /* The whole of a get, by a caller that has entered the long way, and may get. */
 static ssize_t get_inside(struct rq_port *b, void *buf, size_t size, int64_t timeout)
 {
-	struct rq_op op = rq_get_op(b, attempt_get);
+	struct rq_op op = rq_get_op(b, attempt_get, b->patience);
 	op.buf = buf;
 	op.len = size;
 	return rq_get_run(&op, timeout);
@@ -153,7 +159,10 @@ static rq_cold ssize_t get_slowly(ringq_queue *queue, void *buf, size_t size, in
 	if (!queue || (!buf && size) || !rq_timeout_is_good(timeout))
 		return -EINVAL;
 	int r = rq_get_enter(queue, &b);
-	return r ? r : get_inside(b, buf, size, timeout);
+	if (r)
+		return r;
+	b->patience = (struct rq_patience){.timeout = timeout};
+	return get_inside(b, buf, size, timeout);
 }
 
 /*
@@ -201,6 +210,7 @@ static rq_noinline ssize_t get_more(struct rq_port *b, void *buf, size_t size, i
 			return get_end(b, view.lane, view.next, len);
 	}
 	b->reader.uncontended = 0;
+	b->patience = (struct rq_patience){.timeout = timeout};
 	if (timeout != RINGQ_NOWAIT && (nothing || rq_lane_nothing_yet(&b->reader)))
 		let_backlog_build(b);
 	ssize_t n = nothing || !may_try ? -EAGAIN : get_one(b, buf, size);

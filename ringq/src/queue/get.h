@@ -40,12 +40,15 @@ static rq_always_inline int rq_get_find(struct rq_port *b, struct rq_view *view)
 	return rq_likely(r) ? r : closed ? -EPIPE : rq_unlikely(b->queue->side) ? rq_get_find_or_end(b, view) : -EAGAIN;
 }
 
-/* Another has taken the record, or scribbles. Whether to go on at once: however long records are, some dozen times. */
-static inline bool rq_get_may_retry(uint64_t *lost, const struct rq_view *view)
+/*
+ * Another has taken the record, or scribbles. Whether to go on at once: however long records are, some dozen times, or
+ * for as long as the caller has time.
+ */
+static inline bool rq_get_may_retry(struct rq_port *b, uint64_t *lost, const struct rq_view *view)
 {
 	uint64_t kib = view->len >> 10;
 	*lost += 1 + (kib < RQ_LOSSES_MOST / 64 ? kib : RQ_LOSSES_MOST / 64);
-	return *lost < RQ_LOSSES_MOST;
+	return *lost < RQ_LOSSES_MOST && !rq_patience_is_over(&b->patience);
 }
 
 /* The length of the next record, copied out and taken: -EMSGSIZE, or as rq_get_find(). */
@@ -63,8 +66,9 @@ static inline int rq_get_enter(struct ringq_queue *q, struct rq_port **b)
 	return rq_likely(r == 0) ? rq_guard_enter(rq_guard_get(q), *b) : r;
 }
 
-static inline struct rq_op rq_get_op(struct rq_port *b, ssize_t (*attempt)(struct rq_op *))
+static inline struct rq_op rq_get_op(struct rq_port *b, ssize_t (*attempt)(struct rq_op *), struct rq_patience patience)
 {
+	b->patience = patience;
 	return (struct rq_op){
 		.queue = b->queue,
 		.port = b,

@@ -32,7 +32,7 @@ static ssize_t get_one_alloc(struct rq_op *op)
 			return -ENOMEM;
 		op->buf = buf;
 		op->len = view.len;
-	} while (rq_get_may_retry(&lost, &view));
+	} while (rq_get_may_retry(op->port, &lost, &view));
 	return -EAGAIN;
 }
 
@@ -49,7 +49,7 @@ ssize_t ringq_get_alloc(ringq_queue *queue, void **out, int64_t timeout)
 	int r = rq_get_enter(queue, &b);
 	if (r)
 		return r;
-	struct rq_op op = rq_get_op(b, attempt_get_alloc);
+	struct rq_op op = rq_get_op(b, attempt_get_alloc, (struct rq_patience){.timeout = timeout});
 	ssize_t n = rq_get_run(&op, timeout);
 	if (n < 0)
 		free(op.buf);
@@ -132,6 +132,8 @@ static ssize_t get_some(struct rq_op *op)
 		if (r < 0)
 			break;
 		op->done += (size_t)r;
+		if (r == 0 && rq_patience_is_over(&op->port->patience))
+			break;
 	}
 	return op->done ? (ssize_t)op->done : r ? r : -EAGAIN;
 }
@@ -149,7 +151,7 @@ ssize_t ringq_get_many(ringq_queue *queue, struct iovec *records, size_t n, int6
 	int r = rq_get_enter(queue, &b);
 	if (r)
 		return r;
-	struct rq_op op = rq_get_op(b, attempt_get_many);
+	struct rq_op op = rq_get_op(b, attempt_get_many, (struct rq_patience){.timeout = timeout});
 	op.records = records;
 	op.len = n;
 	return rq_get_run(&op, timeout);
@@ -173,7 +175,7 @@ static ssize_t peek(struct rq_op *op)
 		rq_acquire_fence(); /* G4 */
 		if (rq_choose_pin(op->port, peeked, &view))
 			return fits ? (ssize_t)view.len : -EMSGSIZE;
-	} while (rq_get_may_retry(&lost, &view));
+	} while (rq_get_may_retry(op->port, &lost, &view));
 	return -EAGAIN;
 }
 
@@ -185,7 +187,7 @@ ssize_t ringq_peek(ringq_queue *queue, void *buf, size_t size)
 	int r = rq_enter(queue, &b);
 	if (r)
 		return r;
-	struct rq_op op = rq_get_op(b, NULL);
+	struct rq_op op = rq_get_op(b, NULL, (struct rq_patience){.timeout = RINGQ_NOWAIT});
 	op.buf = buf;
 	op.len = size;
 	ssize_t n = peek(&op);

@@ -52,30 +52,36 @@ static uint64_t look(const struct rq_permits *places, const struct rq_lane_set *
 	return n;
 }
 
-/* A second or so of looking: who finds no place for that long, with others always faster, answers that it is full. */
+/*
+ * Looks of somebody who finds no place, with others always faster, before the answer is that it is full: some
+ * milliseconds of them, or a second if the caller has that much time.
+ */
+#define LOOKS_NOWAIT (UINT64_C(1) << 22)
 #define LOOKS_MOST (UINT64_C(1) << 28)
 #define LOSSES_MOST 65536u
 
 /* A free place as look() finds it; count if there was none at some instant, or in all looks that it is worth. */
-static uint64_t find(const struct rq_permits *places, const struct rq_lane_set *set, uint64_t *word)
+static uint64_t find(
+	const struct rq_permits *places, const struct rq_lane_set *set, struct rq_patience *patience, uint64_t *word)
 {
-	uint64_t first, second;
-	for (uint64_t looks = 0; looks < LOOKS_MOST; looks += 2 * places->count + 16) {
+	uint64_t first, second, most = rq_patience_may_yield(patience) ? LOOKS_MOST : LOOKS_NOWAIT;
+	for (uint64_t looks = 0; looks < most; looks += 2 * places->count + 16) {
 		uint64_t i = look(places, set, word, &first);
 		if (i < places->count)
 			return i;
 		i = look(places, set, word, &second);
-		if (i < places->count || first == second)
+		if (i < places->count || first == second || rq_patience_is_over(patience))
 			return i;
 	}
 	return places->count;
 }
 
-int rq_permit_take(const struct rq_permits *places, const struct rq_producer *producer, rq_u64 **place)
+int rq_permit_take(const struct rq_permits *places, const struct rq_producer *producer, struct rq_patience *patience,
+	rq_u64 **place)
 {
 	uint64_t word, mine = place_word(producer->index, rq_head(producer->chunk, producer->tail));
 	for (unsigned lost = 0; lost < LOSSES_MOST; lost++) {
-		uint64_t i = find(places, producer->set, &word);
+		uint64_t i = find(places, producer->set, patience, &word);
 		if (i == places->count)
 			return -EAGAIN;
 		if (rq_cas(&places->words[i], &word, mine)) { /* C3 */
@@ -83,6 +89,8 @@ int rq_permit_take(const struct rq_permits *places, const struct rq_producer *pr
 			*place = &places->words[i];
 			return 0;
 		}
+		if (rq_patience_is_over(patience))
+			return -EAGAIN;
 	}
 	return -EAGAIN;
 }
@@ -105,6 +113,7 @@ void rq_permits_drop(const struct rq_permits *places, uint32_t lane, uint64_t en
 
 bool rq_permits_full(const struct rq_permits *places, const struct rq_lane_set *set)
 {
+	struct rq_patience none = {0};
 	uint64_t word;
-	return places->count && find(places, set, &word) == places->count;
+	return places->count && find(places, set, &none, &word) == places->count;
 }

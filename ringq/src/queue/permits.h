@@ -17,6 +17,7 @@
  * A producer stopped between taking its place and publishing holds that one place until it goes on or dies.
  */
 
+#include "base/patience.h"
 #include "lane/lane.h"
 
 struct rq_producer;
@@ -28,7 +29,8 @@ struct rq_permits {
 };
 
 /* Takes a place for the record at the producer's tail. 0, or -EAGAIN: full. */
-int rq_permit_take(const struct rq_permits *places, const struct rq_producer *producer, rq_u64 **place);
+int rq_permit_take(const struct rq_permits *places, const struct rq_producer *producer, struct rq_patience *patience,
+	rq_u64 **place);
 
 /* Frees a place whose record will not be, and wakes a producer that sleeps for one. */
 void rq_permit_return(struct rq_queue_shared *shared, rq_u64 *place);

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 
+#include "base/patience.h"
 #include "queue/handle.h"
 #include "lane/get.h"
 #include "lane/put.h"
@@ -58,15 +59,15 @@ struct rq_port {
 	uint32_t spin_put;
 	uint32_t until_dismissal; /* gets in total order */
 	struct rq_merge merge;
-	uint32_t disarm_get; /* claims since the last sleep */
-	uint32_t disarm_put; /* how often calm was due since the last sleep */
-	uint64_t disarmed;   /* puts when it was due last */
-	uint32_t bias_in;    /* how often, of 1024 puts each, until it tries to stand alone, */
-	uint32_t bias_wait;  /* and until the next time, if that is in vain */
-	bool nowait;         /* the put at hand must not wait */
-	bool spinning;       /* looks in quick succession: what needs a system call need not be asked each time */
-	int64_t slice;       /* the last sleep where nothing tells of a death, in ns: liveness.h */
-	uint64_t peer;       /* the other side's witness when it was last seen alive, and its lease then; 0: none was */
+	uint32_t disarm_get;         /* claims since the last sleep */
+	uint32_t disarm_put;         /* how often calm was due since the last sleep */
+	uint64_t disarmed;           /* puts when it was due last */
+	uint32_t bias_in;            /* how often, of 1024 puts each, until it tries to stand alone, */
+	uint32_t bias_wait;          /* and until the next time, if that is in vain */
+	struct rq_patience patience; /* of the call at hand, set by those that may wait or repeat themselves */
+	bool spinning; /* looks in quick succession: what needs a system call need not be asked each time */
+	int64_t slice; /* the last sleep where nothing tells of a death, in ns: liveness.h */
+	uint64_t peer; /* the other side's witness when it was last seen alive, and its lease then; 0: none was */
 	rq_u64 *peer_lease;
 	uint64_t peer_lease_word;
 	void *reserved; /* open reservation, or NULL */

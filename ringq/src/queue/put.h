@@ -24,9 +24,9 @@ static rq_always_inline int rq_put_find_room(struct rq_port *b, size_t len, rq_u
 {
 	struct ringq_queue *q = b->queue;
 	struct rq_producer *p = b->producer;
-	int r = rq_producer_room(p, len, b->nowait);
+	int r = rq_producer_room(p, len, &b->patience);
 	if (rq_unlikely(r == -ENOMEM && rq_port_reap(b)))
-		r = rq_producer_room(p, len, b->nowait);
+		r = rq_producer_room(p, len, &b->patience);
 	if (rq_unlikely(r)) {
 		*event = rq_put_room_event(b);
 		return r;
@@ -34,9 +34,9 @@ static rq_always_inline int rq_put_find_room(struct rq_port *b, size_t len, rq_u
 	*place = NULL;
 	if (rq_likely(q->permits.count == 0))
 		return 0;
-	r = rq_permit_take(&q->permits, p, place);
+	r = rq_permit_take(&q->permits, p, &b->patience, place);
 	if (r == -EAGAIN && rq_port_reap(b))
-		r = rq_permit_take(&q->permits, p, place);
+		r = rq_permit_take(&q->permits, p, &b->patience, place);
 	*event = &q->shared->not_full;
 	return r;
 }
@@ -105,7 +105,7 @@ bool rq_put_room_is_likely(struct rq_op *op);
 
 static inline struct rq_op rq_put_op(struct rq_port *b, ssize_t (*attempt)(struct rq_op *), int64_t timeout)
 {
-	b->nowait = timeout == RINGQ_NOWAIT;
+	b->patience = (struct rq_patience){.timeout = timeout};
 	return (struct rq_op){.queue = b->queue,
 		.port = b,
 		.attempt = attempt,
