@@ -94,14 +94,15 @@ static void select_rows(const struct run *run, const char *only)
 }
 
 static const struct bench_program program = {
-	.usage = "usage: ringq-bench [--rounds N | --quick] [--only SUBSTRING] [--json FILE] [--list]\n"
+	.usage = "usage: ringq-bench [--rounds N | --quick] [--only SUBSTRING] [--json FILE] [--targets] [--list]\n"
 		 "Prints a table of what ringq costs beside a pipe and a bare cache line.\n"
 		 "  --rounds N        how often each scenario runs, 1 to 99; 7 if not given\n"
 		 "  --quick           3 rounds\n"
 		 "  --only SUBSTRING  only the scenarios with this in their name, and those they are compared with\n"
 		 "  --json FILE       writes the figures of all rounds too, as one JSON object a line\n"
+		 "  --targets         says which of the developers' targets hold\n"
 		 "  --list            lists the scenarios\n",
-	.options = " rounds quick only json list ",
+	.options = " rounds quick only json targets list ",
 	.first = {.rounds = 7, .seconds = 0.2, .limit = 60},
 	.quick = {.rounds = 3, .seconds = 0.2, .limit = 60},
 };
@@ -127,7 +128,7 @@ int main(int argc, char **argv)
 			bench_die(errno, "cannot write %s", a.json);
 	}
 	run_rounds(&run);
-	report_table(&run);
+	report_table(&run, a.targets);
 	if (json) {
 		report_json(&run, json);
 		if (fclose(json))

@@ -8,7 +8,7 @@
 
 #include "harness/rounds.h"
 
-enum { ROUNDS, QUICK, ONLY, PEER, JSON, PLOTS, LIMIT, LIST, HELP };
+enum { ROUNDS, QUICK, ONLY, PEER, JSON, PLOTS, LIMIT, LIST, TARGETS, HELP };
 
 static const struct option names[] = {
 	[ROUNDS] = {"rounds", required_argument, NULL, ROUNDS},
@@ -19,6 +19,7 @@ static const struct option names[] = {
 	[PLOTS] = {"plots", required_argument, NULL, PLOTS},
 	[LIMIT] = {"limit", required_argument, NULL, LIMIT},
 	[LIST] = {"list", no_argument, NULL, LIST},
+	[TARGETS] = {"targets", no_argument, NULL, TARGETS},
 	[HELP] = {"help", no_argument, NULL, HELP},
 	{0},
 };
@@ -63,6 +64,9 @@ static void take(struct bench_options *o, const struct bench_program *program, i
 		break;
 	case LIMIT:
 		o->limit = strtod(optarg, NULL);
+		break;
+	case TARGETS:
+		o->targets = true;
 		break;
 	default:
 		o->list = true;

@@ -10,7 +10,7 @@ struct bench_options {
 	double seconds; /* that one sample is to take */
 	double limit;   /* seconds after which a sample counts as hanging */
 	const char *only, *peer, *json, *plots;
-	bool list, quick;
+	bool list, quick, targets;
 };
 
 /** A program's own: what it says of itself, what holds if nothing is given, and what --quick makes of that. */

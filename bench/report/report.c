@@ -84,7 +84,7 @@ static void print_values(const struct run *run, size_t i)
 	figure_print(stdout, v.max);
 }
 
-static void print_verdict(const struct scenario *s, const struct verdict *v, bool failed)
+static void print_verdict(const struct scenario *s, const struct verdict *v, bool failed, bool targets)
 {
 	printf(" | ");
 	if (v->known) {
@@ -92,6 +92,8 @@ static void print_verdict(const struct scenario *s, const struct verdict *v, boo
 		printf(" x %s", s->against);
 	}
 	printf(" | ");
+	if (!targets)
+		return;
 	if (s->target > 0) {
 		printf("%s ", figure_lower_is_better(s) ? "<=" : ">=");
 		figure_print(stdout, s->target);
@@ -160,10 +162,10 @@ static void print_targets(const struct run *run, bool hold)
 	printf("%s\n", *before ? "." : "none.");
 }
 
-void report_table(const struct run *run)
+void report_table(const struct run *run, bool targets)
 {
-	printf("| scenario | median | min..max | ratio | target | holds | note |\n");
-	printf("| --- | ---: | ---: | ---: | ---: | --- | --- |\n");
+	printf("| scenario | median | min..max | ratio |%s note |\n", targets ? " target | holds |" : "");
+	printf("| --- | ---: | ---: | ---: |%s --- |\n", targets ? " ---: | --- |" : "");
 	for (size_t i = 0; i < run->n; i++) {
 		struct verdict v = judge(run, i);
 
@@ -171,11 +173,13 @@ void report_table(const struct run *run)
 			continue;
 		printf("| %s | ", run->scenarios[i].name);
 		print_values(run, i);
-		print_verdict(&run->scenarios[i], &v, run->results[i].failed);
+		print_verdict(&run->scenarios[i], &v, run->results[i].failed, targets);
 		print_notes(run, i);
 	}
 	print_machine(run);
 	print_rounds(run);
+	if (!targets)
+		return;
 	printf("\nTargets that hold: ");
 	print_targets(run, true);
 	printf("Targets that do not hold: ");
