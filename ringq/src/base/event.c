@@ -47,7 +47,8 @@ uint32_t rq_event_prepare(rq_u32 *event)
 			rq_fence();
 			return word;
 		}
-		rq_sys.barrier(); /* S2 */
+		if (rq_sys.barrier()) /* S2 */
+			rq_sys_settle();
 		uint32_t announced = word;
 		if (rq_cas_full(event, &word, word | RQ_EVENT_FENCED))
 			return word | RQ_EVENT_FENCED;

@@ -16,7 +16,8 @@
  * wakers have seen, since, that the low bits are not 0, and so put a full fence (W2) between their change and a second
  * look at the word. While FENCED stands, a sleeper needs only a fence. Whoever has not slept for long takes FENCED away, by
  * a CAS that fails while anybody is WAITERS; the sequence moves with it, so that a sleeper that was between S2 and setting
- * FENCED cannot set it for a later round.
+ * FENCED cannot set it for a later round. A sleeper whose system call is refused, as in a sandbox entered later, sleeps
+ * in its place for longer than any store stays in a processor's buffer (rq_sys_settle()).
  *
  * WAITERS is a flag, not a count: a count would be wrong after the first death. A waker leaves it, and wakes as many as
  * it has changed things for; only when the kernel says that fewer were there does it clear the flag, with the sequence,

@@ -20,6 +20,26 @@
 #define ABOVE_STANDARD 3
 #define RESERVE_MOST 8u
 
+int rq_file_error(int error)
+{
+	switch (error) {
+	case ENOMEM:
+	case ENOSPC: /* what tmpfs says where its mount is full */
+	case EDQUOT:
+		return -ENOMEM;
+	case EMFILE:
+	case ENFILE:
+	case EACCES:
+	case EROFS:
+	case EEXIST:
+	case EFBIG:
+	case ENOLCK:
+		return -error;
+	default:
+		return -ENOSYS;
+	}
+}
+
 /* ---- descriptors ---- */
 
 int rq_file_descriptor(int fd)
@@ -103,7 +123,7 @@ int rq_file_resize(int fd, uint64_t size)
 	struct rlimit limit;
 	if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < size)
 		return -EFBIG;
-	return ftruncate(fd, (off_t)size) ? -errno : 0;
+	return ftruncate(fd, (off_t)size) ? rq_file_error(errno) : 0;
 }
 
 /* ---- memory ---- */

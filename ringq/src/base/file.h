@@ -32,6 +32,12 @@ struct rq_file {
 	ino_t inode;
 };
 
+/*
+ * What a failed call means to who made it: memory, descriptors and rights by their names; all else is -ENOSYS, as a sandbox
+ * may refuse a call by any errno.
+ */
+int rq_file_error(int error);
+
 /* Makes a new descriptor one above 2 that is closed by exec(). Takes fd over: on error it is closed. -EMFILE. */
 int rq_file_descriptor(int fd);
 

@@ -68,8 +68,6 @@ void rq_process_unlock(void)
 
 /* ---- barriers ---- */
 
-#define BARRIER_SLEEP INT64_C(1000000)
-
 /*
  * To take a page's rights away the kernel has every processor that runs a thread of this process drop what it remembers of
  * it: on x86 by an interrupt, which is a barrier. Elsewhere nothing says so; there a sleep is longer than a store stays in
@@ -98,7 +96,7 @@ void rq_process_barrier(void)
 		return;
 	rq_fence();
 	if (!interrupt_others())
-		rq_sys_sleep(BARRIER_SLEEP);
+		rq_sys_settle();
 }
 
 /* ---- threads ---- */
@@ -239,12 +237,14 @@ static void after_fork_child(void)
 
 static int start(void)
 {
-	int r = rq_sys_register_barrier();
-	if (r || wiped)
+	if (wiped)
+		return 0;
+	int r = rq_sys_probe();
+	if (r)
 		return r;
 	uint32_t *word = new_wiped(sizeof *word);
 	if (!word)
-		return -ENOMEM;
+		return errno == ENOMEM || errno == EAGAIN ? -ENOMEM : -ENOSYS;
 	if (!key_made)
 		r = -pthread_key_create(&thread_end, thread_ends);
 	key_made = key_made || r == 0;

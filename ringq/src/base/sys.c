@@ -6,11 +6,14 @@
 #include <limits.h>
 #include <linux/futex.h>
 #include <linux/membarrier.h>
+#include <pthread.h>
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "base/atomic.h"
 
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x0008U
@@ -28,11 +31,29 @@ static int result(long r)
 	return r < 0 ? -errno : (int)r;
 }
 
-/* FUTEX_WAIT_BITSET, because it takes an absolute time: a signal in between then costs no precision. */
+/* ---- sleeping ---- */
+
+static rq_u32 waitv_is_refused, barrier_is_refused; /* by whoever finds out, for good */
+
+/* An answer of a kernel that sleeps. Any other is a refusal: a sandbox may choose its errno. */
+static bool is_slept(int r)
+{
+	return r >= 0 || r == -EAGAIN || r == -ETIMEDOUT || r == -EINTR;
+}
+
+#define REFUSED_SLEEP INT64_C(1000000)
+
+/*
+ * FUTEX_WAIT_BITSET, because it takes an absolute time: a signal in between then costs no precision. Where it is refused
+ * the caller must not come back at once, as it would look again, for ever, on a whole processor.
+ */
 static int sys_futex_wait(const _Atomic uint32_t *word, uint32_t value, int64_t until)
 {
 	struct timespec t = spec(until);
-	return result(syscall(SYS_futex, word, FUTEX_WAIT_BITSET, value, until < 0 ? NULL : &t, NULL, BITSET_ANY));
+	int r = result(syscall(SYS_futex, word, FUTEX_WAIT_BITSET, value, until < 0 ? NULL : &t, NULL, BITSET_ANY));
+	if (!is_slept(r))
+		rq_sys_sleep(REFUSED_SLEEP);
+	return r;
 }
 
 static int sys_futex_wake(const _Atomic uint32_t *word, int n)
@@ -46,15 +67,29 @@ static int sys_futex_waitv(const struct rq_sys_wait *waits, unsigned n, int64_t 
 	struct timespec t = spec(until);
 	if (n > RQ_SYS_WAITV_MAX)
 		return -EINVAL;
+	if (rq_load(&waitv_is_refused))
+		return -ENOSYS;
 	for (unsigned i = 0; i < n; i++)
 		v[i] = (struct futex_waitv){.val = waits[i].value, .uaddr = (uintptr_t)waits[i].word, .flags = FUTEX_32};
-	return result(syscall(SYS_futex_waitv, v, n, 0, until < 0 ? NULL : &t, CLOCK_MONOTONIC));
+	int r = result(syscall(SYS_futex_waitv, v, n, 0, until < 0 ? NULL : &t, CLOCK_MONOTONIC));
+	if (is_slept(r))
+		return r;
+	if (r != -ENOMEM)
+		rq_store(&waitv_is_refused, 1);
+	return -ENOSYS;
 }
 
 static int sys_barrier(void)
 {
-	return result(syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL_EXPEDITED, 0, 0));
+	if (rq_load(&barrier_is_refused))
+		return -ENOSYS;
+	int r = result(syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL_EXPEDITED, 0, 0));
+	if (r)
+		rq_store(&barrier_is_refused, 1);
+	return r;
 }
+
+/* ---- the others ---- */
 
 static int64_t sys_now(void)
 {
@@ -87,9 +122,77 @@ void rq_sys_sleep(int64_t ns)
 	syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, &t, NULL);
 }
 
-int rq_sys_register_barrier(void)
+#define SETTLE INT64_C(2000000)
+
+void rq_sys_settle(void)
 {
-	return syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED, 0, 0) ? -ENOSYS : 0;
+	int64_t end = rq_sys.now() + SETTLE;
+	rq_fence();
+	for (int64_t left = SETTLE; left > 0; left = end - rq_sys.now())
+		rq_sys_sleep(left);
+	rq_fence();
+}
+
+bool rq_sys_has_barrier(void)
+{
+	return !rq_load(&barrier_is_refused);
+}
+
+/* ---- what is needed ---- */
+
+static int probe_futex(void)
+{
+	rq_u32 word = 0;
+	return sys_futex_wake(&word, 1) == 0 && sys_futex_wait(&word, 1, 0) == -EAGAIN ? 0 : -ENOSYS;
+}
+
+static int probe_waitv(void)
+{
+	rq_u32 word = 0;
+	struct rq_sys_wait wait = {&word, 1};
+	return sys_futex_waitv(&wait, 1, 0) == -EAGAIN ? 0 : -ENOSYS;
+}
+
+/* Registering is for this process to be interrupted by others' barriers, too. A child of fork inherits it. */
+static int probe_barrier(void)
+{
+	if (syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED, 0, 0))
+		rq_store(&barrier_is_refused, 1);
+	return sys_barrier();
+}
+
+static int probe_robust_list(void)
+{
+	struct rq_robust_list *list;
+	return rq_sys_robust_list(&list);
+}
+
+static int probe_thread(void)
+{
+	return (int32_t)rq_sys_thread() > 0 ? 0 : -ENOSYS;
+}
+
+/* docs/limits.md says for each what goes without it. */
+static const struct need {
+	int (*probe)(void);
+	bool optional;
+} needs[] = {
+	{probe_futex, false},       /* sleeping, and being woken */
+	{probe_thread, false},      /* gettid: what a lease says */
+	{probe_robust_list, false}, /* get_robust_list: proof of life */
+	{rq_file_probe, false},     /* memory that is an error when there is none */
+	{probe_waitv, true},        /* several words at once */
+	{probe_barrier, true},      /* membarrier */
+};
+
+int rq_sys_probe(void)
+{
+	for (size_t i = 0; i < sizeof needs / sizeof *needs; i++) {
+		int r = needs[i].probe();
+		if (r && !needs[i].optional)
+			return r == -ENOMEM ? r : -ENOSYS;
+	}
+	return 0;
 }
 
 int rq_sys_memfd(const char *name)
@@ -97,15 +200,12 @@ int rq_sys_memfd(const char *name)
 	int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
 	if (fd < 0 && errno == EINVAL) /* kernels before 6.3 do not know MFD_NOEXEC_SEAL */
 		fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	/* What a sandbox says in its place, whatever that is, means the same to the caller. */
-	if (fd < 0 && errno != EMFILE && errno != ENFILE && errno != ENOMEM)
-		return -ENOSYS;
-	return rq_file_descriptor(fd);
+	return fd < 0 ? rq_file_error(errno) : rq_file_descriptor(fd);
 }
 
 int rq_sys_seal(int fd)
 {
-	return fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) ? -errno : 0;
+	return fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) ? rq_file_error(errno) : 0;
 }
 
 int rq_sys_lock_byte(int fd, uint64_t byte, bool alone)
@@ -122,12 +222,37 @@ uint32_t rq_sys_thread(void)
 	return (uint32_t)syscall(SYS_gettid);
 }
 
-int rq_sys_robust_list(struct rq_robust_list **out)
+static struct rq_robust_list *robust_list(void)
 {
 	struct rq_robust_list *head = NULL;
 	size_t len = 0;
-	if (syscall(SYS_get_robust_list, 0, &head, &len) || !head || len != sizeof *head)
-		return -ENOTSUP;
+	return syscall(SYS_get_robust_list, 0, &head, &len) || len != sizeof *head ? NULL : head;
+}
+
+/* A libc may tell the kernel of a thread's list only when the thread first holds a robust mutex. */
+static void have_a_list(void)
+{
+	pthread_mutexattr_t robust;
+	pthread_mutex_t mutex;
+	if (pthread_mutexattr_init(&robust))
+		return;
+	if (pthread_mutexattr_setrobust(&robust, PTHREAD_MUTEX_ROBUST) == 0 && pthread_mutex_init(&mutex, &robust) == 0) {
+		if (pthread_mutex_lock(&mutex) == 0)
+			pthread_mutex_unlock(&mutex);
+		pthread_mutex_destroy(&mutex);
+	}
+	pthread_mutexattr_destroy(&robust);
+}
+
+int rq_sys_robust_list(struct rq_robust_list **out)
+{
+	struct rq_robust_list *head = robust_list();
+	if (!head) {
+		have_a_list();
+		head = robust_list();
+	}
+	if (!head)
+		return -ENOSYS;
 	*out = head;
 	return 0;
 }

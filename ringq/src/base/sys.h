@@ -18,10 +18,10 @@ struct rq_sys_wait {
 struct rq_sys {
 	/* Sleeps while *word is value, until woken or until the absolute time (ns, monotonic; negative = no end). */
 	int (*futex_wait)(const _Atomic uint32_t *word, uint32_t value, int64_t until);
-	/* The same for any of n words; at most RQ_SYS_WAITV_MAX. */
+	/* The same for any of n words; at most RQ_SYS_WAITV_MAX. -ENOSYS: not to be had, whatever the kernel calls it. */
 	int (*futex_waitv)(const struct rq_sys_wait *waits, unsigned n, int64_t until);
 	int (*futex_wake)(const _Atomic uint32_t *word, int n); /* how many were woken */
-	int (*barrier)(void);                                   /* the heavy side of rq_light_barrier() */
+	int (*barrier)(void); /* the heavy side of rq_light_barrier(); may be refused */
 	/* These three as rq_file_back() and so on: */
 	int (*back)(const struct rq_file *file, uint64_t offset, uint64_t len);
 	int (*give_back)(const struct rq_file *file, uint64_t offset, uint64_t len);
@@ -37,8 +37,21 @@ extern struct rq_sys rq_sys;
 /* Sleeps for so long, or until a signal has been handled. */
 void rq_sys_sleep(int64_t ns);
 
-/* Lets this process take part in barriers. -ENOSYS where the kernel cannot. */
-int rq_sys_register_barrier(void);
+/*
+ * Asks the kernel for all that ringq needs, once for the process: 0; -ENOSYS, something is refused; -ENOMEM. What is
+ * optional, and refused, is done without from then on.
+ */
+int rq_sys_probe(void);
+
+/* Whether this process takes part in barriers, and can make them; false from the first refusal on. */
+bool rq_sys_has_barrier(void);
+
+/*
+ * In place of a barrier that was refused: returns when what others had stored before is seen by all. No architecture says
+ * how long a store may stay in a processor's buffer; none keeps one for as long as a thousandth of this.
+ */
+void rq_sys_settle(void);
+
 int rq_sys_memfd(const char *name);
 int rq_sys_seal(int fd);
 /*
@@ -50,7 +63,7 @@ int rq_sys_lock_byte(int fd, uint64_t byte, bool alone);
 /* The id of the calling thread as others of its PID namespace see it. */
 uint32_t rq_sys_thread(void);
 
-/* The head of the calling thread's robust list, see lease.c; -ENOTSUP where it is not laid out as glibc's and musl's. */
+/* The head of the calling thread's robust list, see lease.c. -ENOSYS. */
 struct rq_robust_list {
 	void *first;
 	long futex_offset;

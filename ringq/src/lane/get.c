@@ -8,7 +8,8 @@
 #include "base/sys.h"
 
 #define GIVE_BACK_AT_ONCE 32u
-#define SPARES_MOST 8u /* with more, the producer is not using them */
+#define SPARES_SETTLED 16u /* where each time that memory is given back means to sleep */
+#define SPARES_MOST 8u     /* with more, the producer is not using them */
 
 /* ---- giving back the memory of chunks that all consumers have left ---- */
 
@@ -24,13 +25,14 @@ static void give_back(
 	const struct rq_lane_set *set, struct rq_membership *membership, uint32_t index, const struct spare *spare)
 {
 	struct ringq_region *region = set->region;
-	bool all_passed = rq_sys.barrier() == 0;
+	if (rq_sys.barrier())
+		rq_sys_settle();
 	for (uint32_t i = 0; i < spare->n; i++) {
 		uint64_t entry = spare->entries[i], unit = rq_entry_unit(entry), n = rq_size_units(entry & 0xff);
 		uint64_t owner = rq_owner_lane(set, index, rq_entry_chunk(entry));
 		if (unit >= region->at.unit_count || region->at.unit_count - unit < n)
 			continue;
-		if (all_passed && !rq_members_name(region, owner))
+		if (!rq_members_name(region, owner))
 			rq_units_give_back(membership, unit, n, owner);
 		else
 			rq_units_release(region, unit, n, owner);
@@ -88,6 +90,8 @@ static void left_chunk(const struct rq_reader *reader, struct rq_lane *lane, uin
 	bool large = ring->size > RQ_SPARE_LARGEST, caught_up = rq_load_acquire(&lane->newest) == now;
 	bool keep = large ? ring->size == used && ring->size <= RQ_SPARE_SINGLE && rq_ring_is_round(ring)
 	                  : ring->size <= used;
+	if (!large && spares <= SPARES_SETTLED && !rq_sys_has_barrier())
+		return;
 	if (keep && (large ? spares == 1 : spares <= reader->set->spares || (spares <= SPARES_MOST && !caught_up)))
 		return;
 	take_spares(reader->set, reader->membership, index, now, keep ? left : now);

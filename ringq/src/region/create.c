@@ -37,7 +37,7 @@ static int write_header(int fd, const struct rq_geometry *at, uint32_t clock)
 		.clock = clock,
 	};
 	ssize_t n = pwrite(fd, &h, sizeof h, 0);
-	return n == (ssize_t)sizeof h ? 0 : n >= 0 ? -EIO : errno == ENOSPC ? -ENOMEM : -errno;
+	return n == (ssize_t)sizeof h ? 0 : n >= 0 ? -EIO : rq_file_error(errno);
 }
 
 static int fill(int fd, const struct rq_geometry *at, uint32_t clock)
@@ -101,7 +101,7 @@ static int open_hidden(char hidden[64])
 			(unsigned long long)rq_sys.now());
 		fd = rq_file_descriptor(open(hidden, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0600));
 	}
-	return fd == -ENOENT || fd == -ENOTDIR ? -ENOSYS : fd; /* no directory for shared memory */
+	return fd < 0 ? rq_file_error(-fd) : fd; /* -ENOSYS, too, where there is no directory for shared memory */
 }
 
 static int new_hidden(const char *path, const struct rq_geometry *at, uint32_t clock)
@@ -113,7 +113,7 @@ static int new_hidden(const char *path, const struct rq_geometry *at, uint32_t c
 	fchmod(fd, 0600);
 	int r = fill(fd, at, clock);
 	if (r == 0 && link(hidden, path))
-		r = -errno;
+		r = rq_file_error(errno);
 	unlink(hidden);
 	if (r == 0)
 		return fd;

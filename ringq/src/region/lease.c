@@ -93,6 +93,21 @@ static void **untag(void *entry)
 	return (void **)((uintptr_t)entry & ~(uintptr_t)1); /* libc tags the entries of priority-inheriting mutexes */
 }
 
+/*
+ * The kernel follows a list so far and no further. What is behind that of a thread that ends is not marked, and whose
+ * lease it is would live for ever: so a thread that has that many entries joins nothing more. Some are left to the
+ * thread's own mutexes.
+ */
+#define LIST_MOST 2000u
+
+static bool list_is_long(struct rq_robust_list *list)
+{
+	unsigned n = 0;
+	for (void **node = untag(list->first); node != &list->first && n < LIST_MOST; node = untag(*node))
+		n++;
+	return n == LIST_MOST;
+}
+
 /* The list is read by the kernel when this very thread ends, so the compiler's order is all the order that it needs. */
 static void link_entry(struct rq_robust_list *list, void **node)
 {
@@ -123,6 +138,8 @@ int rq_lease_take(struct rq_lease *lease, struct ringq_region *region, uint32_t 
 	struct rq_robust_list *list;
 	rq_u64 *shared = rq_lease_at(region, index);
 	int r = rq_sys_robust_list(&list);
+	if (r == 0 && list_is_long(list))
+		r = -EUSERS;
 	if (r == 0)
 		r = map_window(lease, region, index);
 	if (r)
@@ -132,7 +149,7 @@ int rq_lease_take(struct rq_lease *lease, struct ringq_region *region, uint32_t 
 	if (node < page_end + sizeof(void *) || node + sizeof(void *) > page_end + region->at.page ||
 		node % sizeof(void *)) {
 		munmap(lease->window, 2 * region->at.page);
-		return -ENOTSUP;
+		return -ENOSYS;
 	}
 	lease->node = (void **)node;
 	uint64_t mine = ((*word >> 32) + 1) << 32 | rq_sys_thread();

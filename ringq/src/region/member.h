@@ -25,7 +25,7 @@ struct rq_membership {
 	struct rq_membership *all_next; /* the process's others, under the process lock */
 };
 
-/* Takes an entry of the table for the calling thread. 0; 1: its last holder died; -EUSERS, -ENOMEM, -ENOTSUP. */
+/* Takes an entry of the table for the calling thread. 0; 1: its last holder died; -EUSERS, -ENOMEM, -ENOSYS, -ESTALE. */
 int rq_member_join(struct rq_membership *membership, struct ringq_region *region);
 void rq_member_leave(struct rq_membership *membership);
 
