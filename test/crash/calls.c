@@ -290,6 +290,13 @@ static void set_leave_drained(struct stage *s)
 	joined(s);
 }
 
+/* With records in its lane, and its turn over. */
+static void set_leave_turn(struct stage *s)
+{
+	joined(s);
+	put_some(s, 9, WRAP);
+}
+
 /* ---- after ---- */
 
 /* The name leads to a queue that works, whoever made it. */
@@ -322,6 +329,9 @@ static void check_named_after_sweep(struct stage *s)
 #define KEEPS_LARGE .memory = 4 << 20
 #define SHORT .region = 1 << 20, .queue.max_bytes = 16384, .one_order = true
 #define ARRAY .prepare = arrays_prepare, .during = arrays_during, .after = arrays_after, .one_order = true
+#define TURNS .queue.flags = RINGQ_SINGLE_PRODUCER, .one_order = true
+#define TURN TURNS, .turn = true
+#define TURN_BOUNDED TURN, .queue.max_records = 3
 #define FEW_BYTES .queue.max_bytes = 1500
 #define PIPE .prepare = pipe_for_child, .after = check_pipe_ended, .one_order = true
 #define PIPE_SENT .prepare = pipe_for_child_sent, .after = check_pipe_ended, .one_order = true
@@ -343,6 +353,7 @@ const struct call calls[] = {
 	{"put_many", set_put_many, .act = &act_put_many, .expect = STAGE_MANY},
 	{"put_many_grow", set_put_many_grow, .act = &act_put_many, .expect = STAGE_MANY},
 	{"put_many_bounded", set_put_many, .act = &act_put_many, .expect = STAGE_MANY, BOUNDED_MANY},
+	{"put_many_few_places", set_put_many, .act = &act_put_many, .expect = 3, BOUNDED},
 	{"put_many_wakes", set_put_many_waking, .act = &act_put_many, .expect = STAGE_MANY,
 		.prepare = stage_sleeping_consumer},
 	{"reserve_commit", set_put, .act = &act_reserve_commit},
@@ -377,6 +388,18 @@ const struct call calls[] = {
 	{"thread_exit_bounded", set_leave_drained, .act = &act_thread_exit, BOUNDED},
 	{"release", set_leave, .act = &act_release},
 	{"release_drained", set_leave_drained, .act = &act_release, BOUNDED},
+	{"put_turn", set_put, .act = &act_put, .prepare = dead_producer, TURN},
+	{"put_turn_first", set_put_first, .act = &act_put, .prepare = dead_producer, TURN},
+	{"put_turn_grow", set_put_grow, .act = &act_put, TURN},
+	{"put_turn_bounded", set_put_first, .act = &act_put, .prepare = dead_reservation, TURN, .queue.max_records = 5},
+	{"put_many_turn", set_put_many, .act = &act_put_many, .expect = STAGE_MANY, TURN},
+	{"reserve_commit_turn", set_put, .act = &act_reserve_commit, TURN_BOUNDED},
+	{"reserve_abort_turn", set_abort, .act = &act_reserve_abort, TURN_BOUNDED},
+	{"thread_exit_turn", set_leave_turn, .act = &act_thread_exit, TURNS},
+	{"thread_exit_turn_drained", set_leave_drained, .act = &act_thread_exit, TURNS},
+	{"thread_exit_turn_reserved", set_leave, .act = &act_thread_exit, TURN},
+	{"release_turn", set_leave_turn, .act = &act_release, TURNS},
+	{"release_turn_drained", set_leave_drained, .act = &act_release, TURNS},
 	{"array_value_first", NULL, .act = &act_array_value, .during = arrays_during_create,
 		.after = arrays_after_sweep, SHORT},
 	{"array_value", arrays_setup_value, .act = &act_array_value, .during = arrays_during_create,

@@ -12,6 +12,20 @@ static size_t len_of(uint32_t number)
 	return number % 32 == 31 ? 5000 : RECORD_MIN + number * 37 % 200;
 }
 
+/* Of a single producer, the two take turns. */
+static int put_in_turn(struct stage *s, const void *record, size_t len)
+{
+	static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
+	bool single = s->call->queue.flags & RINGQ_SINGLE_PRODUCER;
+
+	if (single)
+		pthread_mutex_lock(&turn);
+	int rc = ringq_put(s->queue, record, len, TEST_SOON);
+	if (single)
+		pthread_mutex_unlock(&turn);
+	return rc;
+}
+
 static void produce(struct stage *s, enum party party)
 {
 	char record[5000];
@@ -21,7 +35,7 @@ static void produce(struct stage *s, enum party party)
 		int rc;
 
 		record_fill(record, len, (struct record_id){party, s->book->begun[party]++});
-		rc = ringq_put(s->queue, record, len, TEST_SOON);
+		rc = put_in_turn(s, record, len);
 		if (rc == -EPIPE && s->call->closes) {
 			s->book->begun[party]--;
 			return;

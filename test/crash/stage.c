@@ -254,6 +254,8 @@ bool stage_allows(const struct call *call, enum fate fate)
 {
 	bool sleepers = call->prepare == stage_sleeping_consumer || call->prepare == stage_sleeping_producer;
 
+	if (call->turn && (fate == STOPPED || fate == RESUMED))
+		return false;
 	return fate != PILED || (!call->closes && !sleepers);
 }
 
@@ -299,7 +301,7 @@ void stage_round(struct book *book, const struct call *call, unsigned order, uin
 		trace_kill(&child);
 		check_capacity_now(&s);
 	}
-	others_go_on(&s, order, dies ? 0 : puts_in_flight(&s), dies ? 1 : 2);
+	others_go_on(&s, order, !dies && puts_in_flight(&s), dies ? 1 : 2); /* one place at most */
 	if (!dies && call->during)
 		call->during(&s);
 	if (fate == RESUMED)

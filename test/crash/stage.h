@@ -83,6 +83,7 @@ struct call {
 	struct ringq_queue_options queue;
 	bool one_order; /* the order of the queue makes no difference */
 	bool closes;    /* the queue, for everybody */
+	bool turn;      /* of a single producer: nobody else may put before it is over, by death for instance */
 	size_t region;  /* its size, if it is to be a small one */
 	int64_t memory; /* what the lane of a dead child may keep until it has another owner */
 };

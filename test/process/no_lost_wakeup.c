@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * No wake-up is lost. The library bounds each sleep, so that even a lost one would be repaired; here sleeps have no bound,
- * so that a lost one hangs, and the alarm tells.
+ * No wake-up is lost, and none waits for more than the sleeper does. The library bounds each sleep, so that even a lost one
+ * would be repaired; here sleeps have no bound, so that a lost one hangs, and the alarm tells. But a moment is a moment.
  */
 
 #include <pthread.h>
@@ -17,10 +17,21 @@
 
 static int (*bounded_wait)(const _Atomic uint32_t *word, uint32_t value, int64_t until);
 
+static int (*bounded_waitv)(const struct rq_sys_wait *waits, unsigned n, int64_t until);
+
+static int64_t unbounded(int64_t until)
+{
+	return until >= 0 && until - now_ns() < RINGQ_MS(10) ? until : -1;
+}
+
 static int unbounded_wait(const _Atomic uint32_t *word, uint32_t value, int64_t until)
 {
-	(void)until;
-	return bounded_wait(word, value, -1);
+	return bounded_wait(word, value, unbounded(until));
+}
+
+static int unbounded_waitv(const struct rq_sys_wait *waits, unsigned n, int64_t until)
+{
+	return bounded_waitv(waits, n, unbounded(until));
 }
 
 struct pair {
@@ -111,6 +122,32 @@ static void for_a_dropped_reservation(unsigned order)
 	ringq_queue_release(queue);
 }
 
+#define RECORD 1000
+#define FILL ((1 << 20) / 1008) /* so many fit */
+
+static void *put_one_more_than_fits(void *queue)
+{
+	static const char record[RECORD];
+	for (int i = 0; i <= FILL; i++)
+		check_eq(ringq_put(queue, record, RECORD, RINGQ_FOREVER), 0);
+	return NULL;
+}
+
+/* The consumer takes as much as the put needs, far less than an eighth of the ring, and then does something else. */
+static void for_one_record_of_many(unsigned order, unsigned flags, int64_t later)
+{
+	ringq_queue *queue =
+		queue_new(&(struct ringq_queue_options){.order = order, .flags = flags, .max_bytes = 1 << 20});
+	char record[RECORD];
+	pthread_t thread = start_thread(put_one_more_than_fits, queue);
+	while (!producer_asleep(queue))
+		sched_yield();
+	pause_ns(later);
+	check_eq(ringq_get(queue, record, RECORD, RINGQ_NOWAIT), RECORD);
+	join_thread(thread);
+	ringq_queue_release(queue);
+}
+
 static void all(void)
 {
 	for (unsigned order = RINGQ_ORDER_TOTAL; order <= RINGQ_ORDER_PRODUCER; order++) {
@@ -118,6 +155,10 @@ static void all(void)
 		many_in_little_room(&(struct ringq_queue_options){.order = order, .max_bytes = 256});
 		many_in_little_room(&(struct ringq_queue_options){.order = order, .max_records = 3});
 		for_a_dropped_reservation(order);
+		for (unsigned flags = 0; flags <= (RINGQ_SINGLE_PRODUCER | RINGQ_SINGLE_CONSUMER); flags++) {
+			for_one_record_of_many(order, flags, 0);
+			for_one_record_of_many(order, flags, RINGQ_MS(5));
+		}
 	}
 }
 
@@ -134,6 +175,8 @@ int main(void)
 {
 	bounded_wait = rq_sys.futex_wait;
 	rq_sys.futex_wait = unbounded_wait;
+	bounded_waitv = rq_sys.futex_waitv;
+	rq_sys.futex_waitv = unbounded_waitv;
 	alarm(100);
 	all();
 	stay_on_one_cpu();

@@ -4,6 +4,9 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
 
 static const unsigned orders[] = {RINGQ_ORDER_TOTAL, RINGQ_ORDER_PRODUCER};
 static const uint64_t bounds[] = {1, 2, 3, 8, 63, 64, 65, 1000};
@@ -198,5 +201,100 @@ Test(bounded, never_holds_more_while_all_move, .timeout = 200)
 			join_thread(threads[k]);
 		check_holds(race.queue, 0, race.bound);
 		ringq_queue_release(race.queue);
+	}
+}
+
+enum { PLACES = 8, PAGE = 4096 };
+
+static char *wall;
+
+static void stop_at_the_wall(int signal)
+{
+	(void)signal;
+	raise(SIGSTOP);
+	mprotect(wall, PAGE, PROT_READ);
+}
+
+/* The last of the records lies where the first look at it stops the process. */
+static void put_many_up_to_the_wall(void *queue)
+{
+	struct iovec records[PLACES];
+
+	wall = mmap(NULL, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	check(wall != MAP_FAILED);
+	signal(SIGSEGV, stop_at_the_wall);
+	for (int i = 0; i < PLACES; i++)
+		records[i] = (struct iovec){i < PLACES - 1 ? "child" : wall, 5};
+	check_eq(ringq_put_many(queue, records, PLACES, RINGQ_NOWAIT), PLACES);
+}
+
+/* What is published then is there to be taken; what is not has no place. */
+Test(bounded, who_stops_in_put_many_holds_one_place_at_most)
+{
+	if (TEST_UNDER_TSAN || TEST_UNDER_ASAN)
+		cr_skip_test("the sanitizer has the signal");
+	for (size_t order = 0; order < COUNT(orders); order++) {
+		ringq_queue *queue = bounded(orders[order], PLACES, 0);
+		pid_t child = fork_child(put_many_up_to_the_wall, queue);
+		uint64_t in = 0, published;
+		char buf[8];
+		int status;
+
+		check_eq(waitpid(child, &status, WUNTRACED), child);
+		check(WIFSTOPPED(status));
+		published = ringq_size(queue);
+		while (put_number(queue, 0, RINGQ_NOWAIT) == 0)
+			in++;
+		check_compare(in + published, >=, PLACES - 1);
+		for (uint64_t i = 0; i < in + published; i++)
+			check_compare(ringq_get(queue, buf, sizeof(buf), RINGQ_NOWAIT), >, 0);
+		check_eq(kill(child, SIGCONT), 0);
+		reap_child(child);
+		check_eq(ringq_size(queue), PLACES - published);
+		ringq_queue_release(queue);
+	}
+}
+
+struct batch {
+	ringq_queue *queue;
+	unsigned puts;
+};
+
+static void *put_batches(void *arg)
+{
+	struct batch *batch = arg;
+	int64_t numbers[100];
+	struct iovec records[100];
+
+	for (unsigned i = 0; i < batch->puts; i += 100) {
+		for (unsigned k = 0; k < 100; k++) {
+			numbers[k] = i + k;
+			records[k] = (struct iovec){&numbers[k], sizeof(numbers[k])};
+		}
+		check_eq(ringq_put_many(batch->queue, records, 100, RINGQ_FOREVER), 100);
+	}
+	return NULL;
+}
+
+/* Batches that are larger than the bound, by several: each producer's order holds, and the bound. */
+Test(bounded, batches_larger_than_the_bound_go_in_piece_by_piece, .timeout = 50)
+{
+	for (size_t i = 0; i < 6; i++) {
+		uint64_t bound = bounds[i / 2];
+		struct batch batch = {.queue = bounded(orders[i % 2], bound, 0), .puts = 2000};
+		pthread_t threads[3];
+		int64_t sum = 0;
+
+		for (size_t k = 0; k < COUNT(threads); k++)
+			threads[k] = start_thread(put_batches, &batch);
+		for (unsigned n = 0; n < COUNT(threads) * batch.puts; n++) {
+			check_compare(ringq_size(batch.queue), <=, bound);
+			sum += get_number(batch.queue, TEST_SOON);
+		}
+		for (size_t k = 0; k < COUNT(threads); k++)
+			join_thread(threads[k]);
+		check_eq(sum, COUNT(threads) * (int64_t)batch.puts * (batch.puts - 1) / 2);
+		check_holds(batch.queue, 0, bound);
+		ringq_queue_release(batch.queue);
 	}
 }

@@ -113,6 +113,62 @@ Test(max_bytes, of_one_producer_do_not_bound_another)
 	ringq_queue_release(queue);
 }
 
+static void *fill_part(void *queue)
+{
+	while (ringq_put(queue, buffer, 1000, RINGQ_NOWAIT) == 0)
+		continue;
+	check(ringq_full(queue));
+	return NULL;
+}
+
+/* As many as fill their part one after the other, each in the lane of the last. */
+Test(max_bytes, that_an_ended_producer_left_do_not_count_for_another)
+{
+	for (unsigned order = 0; order < 2; order++) {
+		ringq_queue *queue = queue_new(
+			&(struct ringq_queue_options){.order = order, .max_bytes = 65 * 1008, .max_producers = 1});
+		uint64_t part = 65;
+
+		for (uint64_t i = 1; i <= 100; i++) {
+			join_thread(start_thread(fill_part, queue));
+			check_eq(ringq_size(queue), i * part);
+		}
+		for (uint64_t i = 0; i < 100 * part; i++)
+			check_eq(ringq_get(queue, buffer, 1000, RINGQ_NOWAIT), 1000);
+		check_eq(ringq_get(queue, buffer, 1000, RINGQ_NOWAIT), -EAGAIN);
+		ringq_queue_release(queue);
+	}
+}
+
+/* Whatever the ends of rings leave unused: a record goes in as long as all are no more than max_bytes. */
+static void check_large(uint64_t max_bytes, size_t len)
+{
+	ringq_queue *queue = queue_new(&(struct ringq_queue_options){.max_bytes = max_bytes});
+	uint64_t most = max_bytes / ((len + 8 + 15) / 16 * 16), in = 0, out = 0;
+
+	test_row((size_t)max_bytes + len);
+	for (int round = 0; round < 6; round++) {
+		for (; in - out < most; in++)
+			check_eq(ringq_put(queue, buffer, len, RINGQ_NOWAIT), 0);
+		check_eq(ringq_put(queue, buffer, len, RINGQ_NOWAIT), -EAGAIN);
+		for (uint64_t left = (uint64_t)round % most; in - out > left; out++)
+			check_eq(ringq_get(queue, buffer, len, RINGQ_NOWAIT), len);
+	}
+	ringq_queue_release(queue);
+}
+
+Test(max_bytes, holds_that_much_of_large_records, .timeout = 50)
+{
+	static const struct {
+		uint64_t max_bytes;
+		size_t len;
+	} rows[] = {{MIB, 200000}, {MIB, 350000}, {4 * MIB, 700000}, {8 * MIB, 260000}, {8 * MIB, 3000000},
+		{16 * MIB, 1500000}, {48 * MIB, 262000}, {48 * MIB, 3000000}};
+
+	for (size_t i = 0; i < COUNT(rows); i++)
+		check_large(rows[i].max_bytes, rows[i].len);
+}
+
 Test(max_bytes, a_full_queue_times_out_no_sooner_than_asked)
 {
 	static const int64_t timeouts[] = {1, RINGQ_MS(1), RINGQ_MS(50)};

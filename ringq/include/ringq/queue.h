@@ -23,10 +23,21 @@ enum {
 	                             others' wait, a consumer takes 64 of one in a row, or up to 512 if it is fast */
 };
 
-/* Flags of queues and pipes. */
+/**
+ * Flags of queues and pipes.
+ *
+ * The first two are promises of the caller about turns, of whichever threads and processes these are: each begins when the
+ * last one is over. A turn to put is a put, a put_many, or all from a reserve until its commit or abort has returned; a
+ * turn to get is a get of any kind, or a ringq_poll(). It is over when its call has returned, or when its thread has ended,
+ * by death too. Nothing else is a turn, and all of it may happen at any time: the end of a thread, a release, a close, a
+ * fork, a peek, a look by ringq_size() and the like.
+ * Builds with checks (debug builds, or -Dchecks=true) say -EBUSY to a call that begins beside another's turn; in others
+ * records may be lost then.
+ * The first put of a turn looks at what was put since this thread's last turn; a thread's first, at all that waits.
+ */
 enum {
-	RINGQ_SINGLE_PRODUCER = 1u << 0, /* no two puts overlap in time, whoever makes them */
-	RINGQ_SINGLE_CONSUMER = 1u << 1, /* no two gets overlap in time, whoever makes them */
+	RINGQ_SINGLE_PRODUCER = 1u << 0, /* no two turns to put overlap in time; all who put are one producer */
+	RINGQ_SINGLE_CONSUMER = 1u << 1, /* no two turns to get overlap in time */
 	RINGQ_SIMPLEX = 1u << 2,         /* of ringq_pipe_create(): the first end receives, the second sends */
 };
 
@@ -40,8 +51,7 @@ struct ringq_queue_options {
 	                           record) included; 0 = 8 MiB; RINGQ_UNBOUNDED = what the region holds */
 	unsigned order;     /* RINGQ_ORDER_TOTAL or RINGQ_ORDER_PRODUCER */
 	unsigned max_producers; /* at once; 0 = 256; at most 4096 */
-	unsigned flags; /* RINGQ_SINGLE_PRODUCER, RINGQ_SINGLE_CONSUMER: promises of the caller, checked (-EBUSY) in
-	                           debug builds */
+	unsigned flags;         /* RINGQ_SINGLE_PRODUCER, RINGQ_SINGLE_CONSUMER */
 };
 
 /**
@@ -77,7 +87,8 @@ RINGQ_API void ringq_queue_release(ringq_queue *queue);
  * Errors: -EAGAIN (RINGQ_NOWAIT: full), -ETIMEDOUT (full all that time), -EPIPE (closed), -EMSGSIZE (no region of this
  * size can hold it), -ENOMEM (no memory to back it; waiting for consumers may help), -EUSERS (more producers than
  * max_producers), -EBUSY (this thread has a reservation open).
- * Full means: max_bytes of this thread's records are waiting, or max_records in all. One record larger than max_bytes
+ * Full means: max_bytes of this thread's records are waiting, whatever others have left, or max_records in all; with
+ * RINGQ_SINGLE_PRODUCER, max_bytes of all who take turns. One record larger than max_bytes
  * passes when none of this thread's is waiting.
  * Threads: each thread is a producer of its own; its order is kept. Progress: wait-free while there is room, but for
  * the memory it may have to take (lock-free) and max_records (lock-free); blocking when full, if timeout says so. Before
@@ -132,7 +143,10 @@ RINGQ_API ssize_t ringq_get_many(ringq_queue *queue, struct iovec *records, size
  */
 RINGQ_API int ringq_reserve(ringq_queue *queue, void **out, size_t len, int64_t timeout);
 
-/** Puts the reserved record; len may be smaller than was reserved. -EINVAL: not reserved by this thread, or larger. */
+/**
+ * Puts the reserved record; len may be smaller than was reserved. -EINVAL: not reserved by this thread, or larger. -EBUSY:
+ * with RINGQ_SINGLE_PRODUCER another has put since the reserve, against the promise; the reservation is dropped.
+ */
 RINGQ_API int ringq_commit(ringq_queue *queue, void *reserved, size_t len);
 
 /** Drops the reservation. Anything else than this thread's open one is ignored. */
@@ -180,7 +194,7 @@ RINGQ_API int ringq_wait_any(ringq_queue *const *queues, size_t n, int64_t timeo
 
 /**
  * A look at a queue from outside. Counts are of all lanes since creation; nobody is delayed by the look. What a producer put
- * right before it died may not be counted before another has its lane, or ringq_size() is called.
+ * right before it died may not be counted before another has its lane, and never if it has been taken by then.
  */
 struct ringq_queue_stat {
 	uint64_t records_in;       /* put */

@@ -189,7 +189,7 @@ struct rq_queue_shared {
 	_Alignas(RQ_FALSE_SHARING) rq_u32 not_full; /* event: producers sleep here for one of max_records */
 	rq_u32 pad;
 	rq_u64 permit_hint;
-	rq_u64 guard_put; /* the id of the member that puts, with RINGQ_SINGLE_PRODUCER, in builds with checks */
+	rq_u64 guard_put; /* the id of the port whose turn it is, with RINGQ_SINGLE_PRODUCER, in builds with checks */
 	rq_u64 guard_get;
 
 	_Alignas(RQ_FALSE_SHARING) rq_u64 roster[RQ_LANES_MAX / RQ_ROSTER_LANES]; /* lanes that total order looks at: roster.h */
@@ -227,9 +227,11 @@ struct rq_lane {
 	rq_u64 owner; /* incarnation:32 | the owner's own:19 | member + 1:13, or 0; who owns it is the lane's producer */
 	rq_u64 puts;  /* records published; written by the owner */
 	rq_u32 newest; /* the chunk where the tail is; written by the owner */
-	uint8_t pad1[RQ_FALSE_SHARING - 20];
+	rq_u32 pad2;
+	rq_u64 tail; /* where the tail was when the owner came, or when it went: at or before the tail, as a head */
+	uint8_t pad1[RQ_FALSE_SHARING - 32];
 
-	rq_u64 table[];
+	rq_u64 table[]; /* and behind it, of each entry's chunk, what puts was when the chunk began */
 };
 
 _Static_assert(offsetof(struct rq_lane, wake_at) == 8, "layout");
@@ -238,6 +240,7 @@ _Static_assert(offsetof(struct rq_lane, peeked) == 24, "layout");
 _Static_assert(offsetof(struct rq_lane, owner) == 128, "layout");
 _Static_assert(offsetof(struct rq_lane, puts) == 136, "layout");
 _Static_assert(offsetof(struct rq_lane, newest) == 144, "layout");
+_Static_assert(offsetof(struct rq_lane, tail) == 152, "layout");
 _Static_assert(sizeof(struct rq_lane) == 256, "layout");
 
 /*

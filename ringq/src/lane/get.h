@@ -54,8 +54,9 @@ struct rq_count {
 /*
  * Adds a lane to a count; one that fails validation has no records. Two counts of the same lanes, one behind the other,
  * that are equal: nothing has moved from the end of the first to the beginning of the second, and so many waited there.
+ * least: the lane is known to have had so many puts; 0 if nothing is known.
  */
-void rq_lane_count(struct rq_reader *reader, uint32_t index, struct rq_count *count);
+void rq_lane_count(struct rq_reader *reader, uint32_t index, uint64_t least, struct rq_count *count);
 
 static rq_always_inline uint64_t rq_header_at(const char *record)
 {

@@ -50,13 +50,13 @@ bool rq_lane_set_load(struct rq_lane_set *set, struct ringq_region *region, uint
 	};
 	set->spares = set->max_bytes > RQ_SPARES_BYTES ? 1 : 1 + (uint32_t)(set->max_bytes / RQ_SPARE_LARGEST);
 	/* In this order each difference is known not to wrap. */
-	return rq_load_once(&s->kind) == RQ_OBJECT_QUEUE && set->table >= 2 && set->table <= 65536 &&
+	return rq_load_once(&s->kind) == RQ_OBJECT_QUEUE && set->table >= 2 && set->table <= RQ_TABLE_MOST &&
 	       !(set->table & (set->table - 1)) &&
 	       set->table <= 2 * (region->at.size / RQ_SPARE_LARGEST + 16) && /* not more than queue.c makes */
-	       set->stride >= sizeof(struct rq_lane) + set->table * sizeof(rq_u64) &&
-	       set->stride % RQ_FALSE_SHARING == 0 && set->stride <= (1u << 20) && set->max >= 1 &&
-	       set->max <= RQ_LANES_MAX && set->lanes % RQ_FALSE_SHARING == 0 && set->lanes >= from &&
-	       set->lanes <= from + len && (uint64_t)set->max * set->stride <= from + len - set->lanes;
+	       set->stride >= rq_lane_size(set->table) && set->stride % RQ_FALSE_SHARING == 0 &&
+	       set->stride <= 2 * rq_lane_size(RQ_TABLE_MOST) && set->max >= 1 && set->max <= RQ_LANES_MAX &&
+	       set->lanes % RQ_FALSE_SHARING == 0 && set->lanes >= from && set->lanes <= from + len &&
+	       (uint64_t)set->max * set->stride <= from + len - set->lanes;
 }
 
 /* -2^24 to 2^24 - 1: how far chunk a, of which 25 bits are known, is ahead of b. */
@@ -88,16 +88,36 @@ bool rq_lane_unit_is_garbage(struct ringq_region *region, uint64_t unit, uint64_
 	return unit - rq_entry_unit(entry) >= rq_size_units(entry & 0xff);
 }
 
-void rq_lane_count(struct rq_reader *reader, uint32_t index, struct rq_count *count)
+/*
+ * How many records wait from the one with this sequence on, which is at head: the sequences of a chunk, which has no more
+ * than a ring at a time, are all different, and where the next chunk begins says puts_before. The count of puts is stored
+ * after the record is published: what is at head is there, counted or not.
+ */
+static uint64_t count_from(
+	const struct rq_lane_set *set, struct rq_lane *lane, const struct rq_view *view, uint64_t puts)
+{
+	uint32_t next = rq_head_chunk(view->head) + 1;
+	uint64_t behind = 0, last = puts;
+	if (rq_entry_chunk(rq_load_acquire(rq_entry_at(set, lane, next))) == next) /* T2 */
+		last = rq_load(rq_puts_before(set, lane, next));
+	if ((int64_t)(puts - last) > 0)
+		behind = puts - last;
+	else
+		last = puts;
+	uint64_t here = (last - view->sequence) & RQ_SEQUENCE_MASK;
+	return behind + (here == 0 || here > RQ_SEQUENCE_MASK / 2 ? 1 : here);
+}
+
+void rq_lane_count(struct rq_reader *reader, uint32_t index, uint64_t least, struct rq_count *count)
 {
 	struct rq_view view;
 	int r = rq_lane_look(reader, index, &view);
 	uint64_t puts = rq_load_acquire(&view.lane->puts);
+	if ((int64_t)(least - puts) > 0)
+		puts = least;
+	uint64_t n = r == 1 ? count_from(reader->set, view.lane, &view, puts) : 0;
 	count->moves += view.head + puts + rq_load_acquire(&view.lane->head); /* N1 */
-	/* The count is stored after the record is published: what is at the head is there, counted or not. */
-	uint64_t n = (puts - view.sequence) & RQ_SEQUENCE_MASK;
-	if (r == 1)
-		count->waiting += n == 0 || n > RQ_SEQUENCE_MASK / 2 ? 1 : n;
+	count->waiting += n;
 }
 
 uint64_t rq_lane_bytes_held(const struct rq_lane_set *set, uint32_t index)

@@ -196,6 +196,21 @@ static inline rq_u64 *rq_entry_at(const struct rq_lane_set *set, struct rq_lane 
 	return &lane->table[chunk & (set->table - 1)];
 }
 
+/* What puts was when the entry's chunk began. */
+static inline rq_u64 *rq_puts_before(const struct rq_lane_set *set, struct rq_lane *lane, uint32_t chunk)
+{
+	return &lane->table[set->table + (chunk & (set->table - 1))];
+}
+
+/* How large a lane with a table of so many entries is. */
+static inline uint64_t rq_lane_size(uint64_t table)
+{
+	return sizeof(struct rq_lane) + 2 * table * sizeof(rq_u64);
+}
+
+/* The most entries of a table: with as many of the largest usual rings a lane holds the largest region. */
+#define RQ_TABLE_MOST 65536u
+
 /* The ring of an entry; false if it is not in the region. */
 bool rq_ring_of(const struct rq_lane_set *set, uint64_t entry, struct rq_ring *ring);
 

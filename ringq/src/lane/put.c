@@ -14,7 +14,9 @@
 #define RING_LARGEST RQ_SPARE_LARGEST      /* for records that fit four times */
 #define RING_FOUR (UINT64_C(16) << 20)     /* for larger ones, of which it is to hold four; */
 #define RING_TWO RQ_SPARE_SINGLE           /* or two. Records that fit less often do not go round */
-#define LARGE (UINT64_C(4) << 10)          /* records from here on */
+#define RING_CROWDED \
+	(UINT64_C(1) << 30)       /* where there are many rings already; half as many records as there are sequences */
+#define LARGE (UINT64_C(4) << 10) /* records from here on */
 #define DRAINED_ROUNDS_MOST 4
 /* Between polls: each takes the line of head from a consumer, whose next claim then waits for it. */
 #define POLL_PAUSES 64
@@ -59,12 +61,20 @@ static void note_pad(struct rq_producer *p, uint32_t chunk, uint64_t end, uint64
 	s->pad_len = len;
 }
 
-/* Bytes of records that wait. */
+/* Head, or where this producer's records begin if head has not come there. */
+static uint64_t own_head(struct rq_producer *p, uint64_t head)
+{
+	p->inherited = p->inherited && !rq_head_reached(head, p->adopted);
+	return p->inherited ? p->adopted : head;
+}
+
+/* Bytes of records that wait, and are this producer's. */
 static uint64_t waiting(struct rq_producer *p, uint64_t head)
 {
-	if (rq_head_reached(head, rq_producer_end(p)))
+	uint64_t from = own_head(p, head);
+	if (rq_head_reached(from, rq_producer_end(p)))
 		return 0;
-	return records_before(p, p->chunk, p->tail) - records_before(p, rq_head_chunk(head), rq_head_bytes(head));
+	return records_before(p, p->chunk, p->tail) - records_before(p, rq_head_chunk(from), rq_head_bytes(from));
 }
 
 /* Where the tail may go in this ring without meeting head. */
@@ -136,7 +146,7 @@ static int take_chunk(struct rq_producer *p, uint64_t size, bool once, uint64_t 
 	struct rq_ring ring;
 
 	if (!clear_entry(p, chunk, head))
-		return -EAGAIN;
+		return -ENOMEM; /* see grow(): not before memory is so short that rings are small */
 	int64_t unit = once ? -ENOMEM : reuse(p, chunk, code, head);
 	if (unit < 0)
 		unit = rq_units_claim(p->set->region, rq_size_units(code), rq_owner_lane(p->set, p->index, chunk), size);
@@ -146,6 +156,7 @@ static int take_chunk(struct rq_producer *p, uint64_t size, bool once, uint64_t 
 	if (!rq_ring_of(p->set, entry, &ring))
 		return -EBADMSG;
 	rq_store((rq_u64 *)ring.base, 0);
+	rq_store(rq_puts_before(p->set, p->lane, chunk), p->puts);
 	rq_store_release(rq_entry_at(p->set, p->lane, chunk), entry); /* T1 */
 	p->end = rq_producer_end(p);
 	if (chunk != p->chunk) {
@@ -196,7 +207,9 @@ static uint64_t ring_grown(const struct rq_producer *p, uint64_t size)
 
 /*
  * A larger ring: four times the last, but not above the largest, unless for four of these records, or for what a ring of
- * those grows to. Where memory is short, a smaller one; for a record that is larger than all that, one of its own.
+ * those grows to. Where memory is short, a smaller one; for a record that is larger than all that, one of its own. A lane
+ * with half of its table in use, by what others have left there or by much that ends of rings leave unused, goes on in
+ * rings that are larger each time: it is memory that ends, not the table.
  */
 static int grow(struct rq_producer *p, uint64_t need, uint64_t head, uint64_t wait)
 {
@@ -219,6 +232,8 @@ static int grow(struct rq_producer *p, uint64_t need, uint64_t head, uint64_t wa
 	}
 	if (size > most && size <= p->ring.size && !p->one_shot)
 		size = ring_grown(p, size);
+	if (p->chunk - rq_head_chunk(head) >= p->set->table / 2 && size < 4 * p->ring.size)
+		size = 4 * p->ring.size < RING_CROWDED ? 4 * p->ring.size : RING_CROWDED;
 	for (; r == -ENOMEM && size >= need + 2 * RQ_GRANULE && size >= page; size /= 4)
 		r = take_chunk(p, size, false, head);
 	if (r == -ENOMEM)
@@ -291,9 +306,6 @@ int rq_producer_make_room(struct rq_producer *p, uint64_t len, struct rq_patienc
 			p->drained_rounds = 0;
 		}
 		if (!fit(p, need, limit)) {
-			/* A ring of that size lacks only what its end leaves unused: the next get makes room. */
-			if (wait && p->ring.size > RING_LARGEST && p->ring.size >= p->set->max_bytes && !p->one_shot)
-				return -EAGAIN;
 			return grow(p, need, head, wait);
 		}
 		set_room(p, limit, wait);
@@ -308,15 +320,20 @@ bool rq_producer_full(struct rq_producer *p, bool stamped)
 	return wait && wait + least > p->set->max_bytes;
 }
 
-uint64_t rq_producer_wake_at(struct rq_producer *p, uint64_t len)
+uint64_t rq_producer_wake_at(struct rq_producer *p, uint64_t len, bool exact)
 {
 	uint64_t head, need = rq_footprint(len, p->stamped), eighth = p->ring.size / 8;
 	if (!read_head(p, &head))
 		return 0;
-	uint64_t end = rq_producer_end(p);
-	if (rq_head_chunk(head) != rq_head_chunk(end))
-		return rq_head(rq_head_chunk(head) + 1, 0);
-	uint64_t at = head + ((need > eighth ? need : eighth) >> 2);
+	uint64_t end = rq_producer_end(p), from = own_head(p, head), wait = waiting(p, head);
+	uint64_t next_chunk = rq_head(rq_head_chunk(from) + 1, 0);
+	uint64_t step = wait + need > p->set->max_bytes ? wait + need - p->set->max_bytes : 0;
+	if (!exact && rq_head_chunk(from) != rq_head_chunk(end))
+		return next_chunk;
+	if (!exact && step < eighth)
+		step = eighth;
+	/* What a PAD takes is no record's: then this is too early, never too late. */
+	uint64_t at = step >> 2 < next_chunk - from ? from + (step >> 2) : next_chunk;
 	return rq_head_reached(at, end) ? end : at;
 }
 
@@ -346,6 +363,7 @@ void rq_producer_vacate(struct rq_producer *p, struct rq_reader *reader)
 	if (p->ring.size && (waiting(p, head) == 0 || (p->ring.size > RING_KEEP && few)))
 		rq_producer_leave(p);
 	rq_producer_flush(p);
+	rq_store(&p->lane->tail, rq_head(p->chunk, p->tail));
 	if (reader)
 		rq_lane_look(reader, p->index, &unused); /* steps over the LINK if that is what is next */
 }
@@ -407,19 +425,18 @@ static int walk_on(struct rq_producer *p, struct walk *w)
 }
 
 /*
- * Follows the headers from head to the first that is not published. What consumers have passed may be gone from under
- * the walk, so each step counts only if head has not passed it: else -EAGAIN, begin again. Nobody adds, so that ends.
+ * Follows the headers from a place that head has not passed to the first that is not published. What consumers have passed
+ * may be gone from under the walk, so each step counts only if head has not passed it: else -EAGAIN, begin again. Nobody
+ * adds, so that ends.
  * In a region that is scribbled over nothing need be so: a head that no consumer has moved is no reason to begin again,
  * what is walked is not longer than the region, and who walks gives up after so many beginnings.
  */
 #define WALKS_MOST 4096
 
-static int find_tail(struct rq_producer *p, struct walk *w)
+static int walk_to_tail(struct rq_producer *p, struct walk *w, uint64_t start, uint64_t from)
 {
-	uint64_t start = rq_load_acquire(&p->lane->head);
 	uint64_t walked = 0;
-	*w = (struct walk){.chunk = rq_head_chunk(start), .bytes = rq_head_bytes(start)};
-	*sent_at(p, w->chunk) = (struct rq_sent){0};
+	*w = (struct walk){.chunk = rq_head_chunk(from), .bytes = rq_head_bytes(from)};
 	int r = walk_into(p, w) ? 1 : -EBADMSG;
 	while (r == 1) {
 		uint64_t here = rq_head(w->chunk, w->bytes);
@@ -431,6 +448,24 @@ static int find_tail(struct rq_producer *p, struct walk *w)
 			return -EAGAIN;
 	}
 	return r == -EBADMSG && rq_load_acquire(&p->lane->head) != start ? -EAGAIN : r;
+}
+
+/* Whether a place where the tail once was is one that head has not passed. */
+static bool is_ahead(const struct rq_producer *p, uint64_t at, uint64_t head)
+{
+	return rq_head_chunk(at) - rq_head_chunk(head) < p->set->table && rq_head_reached(at, head);
+}
+
+static int find_tail(struct rq_producer *p, struct walk *w, bool knows, bool all)
+{
+	uint64_t start = rq_load_acquire(&p->lane->head);
+	uint64_t mine = rq_head(p->chunk, p->tail), hint = rq_load(&p->lane->tail);
+	if (knows && is_ahead(p, mine, start))
+		return walk_to_tail(p, w, start, mine);
+	if (all || !is_ahead(p, hint, start))
+		hint = start;
+	*sent_at(p, rq_head_chunk(hint)) = (struct rq_sent){0};
+	return walk_to_tail(p, w, start, hint);
 }
 
 /* Frees chunks that were taken but never came to be published. */
@@ -467,18 +502,22 @@ static uint64_t count_on(uint64_t puts, const struct walk *w)
 	return w->last && missed < RQ_SEQUENCE_MASK / 2 ? puts + missed : puts;
 }
 
-int rq_producer_adopt(struct rq_producer *p, const struct rq_lane_set *set, struct rq_membership *membership,
-	uint32_t index, bool owner_died)
+int rq_producer_find(struct rq_producer *p, const struct rq_lane_set *set, struct rq_membership *membership,
+	uint32_t index, bool all)
 {
 	struct walk w;
 	int r = -EAGAIN;
+	bool knows = all && p->lane && !p->first;
 	p->set = set;
 	p->membership = membership;
 	p->index = index;
 	p->lane = rq_lane_at(set, index);
-	for (unsigned walks = 0; r == -EAGAIN && walks < WALKS_MOST; walks++)
-		r = find_tail(p, &w);
+	for (unsigned walks = 0; r == -EAGAIN && walks < WALKS_MOST; walks++) {
+		r = find_tail(p, &w, knows, all);
+		knows = false; /* it has noted PADs that it may note again */
+	}
 	rq_store_release(&membership->member->hazard, 0);
+	p->lane = r ? NULL : p->lane;
 	if (r)
 		return r == -EAGAIN ? -EBADMSG : r;
 	p->ring = w.ring;
@@ -490,10 +529,22 @@ int rq_producer_adopt(struct rq_producer *p, const struct rq_lane_set *set, stru
 	p->first = NULL;
 	p->one_shot = w.ring.size && !rq_ring_is_round(&w.ring);
 	p->one_shot_end = 0;
+	p->adopted = rq_head(w.chunk, w.bytes);
+	p->inherited = !all;
+	return 0;
+}
+
+int rq_producer_adopt(struct rq_producer *p, const struct rq_lane_set *set, struct rq_membership *membership,
+	uint32_t index, bool all, bool owner_died)
+{
+	int r = rq_producer_find(p, set, membership, index, all);
+	if (r)
+		return r;
 	p->drained_rounds = DRAINED_ROUNDS_MOST; /* if it is drained, its memory was for somebody else's needs */
 	drop_unpublished(p, owner_died);
 	rq_lane_trim(set, membership, index); /* what it kept for the backlog of somebody else */
 	rq_store_release(&p->lane->newest, p->chunk);
+	rq_store(&p->lane->tail, p->adopted);
 	rq_store(&p->lane->puts, p->puts);
 	return 0;
 }

@@ -39,18 +39,34 @@ struct rq_producer {
 	uint64_t one_shot_end;
 	uint64_t skipped; /* the tail behind the last PAD or LINK: while it is there, the last record ends at `end` */
 	uint64_t end;
+	uint64_t adopted;      /* where the lane was taken over, as a head: what lies before is not this producer's */
+	bool inherited;        /* head has not come there yet; never of a queue with a single producer */
 	struct rq_sent sent[]; /* entry i: of chunk c, where c mod table = i */
 };
 
-/* Takes over the lane that the caller owns now: finds its tail, frees what a dead owner left unpublished. */
+/*
+ * Finds the tail of a lane, whoever owns it, and writes nothing there. A producer that had it before looks from its own
+ * tail on, if that is still there, and remembers what it has put; a new one of `all` looks at all that waits, to know how
+ * much it is. Any other begins where the tail was known to be.
+ */
+int rq_producer_find(struct rq_producer *p, const struct rq_lane_set *set, struct rq_membership *membership,
+	uint32_t index, bool all);
+
+/*
+ * Takes over the lane that the caller owns now: finds its tail, frees what a dead owner left unpublished. all: what waits
+ * there counts for max_bytes, whoever has put it.
+ */
 int rq_producer_adopt(struct rq_producer *p, const struct rq_lane_set *set, struct rq_membership *membership,
-	uint32_t index, bool owner_died);
+	uint32_t index, bool all, bool owner_died);
 
 /* Makes room that the fast path of rq_producer_room() does not see. */
 int rq_producer_make_room(struct rq_producer *p, uint64_t len, struct rq_patience *patience);
 
-/* Where a sleeping producer that needs room for len wants head to be. Not beyond the tail. */
-uint64_t rq_producer_wake_at(struct rq_producer *p, uint64_t len);
+/*
+ * Where head must be for room for len, not beyond the tail. Unless exact, farther on, if that is little, by an eighth of
+ * the ring: for who looks for a while, or sleeps for a moment.
+ */
+uint64_t rq_producer_wake_at(struct rq_producer *p, uint64_t len, bool exact);
 
 /* Whether an empty record, stamped or not, would have to wait for room now. */
 bool rq_producer_full(struct rq_producer *p, bool stamped);

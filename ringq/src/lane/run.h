@@ -50,6 +50,33 @@ static rq_always_inline size_t rq_producer_append_run(
 }
 
 /*
+ * Copies the payloads of records to where they will be, with no header yet: the first, for which there is room, and what
+ * follows it there, up to so much. How many. What is not appended then is copied in vain, so it is little.
+ */
+#define RQ_COPY_AHEAD 64u
+#define RQ_COPY_AHEAD_BYTES 4096u
+static inline size_t rq_producer_copy_run(struct rq_producer *p, const struct iovec *records, size_t n)
+{
+	uint64_t tail = p->tail,
+		 most = p->one_shot ? 0 : p->tail + rq_footprint(records->iov_len, p->stamped) + RQ_COPY_AHEAD_BYTES;
+	size_t i = 0;
+	if (n > RQ_COPY_AHEAD)
+		n = RQ_COPY_AHEAD;
+	for (; i < n; i++) {
+		uint64_t len = records[i].iov_len, need = rq_footprint(len, p->stamped);
+		if (i && (len > RQ_RECORD_MAX || !records[i].iov_base || p->tail + need > most ||
+				 (p->tail & p->ring.mask) + need > p->ring.size || p->tail + need + RQ_GRANULE > p->room))
+			break;
+		if (i)
+			rq_store((rq_u64 *)rq_producer_record(p), 0);
+		rq_producer_copy_in(p, rq_producer_payload(p), records[i].iov_base, len);
+		p->tail += need;
+	}
+	p->tail = tail;
+	return i;
+}
+
+/*
  * Lines are asked for so far ahead. Not before a run is so long: what comes behind a short one may be just about to be
  * written, and should then be left to who writes it. What is asked for behind the ring's end is not missed by anybody.
  */

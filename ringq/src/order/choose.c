@@ -56,22 +56,22 @@ bool rq_was_empty(struct rq_port *port)
 /* Who counts in vain takes lines from those who put and get: not for long. */
 #define COUNTS_MOST 16
 
-static struct rq_count count_all(struct rq_port *b)
+static struct rq_count count_all(struct rq_port *b, uint64_t least)
 {
 	uint32_t n = rq_lanes_used(b->queue);
 	struct rq_count count = {.moves = n};
 	for (uint32_t i = 0; i < n; i++)
-		rq_lane_count(&b->reader, i, &count);
+		rq_lane_count(&b->reader, i, least, &count);
 	return count;
 }
 
-uint64_t rq_records_waiting(struct rq_port *port)
+uint64_t rq_records_waiting(struct rq_port *port, uint64_t least)
 {
-	struct rq_count last, count = count_all(port);
+	struct rq_count last, count = count_all(port, least);
 	unsigned counts = 1;
 	do {
 		last = count;
-		count = count_all(port);
+		count = count_all(port, least);
 	} while ((count.moves != last.moves || count.waiting != last.waiting) && ++counts < COUNTS_MOST);
 	return count.waiting;
 }

@@ -108,7 +108,10 @@ static inline bool rq_choose_nothing_yet(const struct rq_port *port)
 
 bool rq_was_empty(struct rq_port *port);
 
-/* How many records the queue held at an instant of the call; if it never held still, at about that time. */
-uint64_t rq_records_waiting(struct rq_port *port);
+/*
+ * How many records the queue held at an instant of the call; if it never held still, at about that time. least: of a queue
+ * with one lane, what rq_lane_count() is to know of it; else 0.
+ */
+uint64_t rq_records_waiting(struct rq_port *port, uint64_t least);
 
 #endif

@@ -196,9 +196,12 @@ int ringq_poll(ringq_pipe *end, int64_t timeout)
 	if (!end || !end->in || !rq_timeout_is_good(timeout))
 		return -EINVAL;
 	int r = rq_enter(end->in, &port);
+	if (r == 0)
+		r = rq_guard_enter(rq_guard_get(end->in), port);
 	if (r)
 		return r;
 	if (rq_is_ready(port)) {
+		rq_guard_leave(rq_guard_get(end->in));
 		rq_leave();
 		return 1;
 	}
@@ -208,7 +211,8 @@ int ringq_poll(ringq_pipe *end, int64_t timeout)
 		.attempt = attempt_poll,
 		.event = &port->queue->shared->not_empty,
 		.spin = &port->spin_get,
-		.disarm = &port->disarm_get};
+		.disarm = &port->disarm_get,
+		.guard = rq_guard_get(end->in)};
 	r = (int)poll_waiting(&op, timeout);
 	return r == -EAGAIN || r == -ETIMEDOUT ? 0 : r;
 }

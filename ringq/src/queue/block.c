@@ -15,6 +15,7 @@
 #define RARELY 8u /* a rare look costs as much of the budget as so many others */
 #define YIELD_EVERY 16u
 #define CLOCK_EVERY 32u
+#define SLEEP_BRIEF INT64_C(100000)
 
 /* How long to pause before look i. */
 static uint32_t pauses(const struct rq_op *op, uint32_t i)
@@ -79,6 +80,8 @@ static void sleep_once(struct rq_op *op, struct rq_sleep *s, int64_t until)
 	int64_t now = rq_sys.now(), most = s->leases >= 0 ? RQ_SLEEP_LONG : RQ_SLEEP_SHORT;
 	if (op->queue->side)
 		most = rq_hold_sleep(op->port, most);
+	if (op->brief)
+		most = SLEEP_BRIEF;
 	rq_leave();
 	if (s->leases >= 0) {
 		int r = rq_sys.futex_waitv(s->waits, (unsigned)s->leases + 1, rq_sleep_until(now, until, most));
@@ -132,7 +135,7 @@ ssize_t rq_block(struct rq_op *op, int64_t timeout)
 	op->port->spinning = false;
 	struct rq_sleep s;
 	rq_u32 *event = NULL;
-	for (unsigned slept = 0; r == -EAGAIN; slept++) {
+	for (unsigned slept = 0; r == -EAGAIN;) {
 		event = op->event;
 		if (slept == 1)
 			trim(op->port);
@@ -146,12 +149,16 @@ ssize_t rq_block(struct rq_op *op, int64_t timeout)
 			r = -ETIMEDOUT;
 			break;
 		}
-		if (op->event != event)
+		if (op->event != event) {
+			rq_event_wake(event, 1); /* nor is it any use to who now sleeps for something else */
 			continue;
+		}
 		*op->disarm = 0;
+		slept += !op->brief;
 		int e = sleep_outside(op, event, &s, until);
 		if (e)
 			return e;
+		op->slept = true;
 		r = op->attempt(op);
 	}
 	if (r < 0 && r != -ETIMEDOUT && event)
@@ -165,12 +172,12 @@ ssize_t rq_block(struct rq_op *op, int64_t timeout)
 int rq_guard_enter(rq_u64 *guard, const struct rq_port *port)
 {
 	uint64_t who = 0;
-	while (guard && !rq_cas(guard, &who, port->membership->id)) {
+	while (guard && !rq_cas(guard, &who, port->id)) {
 		if (rq_member_alive(port->queue->region, who)) {
 			rq_leave();
 			return -EBUSY;
 		}
-		if (rq_cas(guard, &who, port->membership->id)) /* its holder died inside */
+		if (rq_cas(guard, &who, port->id)) /* its holder died inside */
 			break;
 		who = 0;
 	}

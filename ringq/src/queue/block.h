@@ -25,6 +25,8 @@ struct rq_op {
 	size_t len;
 	size_t done;
 	uint64_t wake_at;
+	bool slept;  /* has slept, and so is woken for all that it needs, be it ever so little */
+	bool brief;  /* is woken for more than it needs, and so sleeps for a moment only */
 	bool rarely; /* looks rarely: at a word that those who are waited for keep writing */
 };
 
@@ -41,7 +43,8 @@ static inline bool rq_timeout_is_good(int64_t timeout)
 
 /*
  * Debug builds check the promises RINGQ_SINGLE_PRODUCER and RINGQ_SINGLE_CONSUMER: -EBUSY, and the call is left, if
- * another thread is inside. A NULL guard guards nothing.
+ * another's turn is not over. A guard is held from the call's begin to its end, by reserve until commit or abort, and by
+ * the dead no more. A NULL guard guards nothing.
  */
 #ifdef RQ_CHECKS
 #define RQ_GUARDS 1

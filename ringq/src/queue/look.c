@@ -3,6 +3,7 @@
 /* Looking at a queue from outside: its figures, and whether it is full or empty. */
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "order/choose.h"
@@ -13,7 +14,7 @@ static void look_at_lane(struct rq_port *b, uint32_t i, struct ringq_queue_stat 
 	struct rq_lane *lane = rq_lane_at(&b->queue->set, i);
 	uint64_t owner = rq_load_acquire(&lane->owner);
 	struct rq_count count = {0};
-	rq_lane_count(&b->reader, i, &count);
+	rq_lane_count(&b->reader, i, 0, &count);
 	uint64_t in = rq_load_acquire(&lane->puts), waiting = count.waiting;
 	out->records_in += in;
 	out->records_out += in > waiting ? in - waiting : 0;
@@ -49,6 +50,20 @@ int ringq_queue_stat(const ringq_queue *queue, struct ringq_queue_stat *out)
 	return 0;
 }
 
+/* Whether it is full for the next turn of a single producer, whoever has that. */
+static bool is_full_ahead(struct rq_port *b, bool places_full)
+{
+	struct ringq_queue *q = b->queue;
+	if (places_full && !rq_port_turn_died(b))
+		return true;
+	struct rq_producer *p = rq_port_look_ahead(b);
+	if (places_full)
+		places_full = !p || !rq_permits_left(&q->permits, 0, rq_producer_end(p));
+	bool full = places_full || (p && rq_producer_full(p, false));
+	free(p);
+	return full;
+}
+
 bool ringq_full(const ringq_queue *queue)
 {
 	struct ringq_queue *q = (struct ringq_queue *)(uintptr_t)queue;
@@ -56,10 +71,14 @@ bool ringq_full(const ringq_queue *queue)
 	if (!q || rq_enter(q, &b))
 		return false;
 	bool full = rq_permits_full(&q->permits, &q->set);
-	if (full && rq_port_reap(b))
-		full = rq_permits_full(&q->permits, &q->set);
-	if (!full && b->producer)
-		full = rq_producer_full(b->producer, rq_stamp_needed(q));
+	if (q->flags & RINGQ_SINGLE_PRODUCER && !rq_port_owns_lane(b)) {
+		full = is_full_ahead(b, full);
+	} else {
+		if (full && rq_port_reap(b))
+			full = rq_permits_full(&q->permits, &q->set);
+		if (!full && b->producer)
+			full = rq_producer_full(b->producer, rq_stamp_needed(q));
+	}
 	rq_leave();
 	return full;
 }
@@ -79,8 +98,14 @@ uint64_t ringq_size(const ringq_queue *queue)
 	struct rq_port *b;
 	if (!queue || rq_enter((struct ringq_queue *)(uintptr_t)queue, &b))
 		return 0;
-	rq_port_reap(b); /* who died right behind a publish has not counted it */
-	uint64_t n = rq_records_waiting(b);
+	uint64_t least = 0;
+	rq_port_reap(b);            /* who died right behind a publish has not counted it */
+	if (rq_port_turn_died(b)) { /* the same, where that is the next turn's to mend */
+		struct rq_producer *p = rq_port_look_ahead(b);
+		least = p ? p->puts : 0;
+		free(p);
+	}
+	uint64_t n = rq_records_waiting(b, least);
 	rq_leave();
 	return n;
 }

@@ -76,10 +76,16 @@ static uint64_t find(
 	return places->count;
 }
 
+/* The word of the record at the producer's tail. */
+static uint64_t word_of(const struct rq_producer *producer)
+{
+	return place_word(producer->index, rq_head(producer->chunk, producer->tail));
+}
+
 int rq_permit_take(const struct rq_permits *places, const struct rq_producer *producer, struct rq_patience *patience,
 	rq_u64 **place)
 {
-	uint64_t word, mine = place_word(producer->index, rq_head(producer->chunk, producer->tail));
+	uint64_t word, mine = word_of(producer);
 	for (unsigned lost = 0; lost < LOSSES_MOST; lost++) {
 		uint64_t i = find(places, producer->set, patience, &word);
 		if (i == places->count)
@@ -95,20 +101,36 @@ int rq_permit_take(const struct rq_permits *places, const struct rq_producer *pr
 	return -EAGAIN;
 }
 
-void rq_permit_return(struct rq_queue_shared *shared, rq_u64 *place)
+void rq_permit_return(struct rq_queue_shared *shared, const struct rq_producer *producer, rq_u64 *place)
 {
-	rq_store_release(place, 0); /* C4 */
+	uint64_t mine = word_of(producer);
+	rq_cas(place, &mine, 0); /* C4 */
 	rq_event_notify(&shared->not_full, 1);
 }
 
-void rq_permits_drop(const struct rq_permits *places, uint32_t lane, uint64_t end)
+/* Whether this word is a place's for a record of the lane at or behind `end`. */
+static bool is_behind(uint64_t word, uint32_t lane, uint64_t end)
 {
-	uint64_t limit = end >> 2 & POSITION_MASK;
+	return word >> POSITION_BITS == lane + 1 && behind(word & POSITION_MASK, end >> 2 & POSITION_MASK) <= 0;
+}
+
+unsigned rq_permits_drop(const struct rq_permits *places, uint32_t lane, uint64_t end)
+{
+	unsigned dropped = 0;
 	for (uint64_t i = 0; i < places->count; i++) {
 		uint64_t word = rq_load_acquire(&places->words[i]);
-		if (word >> POSITION_BITS == lane + 1 && behind(word & POSITION_MASK, limit) <= 0)
-			rq_cas(&places->words[i], &word, 0); /* C5 */
+		if (is_behind(word, lane, end))
+			dropped += rq_cas(&places->words[i], &word, 0); /* C5 */
 	}
+	return dropped;
+}
+
+bool rq_permits_left(const struct rq_permits *places, uint32_t lane, uint64_t end)
+{
+	for (uint64_t i = 0; i < places->count; i++)
+		if (is_behind(rq_load_acquire(&places->words[i]), lane, end))
+			return true;
+	return false;
 }
 
 bool rq_permits_full(const struct rq_permits *places, const struct rq_lane_set *set)

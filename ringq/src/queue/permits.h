@@ -32,12 +32,15 @@ struct rq_permits {
 int rq_permit_take(const struct rq_permits *places, const struct rq_producer *producer, struct rq_patience *patience,
 	rq_u64 **place);
 
-/* Frees a place whose record will not be, and wakes a producer that sleeps for one. */
-void rq_permit_return(struct rq_queue_shared *shared, rq_u64 *place);
+/* Frees the place that the producer took for a record at its tail, which will not be, and wakes a sleeper for one. */
+void rq_permit_return(struct rq_queue_shared *shared, const struct rq_producer *producer, rq_u64 *place);
 
-/* Frees the places that a lane's dead owner took for records at or behind `end`, which it did not publish. */
-void rq_permits_drop(const struct rq_permits *places, uint32_t lane, uint64_t end);
+/* Frees the places that a lane's dead owner took for records at or behind `end`, which it did not publish. How many. */
+unsigned rq_permits_drop(const struct rq_permits *places, uint32_t lane, uint64_t end);
 
 bool rq_permits_full(const struct rq_permits *places, const struct rq_lane_set *set);
+
+/* Whether one is taken that rq_permits_drop() would free. */
+bool rq_permits_left(const struct rq_permits *places, uint32_t lane, uint64_t end);
 
 #endif

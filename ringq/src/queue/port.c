@@ -6,6 +6,7 @@
 
 #include "queue/block.h"
 #include "pipe/liveness.h"
+#include "base/event.h"
 
 #define SPIN_FIRST 200
 
@@ -124,6 +125,13 @@ static bool own_lane(struct rq_port *port, uint32_t i, bool *died)
 	return rq_cas(&lane->owner, &owner, port->id); /* O1 */
 }
 
+/* The lane has no owner any more, unless it is another's by now. */
+static void let_go(const struct rq_port *port, struct rq_lane *lane)
+{
+	uint64_t mine = port->id;
+	rq_cas(&lane->owner, &mine, 0); /* O3 */
+}
+
 static struct rq_producer *new_producer(const struct ringq_queue *queue)
 {
 	return calloc(1, sizeof(struct rq_producer) + queue->set.table * sizeof(struct rq_sent));
@@ -132,11 +140,15 @@ static struct rq_producer *new_producer(const struct ringq_queue *queue)
 static int adopt(struct rq_port *port, struct rq_producer *p, uint32_t i, bool died)
 {
 	struct ringq_queue *queue = port->queue;
-	int r = rq_producer_adopt(p, &queue->set, port->membership, i, died);
+	unsigned freed = 0;
+	bool all = queue->flags & RINGQ_SINGLE_PRODUCER; /* those who take turns are one producer */
+	int r = rq_producer_adopt(p, &queue->set, port->membership, i, all, died);
 	if (r == 0 && died)
-		rq_permits_drop(&queue->permits, i, rq_producer_end(p));
+		freed = rq_permits_drop(&queue->permits, i, rq_producer_end(p));
+	if (freed) /* the caller takes one at most */
+		rq_event_notify(&queue->shared->not_full, (int)freed);
 	if (r)
-		rq_store_release(&rq_lane_at(&queue->set, i)->owner, 0);
+		let_go(port, rq_lane_at(&queue->set, i));
 	return r;
 }
 
@@ -166,7 +178,10 @@ static int find_lane(struct rq_port *port, struct rq_producer *p)
 	return r;
 }
 
-/* The one lane of a queue with a single producer goes to whoever puts now. */
+/*
+ * The one lane of a queue with a single producer goes to whoever puts now. Who had the last turn may be alive, and just
+ * about to end: so an end writes nothing into the lane, and its O3 fails if this store was first.
+ */
 static int take_only_lane(struct rq_port *port, struct rq_producer *p)
 {
 	struct ringq_queue *queue = port->queue;
@@ -174,9 +189,9 @@ static int take_only_lane(struct rq_port *port, struct rq_producer *p)
 	if (r)
 		return r;
 	struct rq_lane *lane = rq_lane_at(&queue->set, 0);
-	uint64_t owner = rq_load_acquire(&lane->owner);
+	uint64_t owner = rq_load_acquire(&lane->owner); /* O2 */
 	bool died = owner && !rq_member_alive(queue->region, owner);
-	rq_store_release(&lane->owner, port->id);
+	rq_store_release(&lane->owner, port->id); /* O4 */
 	show_lane(queue->shared, 0);
 	return adopt(port, p, 0, died);
 }
@@ -205,6 +220,8 @@ bool rq_port_reap(struct rq_port *port)
 	struct ringq_queue *queue = port->queue;
 	uint32_t used = rq_lanes_used(queue);
 	bool found = false, died;
+	if (queue->flags & RINGQ_SINGLE_PRODUCER) /* only the next turn may write there, and takes over what is left */
+		return false;
 	for (uint32_t i = 0; i < used; i++) {
 		struct rq_lane *lane = rq_lane_at(&queue->set, i);
 		if (!rq_load(&lane->owner) || !own_lane(port, i, &died))
@@ -214,32 +231,68 @@ bool rq_port_reap(struct rq_port *port)
 			rq_producer_vacate(p, &port->reader);
 			found = true;
 		}
-		rq_store_release(&lane->owner, 0);
+		let_go(port, lane);
 		free(p);
 	}
 	return found;
 }
 
+bool rq_port_turn_died(const struct rq_port *port)
+{
+	const struct ringq_queue *queue = port->queue;
+	if (!(queue->flags & RINGQ_SINGLE_PRODUCER) || rq_lanes_used(queue) == 0)
+		return false;
+	uint64_t owner = rq_load_acquire(&rq_lane_at(&queue->set, 0)->owner); /* O2 */
+	return owner && !rq_member_alive(queue->region, owner);
+}
+
+struct rq_producer *rq_port_look_ahead(struct rq_port *port)
+{
+	struct ringq_queue *queue = port->queue;
+	struct rq_producer *p = rq_lanes_used(queue) ? new_producer(queue) : NULL;
+	if (!p || rq_producer_find(p, &queue->set, port->membership, 0, true) == 0)
+		return p;
+	free(p);
+	return NULL;
+}
+
 /* ---- the end of ports ---- */
 
 /*
- * The lane is free for the next producer; a reservation in it never was; its memory goes when it is drained. If the
- * thread has ended without a word, all that may be somebody else's by now, or is to be taken over as from any dead.
+ * The lane is free for the next producer, and its memory goes when it is drained. But with a single producer the next turn
+ * may have begun, so that nothing may be written there: what the lane has is the next turn's.
+ */
+static void leave_lane(struct rq_port *b)
+{
+	struct rq_lane *lane = b->producer->lane;
+	/* Another thread may be reading in another queue, by the same hazard word: then nothing is looked at. */
+	if (!(b->queue->flags & RINGQ_SINGLE_PRODUCER) && rq_load(&lane->owner) == b->id)
+		rq_producer_vacate(b->producer, b->thread == rq_thread_current ? &b->reader : NULL);
+	let_go(b, lane);
+}
+
+void rq_port_unreserve(struct rq_port *b)
+{
+	if (b->reserved_permit)
+		rq_permit_return(b->queue->shared, b->producer, b->reserved_permit);
+	b->reserved = NULL;
+	b->reserved_permit = NULL;
+	rq_guard_leave(rq_guard_put(b->queue));
+}
+
+/*
+ * A reservation never was. If the thread has ended without a word, all that was the port's may be somebody else's by now,
+ * or is to be taken over as from any dead.
  */
 static void end_port(struct rq_port *b)
 {
 	bool alive = rq_member_alive(b->queue->region, b->membership->id);
 	if (b->queue->side)
 		rq_hold_leave(b);
-	if (b->reserved_permit && alive)
-		rq_permit_return(b->queue->shared, b->reserved_permit);
-	if (b->producer && alive) {
-		uint64_t mine = b->id;
-		/* Another thread may be reading in another queue, by the same hazard word: then nothing is looked at. */
-		if (rq_load(&b->producer->lane->owner) == mine)
-			rq_producer_vacate(b->producer, b->thread == rq_thread_current ? &b->reader : NULL);
-		rq_cas(&b->producer->lane->owner, &mine, 0); /* O3 */
-	}
+	if (b->reserved && alive)
+		rq_port_unreserve(b);
+	if (b->producer && alive)
+		leave_lane(b);
 	free(b->producer);
 	free(b);
 }

@@ -175,14 +175,30 @@ static inline bool rq_enter_held(const struct ringq_queue *queue)
 /* Makes sure that the port has a lane of its own. 0, -EUSERS, -ENOMEM, -EBADMSG. */
 int rq_port_produce(struct rq_port *port);
 
-/* With RINGQ_SINGLE_PRODUCER all threads share one lane, one after the other: takes it over if another was there. */
-static inline int rq_port_producer(struct rq_port *port)
+/* Whether the port's lane is its own. With RINGQ_SINGLE_PRODUCER all who put share one, by turns. */
+static inline bool rq_port_owns_lane(const struct rq_port *port)
 {
 	const struct rq_producer *p = port->producer;
-	if (rq_likely(p && (!(port->queue->flags & RINGQ_SINGLE_PRODUCER) || rq_load(&p->lane->owner) == port->id)))
-		return 0;
-	return rq_port_produce(port);
+	return p && (!(port->queue->flags & RINGQ_SINGLE_PRODUCER) || rq_load(&p->lane->owner) == port->id);
 }
+
+/* Takes a lane if the port has none, or if another has had a turn there. */
+static inline int rq_port_producer(struct rq_port *port)
+{
+	return rq_likely(rq_port_owns_lane(port)) ? 0 : rq_port_produce(port);
+}
+
+/* The open reservation never was: its place is free, and others may put. Writes nothing into the lane. */
+void rq_port_unreserve(struct rq_port *port);
+
+/*
+ * What the next turn of a single producer would find in the lane, without taking it: for looks, which may come at any time.
+ * NULL: nothing can be told, for lack of memory, or nothing was ever put. free() it.
+ */
+struct rq_producer *rq_port_look_ahead(struct rq_port *port);
+
+/* Whether the last turn of a single producer has ended by death: nobody has tidied up after it. */
+bool rq_port_turn_died(const struct rq_port *port);
 
 /* Takes over lanes whose owners are dead, for what these hold: places, memory. True if there was one. */
 bool rq_port_reap(struct rq_port *port);

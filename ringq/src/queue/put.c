@@ -43,9 +43,10 @@ void rq_put_want_room(struct rq_op *op, size_t len)
 	struct rq_producer *p = op->port->producer;
 	op->wake_at = 0;
 	op->rarely = op->event == rq_put_room_event(op->port);
+	op->brief = op->rarely && !op->slept;
 	if (!op->rarely)
 		return;
-	op->wake_at = rq_producer_wake_at(p, len);
+	op->wake_at = rq_producer_wake_at(p, len, op->slept);
 	rq_store_release(&p->lane->wake_at, op->wake_at); /* W3 */
 }
 

@@ -19,26 +19,37 @@ static inline rq_u32 *rq_put_room_event(const struct rq_port *b)
 	return &b->producer->lane->not_full;
 }
 
-/* Room for a record at the tail of the caller's lane, and a place if the queue counts. *event: what a wait is for. */
-static rq_always_inline int rq_put_find_room(struct rq_port *b, size_t len, rq_u64 **place, rq_u32 **event)
+/* Room for a record at the tail of the caller's lane. *event: what a wait is for. */
+static rq_always_inline int rq_put_find_lane_room(struct rq_port *b, size_t len, rq_u32 **event)
 {
-	struct ringq_queue *q = b->queue;
 	struct rq_producer *p = b->producer;
 	int r = rq_producer_room(p, len, &b->patience);
 	if (rq_unlikely(r == -ENOMEM && rq_port_reap(b)))
 		r = rq_producer_room(p, len, &b->patience);
-	if (rq_unlikely(r)) {
+	if (rq_unlikely(r))
 		*event = rq_put_room_event(b);
-		return r;
-	}
-	*place = NULL;
-	if (rq_likely(q->permits.count == 0))
-		return 0;
-	r = rq_permit_take(&q->permits, p, &b->patience, place);
+	return r;
+}
+
+/* A place for the record at the tail, in a queue that counts. */
+static inline int rq_put_find_place(struct rq_port *b, rq_u64 **place, rq_u32 **event)
+{
+	struct ringq_queue *q = b->queue;
+	int r = rq_permit_take(&q->permits, b->producer, &b->patience, place);
 	if (r == -EAGAIN && rq_port_reap(b))
-		r = rq_permit_take(&q->permits, p, &b->patience, place);
+		r = rq_permit_take(&q->permits, b->producer, &b->patience, place);
 	*event = &q->shared->not_full;
 	return r;
+}
+
+/* Room, and a place if the queue counts. */
+static rq_always_inline int rq_put_find_room(struct rq_port *b, size_t len, rq_u64 **place, rq_u32 **event)
+{
+	int r = rq_put_find_lane_room(b, len, event);
+	if (rq_unlikely(r))
+		return r;
+	*place = NULL;
+	return rq_likely(b->queue->permits.count == 0) ? 0 : rq_put_find_place(b, place, event);
 }
 
 /* The same, for the record with its stamp if it needs one. It is known whether it does when all else is there. */
@@ -50,7 +61,7 @@ static rq_always_inline int rq_put_make_room(struct rq_port *b, size_t len, rq_u
 	if (rq_likely(r || p->stamped || !rq_stamp_needed(b->queue)))
 		return r;
 	if (*place)
-		rq_permit_return(b->queue->shared, *place);
+		rq_permit_return(b->queue->shared, p, *place);
 	p->stamped = true;
 	return rq_put_find_room(b, len, place, event);
 }

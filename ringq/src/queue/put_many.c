@@ -6,13 +6,48 @@
 
 #define PUT_MANY_MOST ((size_t)1 << 20)
 
+/*
+ * Records of a queue that counts, in the lane's ring as it is: first they are copied, then each gets its place and is
+ * published, as a put of its own. So who stops in between holds one place at most, and none while it reads what is the
+ * caller's. 0: some are done, or the stamps must be asked for again.
+ */
+static int put_counted(struct rq_op *op)
+{
+	struct rq_port *b = op->port;
+	struct rq_producer *p = b->producer;
+	const struct iovec *records = op->records + op->done;
+	rq_u64 *place;
+	p->stamped = rq_stamp_needed(b->queue);
+	int r = !records->iov_base && records->iov_len ? -EINVAL
+	                                               : rq_put_find_lane_room(b, records->iov_len, &op->event);
+	size_t n = r ? 0 : rq_producer_copy_run(p, records, op->len - op->done);
+	for (size_t i = 0; i < n && r == 0; i++) {
+		r = rq_put_find_place(b, &place, &op->event);
+		if (r)
+			break;
+		if (!p->stamped && rq_stamp_needed(b->queue)) {
+			rq_permit_return(b->queue->shared, p, place);
+			break;
+		}
+		rq_producer_append(p, records[i].iov_len, rq_stamp_if(b, p->stamped));
+		rq_producer_publish(p);
+		rq_put_published(b, 1);
+		op->done++;
+	}
+	if (r)
+		rq_producer_flush(p);
+	return r;
+}
+
 static int put_some(struct rq_op *op)
 {
 	struct rq_port *b = op->port;
 	size_t before = op->done;
-	rq_u64 *place;
+	rq_u64 *none;
 	int r = rq_put_allowed(b);
-	if (r)
+	while (b->queue->permits.count && r == 0 && op->done < op->len)
+		r = put_counted(op);
+	if (r || op->done == op->len)
 		return r;
 	struct rq_producer *p = b->producer;
 	p->stamped = rq_stamp_needed(b->queue);
@@ -25,11 +60,11 @@ static int put_some(struct rq_op *op)
 			break;
 		const struct iovec *record = &op->records[op->done];
 		r = !record->iov_base && record->iov_len ? -EINVAL
-		                                         : rq_put_make_room(b, record->iov_len, &place, &op->event);
+		                                         : rq_put_make_room(b, record->iov_len, &none, &op->event);
 		if (r)
 			break;
-		/* A turn taken before there was room, or a place, would be before those that came while there was none. */
-		if (b->queue->permits.count || p->room != room || p->chunk != chunk || p->stamped != stamped) {
+		/* A turn taken before there was room would be before those that came while there was none. */
+		if (p->room != room || p->chunk != chunk || p->stamped != stamped) {
 			stamped = p->stamped;
 			stamp = rq_stamp_if(b, stamped);
 			room = p->room;
@@ -104,6 +139,7 @@ static ssize_t attempt_reserve(struct rq_op *op)
 	b->reserved_len = op->len;
 	b->reserved_permit = place;
 	*op->out = b->reserved;
+	op->guard = NULL; /* held until then, too */
 	return 0;
 }
 
@@ -121,7 +157,8 @@ int ringq_reserve(ringq_queue *queue, void **out, size_t len, int64_t timeout)
 	r = (int)attempt_reserve(&op);
 	if (r == -EAGAIN)
 		return (int)rq_block(&op, timeout);
-	rq_put_leave(b);
+	rq_guard_leave(op.guard);
+	rq_leave();
 	return r;
 }
 
@@ -137,12 +174,17 @@ int ringq_commit(ringq_queue *queue, void *reserved, size_t len)
 		rq_leave();
 		return -EINVAL;
 	}
+	if (rq_unlikely(!rq_port_owns_lane(b))) {
+		rq_port_unreserve(b);
+		rq_leave();
+		return -EBUSY;
+	}
 	b->reserved = NULL;
 	b->reserved_permit = NULL;
 	rq_producer_append(b->producer, len, rq_stamp_if(b, rq_stamp_needed(queue)));
 	rq_producer_publish(b->producer);
 	rq_put_published(b, 1);
-	rq_leave();
+	rq_put_leave(b);
 	return 0;
 }
 
@@ -152,12 +194,11 @@ void ringq_abort(ringq_queue *queue, void *reserved)
 	if (!queue || !reserved || rq_enter(queue, &b))
 		return;
 	if (b->reserved == reserved) {
-		if (b->reserved_permit)
-			rq_permit_return(queue->shared, b->reserved_permit);
-		b->reserved = NULL;
-		b->reserved_permit = NULL;
-		rq_producer_flush(b->producer);
-		rq_producer_set_limit(b->producer);
+		if (rq_port_owns_lane(b)) {
+			rq_producer_flush(b->producer);
+			rq_producer_set_limit(b->producer);
+		}
+		rq_port_unreserve(b);
 	}
 	rq_leave();
 }

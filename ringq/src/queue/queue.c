@@ -168,7 +168,7 @@ static bool options_are_good(const struct ringq_queue_options *o)
 static uint32_t table_for(const struct ringq_region *region, uint64_t max_bytes)
 {
 	uint64_t most = max_bytes < region->at.size ? max_bytes : region->at.size, n = 32;
-	while (n < most / RQ_SPARE_LARGEST + 16)
+	while (n < most / RQ_SPARE_LARGEST + 16 && n < RQ_TABLE_MOST)
 		n *= 2;
 	return (uint32_t)n;
 }
@@ -180,7 +180,7 @@ int rq_queue_build(
 	uint64_t page = region->at.page, max_bytes = o->max_bytes ? o->max_bytes : MAX_BYTES;
 	uint32_t lanes_max = o->flags & RINGQ_SINGLE_PRODUCER ? 1 : o->max_producers ? o->max_producers : MAX_PRODUCERS;
 	uint32_t table = table_for(region, max_bytes);
-	uint32_t stride = (uint32_t)rq_round_up(sizeof(struct rq_lane) + table * sizeof(rq_u64), RQ_FALSE_SHARING);
+	uint32_t stride = (uint32_t)rq_round_up(rq_lane_size(table), RQ_FALSE_SHARING);
 	uint64_t lanes = rq_round_up(sizeof(struct rq_queue_shared), RQ_FALSE_SHARING);
 	uint64_t places = rq_round_up(lanes + (uint64_t)lanes_max * stride, page),
 		 end = places + o->max_records * sizeof(rq_u64);
