@@ -1,0 +1,659 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef RINGQ_RINGQ_HPP
+#define RINGQ_RINGQ_HPP
+
+/**
+ * ringq for C++20: handles that release themselves, spans, chrono time-outs, exceptions. Header-only, over the C calls,
+ * whose rules (ringq.h) hold here too; each function here is one of them.
+ *
+ *  Handles    move-only; the destructor releases. A moved-from handle holds nothing: get() is nullptr.
+ *  Errors     std::system_error with the errno of the C call. The try_ calls throw nothing: they return std::errc{} or the
+ *             error, and never wait unless they are given a time-out.
+ *  Times      any std::chrono duration; ringq::forever, ringq::nowait.
+ *  The end    a get of a queue that is closed and drained (-EPIPE) is no error: std::nullopt, or false.
+ *  Threads    as the C calls: a handle may be used by any number of threads at once.
+ */
+
+#include <chrono>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+
+#include <ringq/ringq.h>
+
+namespace ringq
+{
+
+using duration = std::chrono::nanoseconds;
+inline constexpr duration nowait{0};
+inline constexpr duration forever{-1};
+
+/** What can be copied into shared memory as it is. */
+template <class T>
+concept trivial = std::is_trivially_copyable_v<T> && !std::is_pointer_v<T>;
+
+namespace detail
+{
+
+[[noreturn]] inline void fail(int64_t error, const char *what)
+{
+	throw std::system_error(static_cast<int>(-error), std::generic_category(), what);
+}
+
+inline int64_t check(int64_t result, const char *what)
+{
+	if (result < 0) [[unlikely]]
+		fail(result, what);
+	return result;
+}
+
+constexpr std::errc errc(int64_t result) noexcept
+{
+	return result < 0 ? static_cast<std::errc>(-result) : std::errc{};
+}
+
+/** A time-out in ns. Negative durations, but for ringq::forever, wait for nothing: they have passed. */
+template <class Rep, class Period>
+constexpr int64_t ns(std::chrono::duration<Rep, Period> d) noexcept
+{
+	if constexpr (std::same_as<std::chrono::duration<Rep, Period>, duration>) {
+		if (d == forever)
+			return RINGQ_FOREVER;
+	}
+	using seconds = std::chrono::duration<double>;
+	if (d >= d.zero() && seconds(d) > seconds(9.2e9))
+		return std::numeric_limits<int64_t>::max();
+	int64_t n = std::chrono::duration_cast<duration>(d).count();
+	return n < 0 ? 0 : n;
+}
+
+inline const char *c_str(const std::string &name) noexcept
+{
+	return name.empty() ? nullptr : name.c_str();
+}
+
+template <auto Release>
+struct releaser {
+	template <class T>
+	void operator()(T *handle) const noexcept
+	{
+		Release(handle);
+	}
+};
+
+} // namespace detail
+
+/** A region. See region.h. */
+class region
+{
+	std::unique_ptr<ringq_region, detail::releaser<ringq_region_detach>> handle_;
+
+      public:
+	region() = default;
+	explicit region(ringq_region *owned) noexcept : handle_(owned)
+	{
+	}
+
+	struct options {
+		std::size_t size = 0; /* bytes of address space; 0 = 1 GiB */
+		std::string name = {}; /* empty = anonymous */
+		unsigned flags = 0;
+	};
+
+	[[nodiscard]] static region create(const options &o)
+	{
+		ringq_region_options c{};
+		ringq_region *out;
+		c.size = o.size;
+		c.name = detail::c_str(o.name);
+		c.flags = o.flags;
+		detail::check(ringq_region_create(&out, &c), "ringq_region_create");
+		return region(out);
+	}
+
+	[[nodiscard]] static region create()
+	{
+		return create(options{});
+	}
+
+	[[nodiscard]] static region open(const std::string &name)
+	{
+		ringq_region *out;
+		detail::check(ringq_region_open(&out, name.c_str()), "ringq_region_open");
+		return region(out);
+	}
+
+	/** The descriptor stays the caller's. */
+	[[nodiscard]] static region attach(int fd)
+	{
+		ringq_region *out;
+		detail::check(ringq_region_attach(&out, fd), "ringq_region_attach");
+		return region(out);
+	}
+
+	[[nodiscard]] static region receive(int socket)
+	{
+		ringq_region *out;
+		detail::check(ringq_region_receive(&out, socket), "ringq_region_receive");
+		return region(out);
+	}
+
+	void send(int socket) const
+	{
+		detail::check(ringq_region_send(get(), socket), "ringq_region_send");
+	}
+
+	static void unlink(const std::string &name)
+	{
+		detail::check(ringq_region_unlink(name.c_str()), "ringq_region_unlink");
+	}
+
+	[[nodiscard]] int fd() const
+	{
+		return static_cast<int>(detail::check(ringq_region_fd(get()), "ringq_region_fd"));
+	}
+
+	/** Bytes of memory that the region takes now. */
+	[[nodiscard]] int64_t memory() const
+	{
+		return detail::check(ringq_region_memory(get()), "ringq_region_memory");
+	}
+
+	[[nodiscard]] ringq_region *get() const noexcept
+	{
+		return handle_.get();
+	}
+};
+
+/** A record that a get has allocated. */
+class record
+{
+	std::unique_ptr<void, detail::releaser<std::free>> data_;
+	std::size_t size_ = 0;
+
+      public:
+	record(void *owned, std::size_t size) noexcept : data_(owned), size_(size)
+	{
+	}
+
+	[[nodiscard]] std::span<const std::byte> bytes() const noexcept
+	{
+		return {static_cast<const std::byte *>(data_.get()), size_};
+	}
+
+	[[nodiscard]] std::string_view text() const noexcept
+	{
+		return {static_cast<const char *>(data_.get()), size_};
+	}
+
+	[[nodiscard]] std::size_t size() const noexcept
+	{
+		return size_;
+	}
+};
+
+/** What try_get says: an error, or how long the record is. */
+struct got {
+	std::errc error{};
+	std::size_t size = 0;
+
+	explicit operator bool() const noexcept
+	{
+		return error == std::errc{};
+	}
+};
+
+struct queue_options {
+	std::string name = {}; /* empty = anonymous */
+	uint64_t max_records = 0;
+	uint64_t max_bytes = 0;
+	unsigned order = RINGQ_ORDER_TOTAL;
+	unsigned max_producers = 0;
+	unsigned flags = 0;
+};
+
+/** A queue of records of any length. See queue.h. */
+class queue
+{
+	std::unique_ptr<ringq_queue, detail::releaser<ringq_queue_release>> handle_;
+
+	static queue make(ringq_region *in, const queue_options &o)
+	{
+		ringq_queue_options c{};
+		ringq_queue *out;
+		c.name = detail::c_str(o.name);
+		c.max_records = o.max_records;
+		c.max_bytes = o.max_bytes;
+		c.order = o.order;
+		c.max_producers = o.max_producers;
+		c.flags = o.flags;
+		detail::check(ringq_queue_create(&out, in, &c), "ringq_queue_create");
+		return queue(out);
+	}
+
+      public:
+	queue() = default;
+	explicit queue(ringq_queue *owned) noexcept : handle_(owned)
+	{
+	}
+
+	/** In a region of its own. */
+	[[nodiscard]] static queue create(const queue_options &o = {})
+	{
+		return make(nullptr, o);
+	}
+
+	[[nodiscard]] static queue create(const region &in, const queue_options &o = {})
+	{
+		return make(in.get(), o);
+	}
+
+	/** An empty name opens the region's first queue. */
+	[[nodiscard]] static queue open(const region &in, const std::string &name = {})
+	{
+		ringq_queue *out;
+		detail::check(ringq_queue_open(&out, in.get(), detail::c_str(name)), "ringq_queue_open");
+		return queue(out);
+	}
+
+	[[nodiscard]] ringq_queue *get() const noexcept
+	{
+		return handle_.get();
+	}
+
+	/* Putting. */
+
+	template <class D = duration>
+	void put(std::span<const std::byte> data, D timeout = forever)
+	{
+		detail::check(ringq_put(get(), data.data(), data.size(), detail::ns(timeout)), "ringq_put");
+	}
+
+	template <class D = duration>
+	void put(std::string_view text, D timeout = forever)
+	{
+		detail::check(ringq_put(get(), text.data(), text.size(), detail::ns(timeout)), "ringq_put");
+	}
+
+	template <class D = duration>
+	[[nodiscard]] std::errc try_put(std::span<const std::byte> data, D timeout = nowait) noexcept
+	{
+		return detail::errc(ringq_put(get(), data.data(), data.size(), detail::ns(timeout)));
+	}
+
+	template <class D = duration>
+	[[nodiscard]] std::errc try_put(std::string_view text, D timeout = nowait) noexcept
+	{
+		return detail::errc(ringq_put(get(), text.data(), text.size(), detail::ns(timeout)));
+	}
+
+	/* Getting. */
+
+	/** Copies the next record into the buffer: the part of it that it fills; nullopt: closed, and all taken. */
+	template <class D = duration>
+	[[nodiscard]] std::optional<std::span<std::byte>> get(std::span<std::byte> buffer, D timeout = forever)
+	{
+		ssize_t r = ringq_get(get(), buffer.data(), buffer.size(), detail::ns(timeout));
+		if (r == -EPIPE)
+			return std::nullopt;
+		return buffer.first(static_cast<std::size_t>(detail::check(r, "ringq_get")));
+	}
+
+	/** The next record, of whatever length. */
+	template <class D = duration>
+	[[nodiscard]] std::optional<record> get_record(D timeout = forever)
+	{
+		void *data;
+		ssize_t r = ringq_get_alloc(get(), &data, detail::ns(timeout));
+		if (r == -EPIPE)
+			return std::nullopt;
+		return record(data, static_cast<std::size_t>(detail::check(r, "ringq_get_alloc")));
+	}
+
+	template <class D = duration>
+	[[nodiscard]] got try_get(std::span<std::byte> buffer, D timeout = nowait) noexcept
+	{
+		ssize_t r = ringq_get(get(), buffer.data(), buffer.size(), detail::ns(timeout));
+		return {detail::errc(r), r < 0 ? 0 : static_cast<std::size_t>(r)};
+	}
+
+	[[nodiscard]] got try_peek(std::span<std::byte> buffer) noexcept
+	{
+		ssize_t r = ringq_peek(get(), buffer.data(), buffer.size());
+		return {detail::errc(r), r < 0 ? 0 : static_cast<std::size_t>(r)};
+	}
+
+	/* Looking, and the end. */
+
+	[[nodiscard]] bool empty() const noexcept
+	{
+		return ringq_empty(get());
+	}
+
+	[[nodiscard]] bool full() const noexcept
+	{
+		return ringq_full(get());
+	}
+
+	[[nodiscard]] uint64_t size() const noexcept
+	{
+		return ringq_size(get());
+	}
+
+	void close()
+	{
+		detail::check(ringq_close(get()), "ringq_close");
+	}
+
+	/** A descriptor for poll or epoll; it is the queue's. */
+	[[nodiscard]] int event_fd()
+	{
+		return static_cast<int>(detail::check(ringq_event_fd(get()), "ringq_event_fd"));
+	}
+};
+
+/** A record that is written in place: commit() puts it; a destructor that runs before drops it. */
+class reservation
+{
+	ringq_queue *queue_;
+	void *data_ = nullptr;
+	std::size_t size_;
+
+      public:
+	template <class D = duration>
+	reservation(queue &in, std::size_t size, D timeout = forever) : queue_(in.get()), size_(size)
+	{
+		detail::check(ringq_reserve(queue_, &data_, size, detail::ns(timeout)), "ringq_reserve");
+	}
+
+	reservation(const reservation &) = delete;
+	reservation &operator=(const reservation &) = delete;
+
+	~reservation()
+	{
+		if (data_)
+			ringq_abort(queue_, data_);
+	}
+
+	[[nodiscard]] std::span<std::byte> bytes() const noexcept
+	{
+		return {static_cast<std::byte *>(data_), size_};
+	}
+
+	/** Puts the first `size` bytes of it. */
+	void commit(std::size_t size)
+	{
+		detail::check(ringq_commit(queue_, data_, size), "ringq_commit");
+		data_ = nullptr;
+	}
+
+	void commit()
+	{
+		commit(size_);
+	}
+};
+
+/** A queue of values of one type. A record of another size is -EBADMSG: it stays where it is. */
+template <trivial T>
+class typed_queue
+{
+	queue queue_;
+
+      public:
+	typed_queue() = default;
+	explicit typed_queue(queue q) noexcept : queue_(std::move(q))
+	{
+	}
+
+	[[nodiscard]] static typed_queue create(const queue_options &o = {})
+	{
+		return typed_queue(queue::create(o));
+	}
+
+	[[nodiscard]] static typed_queue create(const region &in, const queue_options &o = {})
+	{
+		return typed_queue(queue::create(in, o));
+	}
+
+	[[nodiscard]] static typed_queue open(const region &in, const std::string &name = {})
+	{
+		return typed_queue(queue::open(in, name));
+	}
+
+	template <class D = duration>
+	void put(const T &value, D timeout = forever)
+	{
+		detail::check(ringq_put(queue_.get(), &value, sizeof(T), detail::ns(timeout)), "ringq_put");
+	}
+
+	template <class D = duration>
+	[[nodiscard]] std::errc try_put(const T &value, D timeout = nowait) noexcept
+	{
+		return detail::errc(ringq_put(queue_.get(), &value, sizeof(T), detail::ns(timeout)));
+	}
+
+	/** False: closed, and all taken. */
+	template <class D = duration>
+	[[nodiscard]] bool get(T &value, D timeout = forever)
+	{
+		ssize_t r = ringq_get(queue_.get(), &value, sizeof(T), detail::ns(timeout));
+		if (r == -EPIPE)
+			return false;
+		if (detail::check(r, "ringq_get") != static_cast<ssize_t>(sizeof(T))) [[unlikely]]
+			detail::fail(-EBADMSG, "ringq::typed_queue: a record of another size");
+		return true;
+	}
+
+	template <class D = duration>
+	[[nodiscard]] std::errc try_get(T &value, D timeout = nowait) noexcept
+	{
+		ssize_t r = ringq_get(queue_.get(), &value, sizeof(T), detail::ns(timeout));
+		return r >= 0 && r != static_cast<ssize_t>(sizeof(T)) ? std::errc::bad_message : detail::errc(r);
+	}
+
+	[[nodiscard]] queue &records() noexcept
+	{
+		return queue_;
+	}
+};
+
+/** An end of a pipe. See pipe.h. */
+class pipe_end
+{
+	std::unique_ptr<ringq_pipe, detail::releaser<ringq_pipe_close>> handle_;
+
+      public:
+	pipe_end() = default;
+	explicit pipe_end(ringq_pipe *owned) noexcept : handle_(owned)
+	{
+	}
+
+	/** Both ends. flags: 0, or RINGQ_SIMPLEX and the single flags. */
+	[[nodiscard]] static std::pair<pipe_end, pipe_end> create(unsigned flags = 0, const region &in = region())
+	{
+		ringq_pipe *a, *b;
+		detail::check(ringq_pipe_create(&a, &b, in.get(), flags), "ringq_pipe_create");
+		return {pipe_end(a), pipe_end(b)};
+	}
+
+	template <class D = duration>
+	void send(std::span<const std::byte> data, D timeout = forever)
+	{
+		detail::check(ringq_send(get(), data.data(), data.size(), detail::ns(timeout)), "ringq_send");
+	}
+
+	template <class D = duration>
+	void send(std::string_view text, D timeout = forever)
+	{
+		detail::check(ringq_send(get(), text.data(), text.size(), detail::ns(timeout)), "ringq_send");
+	}
+
+	/** nullopt: the other end is gone, and all that it sent was received. */
+	template <class D = duration>
+	[[nodiscard]] std::optional<std::span<std::byte>> receive(std::span<std::byte> buffer, D timeout = forever)
+	{
+		ssize_t r = ringq_receive(get(), buffer.data(), buffer.size(), detail::ns(timeout));
+		if (r == -EPIPE)
+			return std::nullopt;
+		return buffer.first(static_cast<std::size_t>(detail::check(r, "ringq_receive")));
+	}
+
+	void close() noexcept
+	{
+		handle_.reset();
+	}
+
+	[[nodiscard]] ringq_pipe *get() const noexcept
+	{
+		return handle_.get();
+	}
+};
+
+namespace detail
+{
+
+template <class T>
+consteval ringq_type type_of()
+{
+	if constexpr (std::same_as<T, float>)
+		return RINGQ_FLOAT;
+	else if constexpr (std::same_as<T, double>)
+		return RINGQ_DOUBLE;
+	else if constexpr (std::is_signed_v<T>)
+		return sizeof(T) == 1 ? RINGQ_INT8 : sizeof(T) == 2 ? RINGQ_INT16 : sizeof(T) == 4 ? RINGQ_INT32 : RINGQ_INT64;
+	else
+		return sizeof(T) == 1 ? RINGQ_UINT8 :
+			sizeof(T) == 2 ? RINGQ_UINT16 : sizeof(T) == 4 ? RINGQ_UINT32 : RINGQ_UINT64;
+}
+
+} // namespace detail
+
+/** What an array of ringq can have as elements: integers up to 64 bits, float, double. */
+template <class T>
+concept element = (std::integral<T> && !std::same_as<T, bool> && sizeof(T) <= 8) || std::same_as<T, float> ||
+	std::same_as<T, double>;
+
+/** An array that all who have it share. See array.h. */
+template <element T>
+class array
+{
+	std::unique_ptr<ringq_array, detail::releaser<ringq_array_release>> handle_;
+
+      public:
+	array() = default;
+	explicit array(ringq_array *owned) noexcept : handle_(owned)
+	{
+	}
+
+	/** An empty name: anonymous, for the creator and the children that it forks. */
+	[[nodiscard]] static array create(std::size_t count, const region &in = region(), const std::string &name = {})
+	{
+		ringq_array *out;
+		detail::check(ringq_array_create(&out, in.get(), detail::c_str(name), detail::type_of<T>(), count),
+			"ringq_array_create");
+		return array(out);
+	}
+
+	/** std::errc::invalid_argument if its elements are of another type. */
+	[[nodiscard]] static array open(const region &in, const std::string &name)
+	{
+		ringq_array *out;
+		detail::check(ringq_array_open(&out, in.get(), name.c_str()), "ringq_array_open");
+		array a(out);
+		if (ringq_array_type(out) != detail::type_of<T>())
+			detail::fail(-EINVAL, "ringq::array: elements of another type");
+		return a;
+	}
+
+	/** Its elements, for plain access under the lock. */
+	[[nodiscard]] std::span<T> data() const noexcept
+	{
+		return {static_cast<T *>(ringq_array_data(get())), ringq_array_count(get())};
+	}
+
+	[[nodiscard]] std::size_t size() const noexcept
+	{
+		return ringq_array_count(get());
+	}
+
+	[[nodiscard]] T load(std::size_t index) const
+	{
+		T value;
+		detail::check(ringq_load(get(), index, &value), "ringq_load");
+		return value;
+	}
+
+	void store(std::size_t index, T value)
+	{
+		detail::check(ringq_store(get(), index, &value), "ringq_store");
+	}
+
+	/** Returns what was there before. */
+	int64_t add(std::size_t index, int64_t delta)
+		requires std::integral<T>
+	{
+		int64_t previous;
+		detail::check(ringq_add(get(), index, delta, &previous), "ringq_add");
+		return previous;
+	}
+
+	/** The whole, of one instant. */
+	void read(std::span<T> into) const
+	{
+		detail::check(ringq_array_read(get(), into.data(), into.size_bytes()), "ringq_array_read");
+	}
+
+	void write(std::span<const T> from)
+	{
+		detail::check(ringq_array_write(get(), from.data(), from.size_bytes()), "ringq_array_write");
+	}
+
+	[[nodiscard]] ringq_array *get() const noexcept
+	{
+		return handle_.get();
+	}
+};
+
+/** Holds an array's lock. owner_died(): its last holder died inside, so the content may want repair. */
+class lock_guard
+{
+	ringq_array *array_;
+	bool owner_died_ = false;
+
+      public:
+	template <class T, class D = duration>
+	explicit lock_guard(array<T> &a, D timeout = forever) : array_(a.get())
+	{
+		int r = ringq_lock(array_, detail::ns(timeout));
+		owner_died_ = r == -EOWNERDEAD;
+		if (!owner_died_)
+			detail::check(r, "ringq_lock");
+	}
+
+	lock_guard(const lock_guard &) = delete;
+	lock_guard &operator=(const lock_guard &) = delete;
+
+	~lock_guard()
+	{
+		ringq_unlock(array_);
+	}
+
+	[[nodiscard]] bool owner_died() const noexcept
+	{
+		return owner_died_;
+	}
+};
+
+} // namespace ringq
+
+#endif

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/* The C++ header: handles that release themselves, errors as exceptions and without, the end of a queue. */
+#include <ringq/ringq.hpp>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <thread>
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+using namespace std::chrono_literals;
+
+#define CHECK(condition) ((condition) ? (void)0 : fail(__LINE__, #condition))
+
+static void fail(int line, const char *what)
+{
+	std::fprintf(stderr, "hpp.cc:%d: failed: %s\n", line, what);
+	std::exit(1);
+}
+
+template <class F>
+static std::errc error_of(F call)
+{
+	try {
+		call();
+	} catch (const std::system_error &e) {
+		CHECK(e.code().category() == std::generic_category());
+		return static_cast<std::errc>(e.code().value());
+	}
+	return {};
+}
+
+static void durations_become_nanoseconds()
+{
+	namespace d = ringq::detail;
+	static_assert(d::ns(ringq::forever) == RINGQ_FOREVER);
+	static_assert(d::ns(ringq::nowait) == RINGQ_NOWAIT);
+	static_assert(d::ns(1500us) == 1500000);
+	static_assert(d::ns(std::chrono::duration<double>(0.5)) == 500000000);
+	static_assert(d::ns(-5s) == 0);
+	static_assert(d::ns(std::chrono::hours(24 * 365 * 1000)) == INT64_MAX);
+}
+
+static void records_of_any_length()
+{
+	auto q = ringq::queue::create();
+	std::byte buffer[64];
+
+	CHECK(q.empty() && q.size() == 0 && !q.full());
+	q.put("hello");
+	q.put(std::string(100000, 'x'), 1s);
+	CHECK(q.size() == 2);
+	CHECK(q.try_peek(buffer).size == 5);
+	auto got = q.get(buffer);
+	CHECK(got && got->size() == 5 && std::memcmp(got->data(), "hello", 5) == 0);
+	CHECK(error_of([&] { (void)q.get(buffer); }) == std::errc::message_size);
+	CHECK(q.get_record()->size() == 100000);
+	CHECK(q.try_get(buffer).error == std::errc::resource_unavailable_try_again);
+	CHECK(error_of([&] { (void)q.get(buffer, 1ms); }) == std::errc::timed_out);
+	CHECK(q.empty());
+}
+
+static void a_reservation_is_put_or_dropped()
+{
+	auto q = ringq::queue::create();
+	{
+		ringq::reservation r(q, 10);
+		std::memcpy(r.bytes().data(), "0123456789", 10);
+		r.commit(4);
+	}
+	CHECK(q.get_record()->text() == "0123");
+	{
+		ringq::reservation r(q, 10);
+	}
+	CHECK(q.empty());
+}
+
+static void the_end_is_no_error()
+{
+	auto q = ringq::typed_queue<int>::create({.max_records = 2});
+	int value = 0, sum = 0;
+
+	q.put(1);
+	q.put(2);
+	CHECK(q.try_put(3) == std::errc::resource_unavailable_try_again);
+	std::thread consumer([&] {
+		while (q.get(value))
+			sum += value;
+	});
+	q.put(3);
+	q.records().close();
+	consumer.join();
+	CHECK(sum == 6);
+	CHECK(error_of([&] { q.put(4); }) == std::errc::broken_pipe);
+	CHECK(q.try_get(value) == std::errc::broken_pipe);
+}
+
+static void a_value_of_another_size_is_told()
+{
+	auto region = ringq::region::create({.size = 1 << 20});
+	auto bytes = ringq::queue::create(region, {.name = "values"});
+	auto numbers = ringq::typed_queue<int64_t>::open(region, "values");
+	int64_t value;
+
+	bytes.put("abc");
+	CHECK(error_of([&] { (void)numbers.get(value); }) == std::errc::bad_message);
+	CHECK(error_of([&] { (void)ringq::queue::open(region, "none"); }) == std::errc::no_such_file_or_directory);
+	CHECK(error_of([&] { (void)ringq::queue::create(region, {.name = "values"}); }) == std::errc::file_exists);
+}
+
+static void pipes_and_arrays()
+{
+	auto [here, there] = ringq::pipe_end::create();
+	auto counter = ringq::array<int>::create(1);
+	std::byte buffer[8];
+	pid_t child = fork();
+
+	if (child == 0) {
+		here.close();
+		there.send("hi");
+		counter.add(0, 41);
+		ringq::lock_guard lock(counter);
+		CHECK(!lock.owner_died());
+		counter.data()[0]++;
+		_exit(0); /* with the lock held */
+	}
+	there.close();
+	CHECK(here.receive(buffer)->size() == 2);
+	CHECK(!here.receive(buffer));
+	CHECK(waitpid(child, nullptr, 0) == child);
+	{
+		ringq::lock_guard lock(counter);
+		CHECK(lock.owner_died());
+	}
+	CHECK(counter.load(0) == 42);
+	int whole[1];
+	counter.read(whole);
+	CHECK(whole[0] == 42);
+}
+
+static void moved_handles_release_once()
+{
+	auto a = ringq::queue::create();
+	auto b = std::move(a);
+
+	CHECK(!a.get() && b.get());
+	b = ringq::queue();
+	CHECK(!b.get());
+	CHECK(error_of([&] { b.put("x"); }) == std::errc::invalid_argument);
+}
+
+int main()
+{
+	durations_become_nanoseconds();
+	records_of_any_length();
+	a_reservation_is_put_or_dropped();
+	the_end_is_no_error();
+	a_value_of_another_size_is_told();
+	pipes_and_arrays();
+	moved_handles_release_once();
+	return 0;
+}
