@@ -58,7 +58,7 @@ Test(region, refuses_bad_options_and_leaves_the_output_alone)
 	check_eq(create(&region, MIB - 1, NULL, 0), -EINVAL);
 	check_eq(create(&region, 64 * GIB + 1, NULL, 0), -EINVAL);
 	check_eq(create(&region, SIZE_MAX, NULL, 0), -EINVAL);
-	check_eq(create(&region, 0, NULL, 1), -EINVAL);
+	check_eq(create(&region, 0, NULL, 2), -EINVAL);
 	check_eq(create(&region, 0, NULL, ~0u), -EINVAL);
 	check(region == untouched);
 	check_eq(ringq_region_create(NULL, NULL), -EINVAL);

@@ -23,11 +23,15 @@ extern "C" {
 /** A region: shared memory that holds any number of queues. One memfd, or one named file on tmpfs. */
 typedef struct ringq_region ringq_region;
 
+enum {
+	RINGQ_FENCES = 1u << 0, /* for processes that may not use membarrier: see ringq_region_create() */
+};
+
 /** All zero means: 1 GiB of address space, anonymous. */
 struct ringq_region_options {
 	size_t size;      /* bytes of address space; 0 = 1 GiB; from 1 MiB to 64 GiB. Memory is taken as it is used. */
 	const char *name; /* NULL = a memfd; else a file that ringq_region_open() finds until ringq_region_unlink() */
-	unsigned flags;   /* none yet: 0 */
+	unsigned flags;   /* 0 or RINGQ_FENCES */
 };
 
 /**
@@ -41,6 +45,11 @@ struct ringq_region_options {
  *
  * A name is 1 to 200 bytes without '/'. A region has room for one member for each 64 KiB of its size, at least 64, at
  * most 4096: a member is a thread that has called put, get or the like and has not ended.
+ *
+ * A region uses the system call membarrier, so that calls of puts and gets need no fence while nobody sleeps. Where a
+ * process may not use it, as in some sandboxes, it cannot attach to such a region (-ENOSYS), and what it creates is a
+ * region of fences instead. RINGQ_FENCES makes one for others of that kind. All who attach to it follow. It does the same;
+ * a put and a get take some 10 ns longer, each by a fence, and total order looks at all lanes that were ever used.
  *
  * Errors: -EINVAL (size, name or flags), -EEXIST (the name is taken), -ENOMEM, -ENFILE, -EMFILE, -EFBIG (the size is
  * above RLIMIT_FSIZE; no signal is raised), -EAGAIN (the process locks its memory, and the size is above
@@ -57,7 +66,8 @@ RINGQ_API int ringq_region_create(ringq_region **out, const struct ringq_region_
  *
  * Errors: -EBADF (no descriptor), -EACCES (not open for reading and writing), -EPROTO (not a region, or one with a
  * layout, word size or byte order that this library does not know), -EBADMSG (a region whose content fails validation:
- * truncated, scribbled), -ENOMEM, -EMFILE, -EAGAIN and -ENOSYS as ringq_region_create().
+ * truncated, scribbled), -ENOMEM, -EMFILE, -EAGAIN and -ENOSYS as ringq_region_create();
+ * -ENOSYS also where this process may not use membarrier, and the region does.
  */
 RINGQ_API int ringq_region_attach(ringq_region **out, int fd);
 

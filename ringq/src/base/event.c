@@ -57,6 +57,13 @@ uint32_t rq_event_prepare(rq_u32 *event)
 	}
 }
 
+void rq_event_fence(rq_u32 *event)
+{
+	uint32_t word = rq_load(event);
+	while (!(word & RQ_EVENT_FENCED) && !rq_cas_full(event, &word, word | RQ_EVENT_FENCED))
+		;
+}
+
 void rq_event_disarm(rq_u32 *event)
 {
 	uint32_t word = rq_load(event);

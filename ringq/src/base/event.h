@@ -51,6 +51,9 @@ static inline void rq_event_notify(rq_u32 *event, int n)
 /* Announces a sleeper. After it, look for the change once more; if there is none, sleep on the value returned. */
 uint32_t rq_event_prepare(rq_u32 *event);
 
+/* The event is FENCED from now on, as of a region of fences, where nobody disarms one. */
+void rq_event_fence(rq_u32 *event);
+
 /* Says that the caller has not slept for long: lets wakers do without the fence again. */
 void rq_event_disarm(rq_u32 *event);
 

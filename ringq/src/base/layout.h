@@ -38,9 +38,10 @@ struct rq_header {
 	uint64_t size;
 	uint32_t page;
 	uint32_t members;
-	uint32_t ready; /* 1, written last by the creator, before anybody else can see the region */
-	uint32_t clock; /* enum rq_clock */
-	uint8_t reserved[56];
+	uint32_t ready;   /* 1, written last by the creator, before anybody else can see the region */
+	uint32_t clock;   /* enum rq_clock */
+	uint32_t barrier; /* enum rq_barrier */
+	uint8_t reserved[52];
 
 	_Alignas(RQ_FALSE_SHARING)
 		rq_u64 frontier; /* units whose owner words are backed; grows, written by whoever backs more */
@@ -63,12 +64,19 @@ _Static_assert(offsetof(struct rq_header, page) == 48, "layout");
 _Static_assert(offsetof(struct rq_header, members) == 52, "layout");
 _Static_assert(offsetof(struct rq_header, ready) == 56, "layout");
 _Static_assert(offsetof(struct rq_header, clock) == 60, "layout");
+_Static_assert(offsetof(struct rq_header, barrier) == 64, "layout");
 _Static_assert(offsetof(struct rq_header, frontier) == 128, "layout");
 _Static_assert(offsetof(struct rq_header, creations) == 136, "layout");
 _Static_assert(offsetof(struct rq_header, members_backed) == 144, "layout");
 _Static_assert(offsetof(struct rq_header, joins) == 148, "layout");
 _Static_assert(offsetof(struct rq_header, ticket) == 256, "layout");
 _Static_assert(sizeof(struct rq_header) == 384, "layout");
+
+/* How the one side of an announcement that two sides must not both miss is ordered: region.h. */
+enum rq_barrier {
+	RQ_BARRIER_SYSTEM = 1, /* the rare side calls membarrier, the frequent one does nothing */
+	RQ_BARRIER_FENCES = 2, /* both have a full fence */
+};
 
 enum rq_clock {
 	RQ_CLOCK_TSC = 1,    /* the invariant time stamp counter of x86, where the kernel trusts it */

@@ -25,7 +25,9 @@ static void give_back(
 	const struct rq_lane_set *set, struct rq_membership *membership, uint32_t index, const struct spare *spare)
 {
 	struct ringq_region *region = set->region;
-	if (rq_sys.barrier())
+	if (region->fences)
+		rq_fence();
+	else if (rq_sys.barrier())
 		rq_sys_settle();
 	for (uint32_t i = 0; i < spare->n; i++) {
 		uint64_t entry = spare->entries[i], unit = rq_entry_unit(entry), n = rq_size_units(entry & 0xff);
@@ -90,7 +92,7 @@ static void left_chunk(const struct rq_reader *reader, struct rq_lane *lane, uin
 	bool large = ring->size > RQ_SPARE_LARGEST, caught_up = rq_load_acquire(&lane->newest) == now;
 	bool keep = large ? ring->size == used && ring->size <= RQ_SPARE_SINGLE && rq_ring_is_round(ring)
 	                  : ring->size <= used;
-	if (!large && spares <= SPARES_SETTLED && !rq_sys_has_barrier())
+	if (!large && spares <= SPARES_SETTLED && !reader->set->region->fences && !rq_sys_has_barrier())
 		return;
 	if (keep && (large ? spares == 1 : spares <= reader->set->spares || (spares <= SPARES_MOST && !caught_up)))
 		return;
@@ -113,7 +115,7 @@ static inline bool announce(struct rq_reader *reader, struct rq_lane *lane, uint
 	if (rq_likely(rq_load(reader->hazard) == key))
 		return true;
 	rq_store_release(reader->hazard, key); /* H1: what was read of the chunk named before stays before */
-	rq_light_barrier();
+	rq_region_light_barrier(reader->set->region);
 	return rq_load_acquire(&lane->head) == head; /* H2 */
 }
 

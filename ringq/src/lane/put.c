@@ -388,7 +388,7 @@ static bool walk_into(const struct rq_producer *p, struct walk *w)
 		return w->bytes == 0;
 	}
 	rq_store_release(&p->membership->member->hazard, rq_owner_lane(p->set, p->index, w->chunk)); /* H1 */
-	rq_light_barrier();
+	rq_region_light_barrier(p->set->region);
 	uint64_t head = rq_load_acquire(&p->lane->head); /* H2 */
 	return (int32_t)(rq_head_chunk(head) - w->chunk) <= 0 && rq_ring_of(p->set, entry, &w->ring);
 }

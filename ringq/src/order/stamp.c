@@ -16,6 +16,8 @@ void rq_stamp_bias(struct rq_port *b)
 		b->bias_in--;
 		return;
 	}
+	if (b->queue->region->fences) /* others' puts have no fence at I2 */
+		return;
 	b->bias_in = b->bias_wait;
 	b->bias_wait = b->bias_wait < WAIT_MOST / 2 ? 2 * b->bias_wait + 1 : WAIT_MOST;
 	rq_store(alone, b->id); /* I4 */

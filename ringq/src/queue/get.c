@@ -27,7 +27,7 @@ void rq_get_claimed(struct rq_port *b, const struct rq_view *view, uint64_t next
 		struct rq_view unused;
 		rq_lane_look(&b->reader, view->index, &unused);
 	}
-	if (rq_unlikely(++b->disarm_get % RQ_GET_DISARM_EVERY == 0))
+	if (rq_unlikely(++b->disarm_get % RQ_GET_DISARM_EVERY == 0) && !b->queue->region->fences)
 		rq_event_disarm(&s->not_empty);
 }
 

@@ -142,6 +142,8 @@ static int adopt(struct rq_port *port, struct rq_producer *p, uint32_t i, bool d
 	struct ringq_queue *queue = port->queue;
 	unsigned freed = 0;
 	bool all = queue->flags & RINGQ_SINGLE_PRODUCER; /* those who take turns are one producer */
+	if (queue->region->fences)
+		rq_event_fence(&rq_lane_at(&queue->set, i)->not_full); /* before anybody can take a record there */
 	int r = rq_producer_adopt(p, &queue->set, port->membership, i, all, died);
 	if (r == 0 && died)
 		freed = rq_permits_drop(&queue->permits, i, rq_producer_end(p));

@@ -31,7 +31,7 @@ static int put_once(struct rq_port *b, const void *data, size_t len, rq_u32 **ev
 rq_cold void rq_put_disarm(struct rq_port *b)
 {
 	b->disarmed = b->producer->puts;
-	if (++b->disarm_put == 1)
+	if (++b->disarm_put == 1 || b->queue->region->fences)
 		return;
 	rq_event_disarm(rq_put_room_event(b));
 	if (b->queue->permits.count)

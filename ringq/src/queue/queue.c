@@ -207,6 +207,8 @@ int rq_queue_build(
 	s->lanes = at + lanes;
 	s->permits = o->max_records ? at + places : 0;
 	s->creator = membership->id;
+	rq_store(&s->not_empty, rq_region_event(region));
+	rq_store(&s->not_full, rq_region_event(region));
 	memcpy(s->name, o->name ? o->name : "", o->name ? strlen(o->name) + 1 : 1);
 	*out = (uint64_t)first;
 	*out_units = units;

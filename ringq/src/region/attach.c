@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include "base/parcel.h"
+#include "base/process.h"
+#include "base/sys.h"
 #include "region/region.h"
 
 /* 0, or why this descriptor cannot be a region at all. */
@@ -61,6 +63,8 @@ static int check_content(const struct rq_header *h, const struct stat *st, struc
 		return -EBADMSG;
 	if (h->clock != RQ_CLOCK_TICKET && h->clock != RQ_CLOCK_TSC)
 		return -EBADMSG;
+	if (h->barrier != RQ_BARRIER_SYSTEM && h->barrier != RQ_BARRIER_FENCES)
+		return -EBADMSG;
 #if !defined(__x86_64__)
 	if (h->clock == RQ_CLOCK_TSC)
 		return -EPROTO;
@@ -91,11 +95,15 @@ static int attach(ringq_region **out, int fd, bool by_name)
 		r = check_content(&h, &st, &at);
 	if (r == 0 && (fcntl(fd, F_GETFL) & O_ACCMODE) != O_RDWR)
 		r = -EACCES;
+	if (r == 0)
+		r = rq_process_start();
+	if (r == 0 && h.barrier == RQ_BARRIER_SYSTEM && !rq_sys_has_barrier())
+		r = -ENOSYS;
 	if (r) {
 		close(fd);
 		return r;
 	}
-	return rq_region_map(out, fd, &at, h.clock);
+	return rq_region_map(out, fd, &at, &h);
 }
 
 int ringq_region_attach(ringq_region **out, int fd)

@@ -14,46 +14,51 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/process.h"
 #include "base/sys.h"
 #include "region/region.h"
 
-static int write_header(int fd, const struct rq_geometry *at, uint32_t clock)
+static struct rq_header header_of(const struct rq_geometry *at, bool fences)
 {
-	struct rq_header h = {
+	return (struct rq_header){
 		.magic = RQ_MAGIC,
 		.major = RQ_MAJOR,
 		.minor = RQ_MINOR,
 		.byte_order = RQ_BYTE_ORDER,
 		.word_size = 8 * sizeof(void *),
-		.header_size = sizeof h,
+		.header_size = sizeof(struct rq_header),
 		.size = at->size,
 		.page = (uint32_t)at->page,
 		.members = at->member_count,
 		.ready = 1,
-		.clock = clock,
+		.clock = rq_clock_choose(),
+		.barrier = fences ? RQ_BARRIER_FENCES : RQ_BARRIER_SYSTEM,
 	};
-	ssize_t n = pwrite(fd, &h, sizeof h, 0);
-	return n == (ssize_t)sizeof h ? 0 : n >= 0 ? -EIO : rq_file_error(errno);
 }
 
-static int fill(int fd, const struct rq_geometry *at, uint32_t clock)
+static int fill(int fd, const struct rq_header *header)
 {
-	int r = rq_file_resize(fd, at->size);
-	return r ? r : write_header(fd, at, clock);
+	int r = rq_file_resize(fd, header->size);
+	if (r)
+		return r;
+	ssize_t n = pwrite(fd, header, sizeof *header, 0);
+	return n == (ssize_t)sizeof *header ? 0 : n >= 0 ? -EIO : rq_file_error(errno);
 }
 
 /* ---- anonymous ---- */
 
-static int new_anonymous(const struct rq_geometry *at, uint32_t clock)
+static int new_anonymous(const struct rq_header *header)
 {
 	int fd = rq_sys_memfd("ringq");
 	if (fd < 0)
 		return fd;
-	int r = fill(fd, at, clock);
+	int r = fill(fd, header);
 	if (r == 0)
 		r = rq_sys_seal(fd);
 	if (r == 0)
@@ -76,13 +81,13 @@ static int link_file(int fd, const char *path)
 	return errno == EEXIST || errno == ENOSPC || errno == ENOMEM ? -errno : -ENOTSUP;
 }
 
-static int new_nameless(const char *path, const struct rq_geometry *at, uint32_t clock)
+static int new_nameless(const char *path, const struct rq_header *header)
 {
 	int fd = rq_file_descriptor(open(RQ_SHM_DIRECTORY, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
 	if (fd < 0)
 		return fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM ? fd : -ENOTSUP;
 	fchmod(fd, 0600); /* whatever the umask took away */
-	int r = fill(fd, at, clock);
+	int r = fill(fd, header);
 	if (r == 0)
 		r = link_file(fd, path);
 	if (r == 0)
@@ -104,14 +109,14 @@ static int open_hidden(char hidden[64])
 	return fd < 0 ? rq_file_error(-fd) : fd; /* -ENOSYS, too, where there is no directory for shared memory */
 }
 
-static int new_hidden(const char *path, const struct rq_geometry *at, uint32_t clock)
+static int new_hidden(const char *path, const struct rq_header *header)
 {
 	char hidden[64];
 	int fd = open_hidden(hidden);
 	if (fd < 0)
 		return fd;
 	fchmod(fd, 0600);
-	int r = fill(fd, at, clock);
+	int r = fill(fd, header);
 	if (r == 0 && link(hidden, path))
 		r = rq_file_error(errno);
 	unlink(hidden);
@@ -121,10 +126,17 @@ static int new_hidden(const char *path, const struct rq_geometry *at, uint32_t c
 	return r;
 }
 
-static int new_named(const char *path, const struct rq_geometry *at, uint32_t clock)
+static int new_named(const char *path, const struct rq_header *header)
 {
-	int fd = new_nameless(path, at, clock);
-	return fd == -ENOTSUP ? new_hidden(path, at, clock) : fd;
+	int fd = new_nameless(path, header);
+	return fd == -ENOTSUP ? new_hidden(path, header) : fd;
+}
+
+/* RINGQ_BARRIER=fences makes new regions be of fences: for tests. */
+static bool wants_fences(void)
+{
+	const char *wish = secure_getenv("RINGQ_BARRIER");
+	return wish && strcmp(wish, "fences") == 0;
 }
 
 int ringq_region_create(ringq_region **out, const struct ringq_region_options *options)
@@ -134,20 +146,23 @@ int ringq_region_create(ringq_region **out, const struct ringq_region_options *o
 	uint64_t size = rq_round_up(o.size ? o.size : RQ_REGION_SIZE, page);
 	char buffer[256], *path = NULL;
 
-	if (!out || o.flags || (o.size && o.size < RQ_REGION_MIN) || o.size > RQ_REGION_MAX)
+	if (!out || o.flags & ~(unsigned)RINGQ_FENCES || (o.size && o.size < RQ_REGION_MIN) || o.size > RQ_REGION_MAX)
 		return -EINVAL;
 	if (o.name) {
 		int r = rq_region_path(path = buffer, o.name);
 		if (r)
 			return r;
 	}
+	int r = rq_process_start();
+	if (r)
+		return r;
 	struct rq_geometry at;
 	rq_geometry_of(&at, size, page);
-	uint32_t clock = rq_clock_choose();
-	int fd = path ? new_named(path, &at, clock) : new_anonymous(&at, clock);
+	struct rq_header header = header_of(&at, o.flags & RINGQ_FENCES || !rq_sys_has_barrier() || wants_fences());
+	int fd = path ? new_named(path, &header) : new_anonymous(&header);
 	if (fd < 0)
 		return fd;
-	int r = rq_region_map(out, fd, &at, clock);
+	r = rq_region_map(out, fd, &at, &header);
 	if (r && path)
 		unlink(path);
 	return r;

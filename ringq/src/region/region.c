@@ -99,8 +99,8 @@ static int map_file(char **out, int fd, uint64_t size)
 	return 0;
 }
 
-static int map_new(
-	struct ringq_region **out, int fd, const struct stat *st, const struct rq_geometry *at, uint32_t clock)
+static int map_new(struct ringq_region **out, int fd, const struct stat *st, const struct rq_geometry *at,
+	const struct rq_header *header)
 {
 	struct ringq_region *r = calloc(1, sizeof *r);
 	if (!r)
@@ -116,7 +116,8 @@ static int map_new(
 		.header = (struct rq_header *)base,
 		.at = *at,
 		.file = {.base = base, .fd = fd, .device = st->st_dev, .inode = st->st_ino},
-		.clock = clock,
+		.clock = header->clock,
+		.fences = header->barrier == RQ_BARRIER_FENCES,
 		.refs = 1,
 		.lane_unit_is_garbage = rq_lane_unit_is_garbage,
 		.object_is_garbage = rq_object_is_garbage,
@@ -138,7 +139,7 @@ static bool mend_number(struct ringq_region *region, int fd)
 	return true;
 }
 
-int rq_region_map(struct ringq_region **out, int fd, const struct rq_geometry *at, uint32_t clock)
+int rq_region_map(struct ringq_region **out, int fd, const struct rq_geometry *at, const struct rq_header *header)
 {
 	struct stat st;
 	int r = fstat(fd, &st) ? -errno : rq_process_start();
@@ -151,7 +152,7 @@ int rq_region_map(struct ringq_region **out, int fd, const struct rq_geometry *a
 			if (mend_number(mapped, fd))
 				fd = -1;
 		} else {
-			r = map_new(out, fd, &st, at, clock);
+			r = map_new(out, fd, &st, at, header);
 			if (r == 0)
 				fd = -1;
 		}

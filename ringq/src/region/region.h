@@ -9,6 +9,7 @@
 
 #include <ringq/region.h>
 
+#include "base/event.h"
 #include "base/file.h"
 #include "base/layout.h"
 
@@ -32,6 +33,7 @@ struct ringq_region {
 	struct rq_geometry at;
 	struct rq_file file;
 	uint32_t clock;
+	bool fences;      /* header.barrier is RQ_BARRIER_FENCES */
 	unsigned refs;    /* under the process lock */
 	rq_u64 free_hint; /* a unit below which little is free, as far as this process knows */
 	/* Whether a unit of a lane has nobody left; the allocator asks, the module that knows lanes answers. */
@@ -83,8 +85,29 @@ static inline rq_u64 *rq_cells_at(const struct ringq_region *region, uint64_t un
 /* Memory behind a range of the region. 0 or -ENOMEM. */
 int rq_region_back(struct ringq_region *region, uint64_t offset, uint64_t len);
 
+/*
+ * A region is one of fences where its creator asks for it, or may not use membarrier. All who attach follow.
+ *
+ *   events    are FENCED from the start, for good: so wakers have a full fence, and quick calls go their slower way
+ *   hazards   a reader has a full fence between the name and its look
+ *   stamps    nobody goes on with its last one; no lane is dismissed from the roster
+ */
+static inline void rq_region_light_barrier(const struct ringq_region *region)
+{
+	if (rq_unlikely(region->fences))
+		rq_fence();
+	else
+		rq_light_barrier();
+}
+
+/* What an event of the region is when it is made. */
+static inline uint32_t rq_region_event(const struct ringq_region *region)
+{
+	return region->fences ? RQ_EVENT_FENCED : 0;
+}
+
 /* Maps fd, which it takes over whatever comes of it, or finds that it is mapped already. Counted either way. */
-int rq_region_map(struct ringq_region **out, int fd, const struct rq_geometry *at, uint32_t clock);
+int rq_region_map(struct ringq_region **out, int fd, const struct rq_geometry *at, const struct rq_header *header);
 void rq_region_ref(struct ringq_region *region);
 
 #define RQ_SHM_DIRECTORY "/dev/shm"
