@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef RINGQ_PYTHON_QUEUE_H
+#define RINGQ_PYTHON_QUEUE_H
+
+#include "transfer.h"
+
+struct queue {
+	PyObject ob_base;
+	ringq_queue *handle;
+	struct state *state;
+	PyObject *region; /* of type Region */
+	struct use use;
+	bool used; /* something was put by this object */
+};
+
+/* Its handle. NULL with a ValueError set if there is none or it is closed. */
+ringq_queue *rq_py_handle(struct queue *queue);
+
+/* What failed, as an exception. A closed queue object is a ValueError. Returns NULL. */
+PyObject *rq_py_queue_failed(struct queue *queue, ssize_t error, enum rq_py_side side);
+
+PyObject *rq_py_put_many(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *keywords);
+PyObject *rq_py_get_many(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *keywords);
+PyObject *rq_py_stat(PyObject *self, PyObject *unused);
+
+#endif

@@ -1,0 +1,492 @@
+# SPDX-License-Identifier: MIT
+"""The package ringq: queues, pipes, arrays, regions, in one process and over fork."""
+import gc
+import os
+import pickle
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+import unittest
+
+import ringq
+
+
+class Point:
+    def __init__(self, x):
+        self.x = x
+
+    def __eq__(self, other):
+        return type(other) is Point and other.x == self.x
+
+
+class Unpicklable:
+    def __reduce__(self):
+        raise ZeroDivisionError('not today')
+
+
+class NoUnpickle:
+    def __reduce__(self):
+        return int, ('no number',)
+
+
+def in_child(function):
+    """Runs a function in a forked child. Its exit status."""
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            function()
+            status = 0
+        finally:
+            os._exit(status)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+class Objects(unittest.TestCase):
+    """What goes in comes out, with its type."""
+
+    VALUES = [0, -1, 2**31 - 1, 2**31, -2**31 - 1, 2**63 - 1, -2**63, 2**63, -2**70, 0.0, -0.0, 1e308, float('inf'),
+              '', 'text', '\u20ac\U0001f680', '\ud800 alone', 'x' * 1023, 'x' * 1024, 'y' * 100000, b'', b'bytes', bytes(1023),
+              bytes(1024), os.urandom(300000), None, True, False, (), [], {}, [1, 'a', None], {'key': [1.5]}, {1, 2},
+              Point(3), bytearray(b'array'), bytearray(100000), range(7), ('deep', [('deeper', {'x': Point(1)})])]
+
+    def test_come_out_as_they_went_in(self):
+        q = ringq.Queue()
+        for value in self.VALUES:
+            q.put(value)
+        for value in self.VALUES:
+            self.assertEqual((type(got := q.get()), got), (type(value), value))
+
+    def test_come_out_of_batches_as_they_went_in(self):
+        q = ringq.Queue()
+        self.assertEqual(q.put_many(self.VALUES), len(self.VALUES))
+        got = []
+        while len(got) < len(self.VALUES):
+            got += q.get_many(7)
+        self.assertEqual([(type(each), each) for each in got], [(type(each), each) for each in self.VALUES])
+
+    def test_nan_and_subclasses_keep_their_type(self):
+        q = ringq.Queue()
+
+        class Mine(int):
+            pass
+        globals()['Mine'] = Mine
+        Mine.__qualname__ = 'Mine'
+        q.put(float('nan'))
+        q.put(Mine(5))
+        self.assertNotEqual(got := q.get(), got)
+        self.assertIs(type(q.get()), Mine)
+
+    def test_are_pickled_at_once(self):
+        q = ringq.Queue()
+        items = [1]
+        q.put(items)
+        items.append(2)
+        self.assertEqual(q.get(), [1])
+
+    def test_that_cannot_be_pickled_raise_in_put(self):
+        q = ringq.Queue(1)
+        for put in q.put, lambda each: q.put_many([1, each]):
+            with self.assertRaises(ZeroDivisionError):
+                put(Unpicklable())
+        with open(os.devnull) as file, self.assertRaises(TypeError):
+            q.put(file)
+        self.assertTrue(q.empty())
+        q.put_nowait('the place is free')
+
+    def test_a_reducer_may_use_the_queue(self):
+        q = ringq.Queue()
+
+        class Chatty:
+            def __reduce__(self):
+                q.put([0])
+                return list, ()
+        q.put([Chatty()])
+        self.assertEqual([q.get(), q.get()], [[0], [[]]])
+
+    def test_that_cannot_be_unpickled_do_not_take_others_along(self):
+        q = ringq.Queue()
+        q.put_many([1, NoUnpickle(), 2])
+        with self.assertRaises(ValueError) as caught:
+            q.get_many(3)
+        self.assertEqual(caught.exception.objects, [1, 2])
+
+    def test_identity_within_a_put(self):
+        q = ringq.Queue()
+        shared = [1]
+        q.put((shared, shared))
+        a, b = q.get()
+        self.assertIs(a, b)
+        loop = []
+        loop.append(loop)
+        q.put(loop)
+        got = q.get()
+        self.assertIs(got[0], got)
+
+
+class Buffers(unittest.TestCase):
+    """Large buffers go in and out beside the pickle."""
+
+    def setUp(self):
+        try:
+            import numpy
+        except ImportError:
+            self.skipTest('numpy is missing')
+        self.numpy = numpy
+
+    def test_arrays_of_all_orders(self):
+        q = ringq.Queue()
+        for array in (self.numpy.arange(100000.0), self.numpy.asfortranarray(self.numpy.arange(90000).reshape(300, 300)),
+                      self.numpy.arange(100000)[::3], self.numpy.zeros(0), self.numpy.arange(5)):
+            q.put({'name': 'x', 'array': array, 'again': [array]})
+            got = q.get()
+            self.numpy.testing.assert_array_equal(got['array'], array)
+            self.assertTrue(got['array'].flags.writeable)
+            self.assertIs(got['again'][0], got['array'])
+
+    def test_read_only_stays_read_only(self):
+        q = ringq.Queue()
+        array = self.numpy.arange(100000)
+        array.flags.writeable = False
+        q.put(array)
+        self.assertFalse(q.get().flags.writeable)
+
+    def test_are_aligned(self):
+        q = ringq.Queue()
+        q.put([self.numpy.arange(n, dtype='u1') for n in (5000, 5001, 7003)])
+        for got in q.get():
+            self.assertEqual(got.ctypes.data % 16, 0)
+
+
+class Waiting(unittest.TestCase):
+    def test_timeouts(self):
+        q = ringq.Queue(1)
+        for get in (lambda: q.get(timeout=0.05), lambda: q.get(True, 0.05), lambda: q.get_many(3, timeout=0.05)):
+            begin = time.monotonic()
+            self.assertRaises(queue.Empty, get)
+            self.assertGreaterEqual(time.monotonic() - begin, 0.05)
+        q.put(1)
+        for put in (lambda: q.put(2, timeout=0.05), lambda: q.put(2, True, 0.05), lambda: q.put_many([2], timeout=0.05)):
+            begin = time.monotonic()
+            self.assertRaises(queue.Full, put)
+            self.assertGreaterEqual(time.monotonic() - begin, 0.05)
+        for put in (lambda: q.put_nowait(2), lambda: q.put(2, False), lambda: q.put(2, False, 9), lambda: q.put(2, timeout=-1),
+                    lambda: q.put(2, timeout=0), lambda: q.put_many([2], block=False)):
+            self.assertRaises(queue.Full, put)
+        q.get()
+        for get in (q.get_nowait, lambda: q.get(False), lambda: q.get(False, 9), lambda: q.get(timeout=-1),
+                    lambda: q.get(timeout=0), lambda: q.get_many(2, False)):
+            self.assertRaises(queue.Empty, get)
+
+    def test_arguments_are_checked(self):
+        q = ringq.Queue()
+        for call in (lambda: q.put(), lambda: q.put(1, timeout='x'), lambda: q.put(1, False, 'x'), lambda: q.get(nonsense=1),
+                     lambda: q.get(True, None, 1), lambda: q.put(1, obj=2), lambda: q.get_many(), lambda: q.get_many('x'),
+                     lambda: q.put_many(5), lambda: ringq.Queue('3'), lambda: ringq.Queue(1.5), lambda: ringq.Queue(None),
+                     lambda: ringq.Queue(name=5), lambda: ringq.Queue(region=5), lambda: ringq.Array(5, 5),
+                     lambda: ringq.Region.create(7), lambda: ringq.Region.open(7), lambda: ringq.Region(),
+                     lambda: type(ringq.Value('i').lock())()):
+            self.assertRaises(TypeError, call)
+        for call in (lambda: ringq.Queue(order='x'), lambda: q.get_many(0), lambda: q.put(1, timeout=float('nan')),
+                     lambda: ringq.Queue(name='x' * 64), lambda: ringq.Array('x', 5), lambda: ringq.Array('i', 0)):
+            self.assertRaises(ValueError, call)
+        self.assertRaises(OverflowError, ringq.Queue, 1 << 31)
+        self.assertTrue(q.empty())
+
+    def test_a_sleeper_is_woken_by_another_thread(self):
+        q = ringq.Queue()
+        threading.Timer(0.05, q.put, ['late']).start()
+        self.assertEqual(q.get(timeout=30), 'late')
+
+    def test_the_gil_is_free_while_a_thread_waits(self):
+        q = ringq.Queue()
+        sleepers = [threading.Thread(target=q.get) for _ in range(3)]
+        for sleeper in sleepers:
+            sleeper.start()
+        self.assertTrue(all(sleeper.is_alive() for sleeper in sleepers))
+        q.put_many(range(3))
+        for sleeper in sleepers:
+            sleeper.join(30)
+            self.assertFalse(sleeper.is_alive())
+
+    def test_handled_signals_do_not_end_a_wait(self):
+        q = ringq.Queue()
+        seen = []
+        before = signal.signal(signal.SIGUSR1, lambda *_: seen.append(1))
+        try:
+            threading.Timer(0.05, os.kill, [os.getpid(), signal.SIGUSR1]).start()
+            threading.Timer(0.2, q.put, ['late']).start()
+            self.assertEqual((q.get(timeout=30), seen), ('late', [1]))
+        finally:
+            signal.signal(signal.SIGUSR1, before)
+
+    def test_ctrl_c_ends_each_wait(self):
+        program = ('import os, signal, threading, ringq\n'
+                   'full, empty, value = ringq.Queue(1), ringq.Queue(), ringq.Value("i")\n'
+                   'r, w = ringq.Pipe()\n'
+                   'full.put(0)\n'
+                   'def hold():\n'
+                   '    value.lock().acquire(); held.set(); threading.Event().wait()\n'
+                   'held = threading.Event()\n'
+                   'threading.Thread(target=hold, daemon=True).start(); held.wait()\n'
+                   'for call in (empty.get, lambda: full.put(1), lambda: full.put_many([1]), lambda: empty.get_many(9),\n'
+                   '             lambda: next(iter(empty)), r.recv, r.recv_bytes, lambda: r.poll(None), value.lock().acquire):\n'
+                   '    threading.Timer(0.05, os.kill, [os.getpid(), signal.SIGINT]).start()\n'
+                   '    try:\n'
+                   '        call()\n'
+                   '    except KeyboardInterrupt:\n'
+                   '        print("interrupted", flush=True)\n')
+        done = subprocess.run([sys.executable, '-c', program], capture_output=True, text=True, timeout=60)
+        self.assertEqual((done.stdout.count('interrupted'), done.stderr), (9, ''))
+
+
+class Closing(unittest.TestCase):
+    def test_close_is_for_this_object(self):
+        q = ringq.Queue()
+        other = ringq.Queue.open(q.region, q.name)
+        q.put(1)
+        q.close()
+        q.close()
+        for call in (q.get, lambda: q.put(1), lambda: q.put_many([1]), lambda: q.get_many(1), q.get_nowait, q.fileno, q.shutdown):
+            with self.assertRaisesRegex(ValueError, 'is closed'):
+                call()
+        self.assertEqual((q.qsize(), other.get()), (1, 1))
+
+    def test_close_ends_the_calls_of_other_threads(self):
+        q = ringq.Queue()
+        errors = []
+
+        def wait():
+            try:
+                q.get()
+            except ValueError as error:
+                errors.append(error)
+        waiter = threading.Thread(target=wait)
+        waiter.start()
+        time.sleep(0.05)
+        q.close()
+        waiter.join(30)
+        self.assertEqual(len(errors), 1)
+
+    def test_shutdown_is_for_everybody(self):
+        q = ringq.Queue()
+        other = ringq.Queue.open(q.region, q.name)
+        other.put_many('abc')
+        q.shutdown()
+        self.assertRaises(ringq.Closed, other.put, 1)
+        self.assertEqual(list(other), ['a', 'b', 'c'])
+        self.assertRaises(ringq.Closed, other.get)
+        self.assertRaises(ringq.Closed, other.get_many, 5)
+
+    def test_a_queue_object_can_be_dropped_by_what_it_holds(self):
+        q = ringq.Queue()
+        q.put(ringq.Queue)  # a class: by name
+        self.assertIs(q.get(), ringq.Queue)
+
+
+class Looking(unittest.TestCase):
+    def test_sizes(self):
+        q = ringq.Queue(3)
+        self.assertEqual((len(q), q.empty(), q.full(), bool(q)), (0, True, False, True))
+        q.put_many('abc')
+        self.assertEqual((len(q), q.qsize(), q.empty(), q.full()), (3, 3, False, True))
+        self.assertEqual((q.peek(), q.peek(), q.get(), q.peek()), ('a', 'a', 'a', 'b'))
+        self.assertIn('2 waiting, 1 producers', repr(q))
+        self.assertEqual((q.stat()['records_in'], q.stat()['records_out']), (3, 1))
+
+    def test_peek_of_large_and_of_none(self):
+        q = ringq.Queue()
+        self.assertRaises(queue.Empty, q.peek)
+        q.put(bytes(1000000))
+        self.assertEqual(q.peek(), bytes(1000000))
+        self.assertEqual(len(q), 1)
+
+    def test_members(self):
+        q = ringq.Queue()
+        q.put(1)
+        self.assertIn(os.getpid(), [member.process for member in q.members()])
+
+
+class Regions(unittest.TestCase):
+    def test_named(self):
+        name = f'ringq-python-{os.getpid()}'
+        with ringq.Region.create(name, size=1 << 20) as region:
+            self.assertRaises(FileExistsError, ringq.Region.create, name)
+            q = ringq.Queue(region=region, name='q')
+            self.assertRaises(FileExistsError, lambda: ringq.Queue(region=region, name='q'))
+            q.put('over there')
+            other = ringq.Region.open(name)
+            self.assertEqual(ringq.Queue.open(other, 'q').get(), 'over there')
+            self.assertRaises(FileNotFoundError, ringq.Queue.open, other, 'none')
+            ringq.Region.unlink(name)
+            self.assertRaises(FileNotFoundError, ringq.Region.open, name)
+        self.assertRaises(ValueError, region.memory)
+        self.assertRaises(ValueError, lambda: ringq.Queue(region=region))
+
+    def test_a_record_larger_than_the_region(self):
+        q = ringq.Queue(size=2 << 20)
+        self.assertRaises((ValueError, MemoryError), q.put, bytes(4 << 20))
+        q.put('small')
+        self.assertEqual(q.get(), 'small')
+
+    def test_a_full_region_waits_for_a_get(self):
+        q = ringq.Queue(size=4 << 20)
+        with self.assertRaises((queue.Full, MemoryError)):
+            while True:
+                q.put(bytes(100000), timeout=0.05)
+        n = len(q)
+        taker = threading.Timer(0.05, lambda: [q.get() for _ in range(n)])
+        taker.start()
+        q.put(bytes(100000), timeout=30)
+        taker.join()
+
+
+class Numbers(unittest.TestCase):
+    def test_values(self):
+        for code in 'bBhHiIlLqQ':
+            v = ringq.Value(code, 5)
+            self.assertEqual((v.add(3), v.value, v.add(-8), v.value), (5, 8, 8, 0))
+            self.assertTrue(v.compare_exchange(0, 7))
+            self.assertFalse(v.compare_exchange(0, 9))
+            self.assertEqual(v.value, 7)
+            with self.assertRaises(OverflowError):
+                v.value = 1 << 64
+        for code in 'fd':
+            v = ringq.Value(code, 0.5)
+            self.assertEqual(v.value, 0.5)
+            self.assertRaises(TypeError, v.add, 1)
+        self.assertEqual(ringq.Value('Q', 2**64 - 1).value, 2**64 - 1)
+
+    def test_arrays(self):
+        a = ringq.Array('i', [1, 2, 3])
+        self.assertEqual((list(a), a[-1], len(a), a.typecode), ([1, 2, 3], 3, 3, 'i'))
+        a[0] = 9
+        self.assertEqual(a.add(-1, 5), 3)
+        self.assertEqual(a.snapshot().tolist(), [9, 2, 8])
+        a.write([7, 8, 9])
+        self.assertEqual(memoryview(a).tolist(), [7, 8, 9])
+        self.assertEqual(memoryview(a).format, 'i')
+        for call in (lambda: a[3], lambda: a[-4], lambda: a.add(3, 1), lambda: a.compare_exchange(-4, 1, 2)):
+            self.assertRaises(IndexError, call)
+        self.assertRaises(ValueError, a.write, [1])
+
+    def test_a_view_keeps_the_array(self):
+        view = memoryview(ringq.Array('d', [1.5] * 10000))
+        gc.collect()
+        self.assertEqual(view[9999], 1.5)
+
+    def test_add_is_atomic(self):
+        v = ringq.Value('i')
+
+        def add():
+            for _ in range(20000):
+                v.add(1)
+        children = [os.fork() for _ in range(2)]  # in each child, the second is a grandchild's
+        add()
+        if 0 in children:
+            if children[-1]:
+                os.waitpid(children[-1], 0)
+            os._exit(0)
+        for child in children:
+            os.waitpid(child, 0)
+        self.assertEqual(v.value, 80000)
+
+    def test_memory_is_used_again_and_is_zero(self):
+        v = ringq.Value('i', 7)
+        name = v.name
+        del v
+        w = ringq.Value('i')
+        self.assertEqual((w.name, w.value), (name, 0))
+
+    def test_memory_is_not_used_again_after_a_fork(self):
+        v = ringq.Value('i', 7)
+        name = v.name
+        self.assertEqual(in_child(lambda: None), 0)
+        del v
+        import multiprocessing
+        keeper = multiprocessing.get_context('fork').Process(target=time.sleep, args=(60,))
+        keeper.start()
+        self.assertNotEqual(ringq.Value('i').name, name)
+        keeper.kill()
+        keeper.join()
+
+    def test_the_lock_tells_of_its_holders_death(self):
+        v = ringq.Value('i')
+        self.assertEqual(in_child(lambda: v.lock().acquire()), 0)
+        lock = v.lock()
+        self.assertTrue(lock.acquire(timeout=30))
+        self.assertTrue(lock.owner_died)
+        lock.release()
+        with lock:
+            self.assertFalse(lock.owner_died)
+        self.assertRaises(AssertionError, lock.release)
+
+    def test_the_lock_keeps_others_out(self):
+        lock = ringq.Array('i', 3).lock()
+        with lock, lock:
+            other = []
+            thread = threading.Thread(target=lambda: other.append(lock.acquire(timeout=0.02)))
+            thread.start()
+            thread.join()
+            self.assertEqual(other, [False])
+
+
+class Pipes(unittest.TestCase):
+    def test_the_end_of_the_other_side(self):
+        r, w = ringq.Pipe(False)
+        w.send('x')
+        w.close()
+        self.assertEqual((r.poll(), r.recv(), r.poll()), (True, 'x', True))
+        self.assertRaises(EOFError, r.recv)
+        a, b = ringq.Pipe()
+        b.close()
+        self.assertRaises(BrokenPipeError, a.send, 1)
+
+    def test_a_killed_child_is_an_end(self):
+        r, w = ringq.Pipe(False)
+        child = os.fork()
+        if child == 0:
+            w.send('said')
+            os.kill(os.getpid(), signal.SIGKILL)
+        w.close()
+        self.assertEqual(r.recv(), 'said')
+        self.assertRaises(EOFError, r.recv)
+        os.waitpid(child, 0)
+
+    def test_objects_and_bytes_mix_as_in_the_standard_library(self):
+        a, b = ringq.Pipe()
+        a.send_bytes(pickle.dumps({'x': 1}))
+        self.assertEqual(b.recv(), {'x': 1})
+        for each in ({'y': 2}, 5, 'text'):
+            a.send(each)
+            self.assertEqual(pickle.loads(b.recv_bytes()), each)
+
+    def test_large_messages(self):
+        a, b = ringq.Pipe()
+        data = os.urandom(16 << 20)
+        a.send_bytes(data)
+        self.assertEqual(b.recv_bytes(), data)
+
+    def test_close_beside_a_receiving_thread(self):
+        a, b = ringq.Pipe()
+        errors = []
+
+        def receive():
+            try:
+                b.recv()
+            except OSError as error:
+                errors.append(str(error))
+        thread = threading.Thread(target=receive)
+        thread.start()
+        time.sleep(0.05)
+        b.close()
+        thread.join(30)
+        self.assertEqual(errors, ['handle is closed'])
+        self.assertRaises(BrokenPipeError, a.send, 1)
+
+
+if __name__ == '__main__':
+    unittest.main()
