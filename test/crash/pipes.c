@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "region/units.h"
+#include "sweep.h"
 
 enum { LEN = 100, SENT = 3 };
 
@@ -73,7 +74,7 @@ void check_pipes_gone(struct stage *s)
 {
 	uint64_t frontier;
 
-	rq_units_sweep(s->region);
+	rq_sweep(s->region);
 	frontier = rq_units_frontier(s->region);
 	for (uint64_t u = 0; u < frontier; u++) {
 		uint64_t owner = rq_load(rq_owner_at(s->region, u)), of = 0;

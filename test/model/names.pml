@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Names: ringq/src/region/objects.c, is_garbage() and rq_units_sweep() of region/units.c.
+ * Names: ringq/src/region/objects.c, is_garbage() and rq_sweep() of sweep.c.
  *
  * Two creators want the same name, whose two first places in the hash table are free; a stranger's name has the same
  * hash and takes a place at any time. One creator is killed, at any step. A sweeper reads owner words and names, and

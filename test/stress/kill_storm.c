@@ -25,6 +25,7 @@
 
 #include "books.h"
 #include "region/units.h"
+#include "sweep.h"
 
 enum {
 	PRODUCERS = 16,
@@ -328,7 +329,7 @@ static void look_at_queue(struct storm *s, bool late)
 	if (memory > *most)
 		*most = memory;
 	/* All that the dead had in their hands has come back; the last who joined has seen to it. */
-	check_eq(rq_units_sweep(s->region), 0);
+	check_eq(rq_sweep(s->region), 0);
 }
 
 static void run_phase(struct storm *s, int64_t until, bool late)

@@ -6,7 +6,7 @@
 
 #include <ringq/array.h>
 
-#include "base/process.h"
+#include "region/membership.h"
 
 struct ringq_array {
 	struct rq_array_shared *shared;

@@ -80,7 +80,7 @@ static void sleep_once(
 	struct ringq_array *a, struct rq_membership *membership, uint64_t word, int64_t until, unsigned slept)
 {
 	struct rq_sys_wait waits[RQ_SYS_WAITV_MAX] = {{(const rq_u32 *)&a->shared->lock, (uint32_t)word}};
-	int n = slept ? rq_members_watch(a->region, membership, waits + 1, RQ_SYS_WAITV_MAX - 1) : -1;
+	int n = slept ? rq_members_watch(a->region, membership->lease_word, waits + 1, RQ_SYS_WAITV_MAX - 1) : -1;
 	int64_t now = rq_sys.now(), most = n < 0 ? RQ_SLEEP_SHORT : RQ_SLEEP_LONG;
 	if (n < 0) {
 		rq_u64 *lease = lease_of(a, holder(word));

@@ -7,13 +7,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "queue/port.h"
-#include "queue/watch.h"
-#include "region/family.h"
 #include "base/sys.h"
+#include "base/upcalls.h"
 
-struct ringq_region *rq_process_regions;
-struct rq_membership *rq_process_memberships;
 struct rq_thread rq_no_thread;
 _Thread_local struct rq_thread *rq_thread_current = &rq_no_thread;
 const uint32_t *rq_process_is_parent;
@@ -146,45 +142,16 @@ static void unlist_thread(const struct rq_thread *t)
 	free(l);
 }
 
-static void end_membership(struct rq_membership *s)
-{
-	struct rq_membership **link = &rq_process_memberships;
-	while (*link != s)
-		link = &(*link)->all_next;
-	*link = s->all_next;
-	rq_member_leave(s);
-	free(s);
-}
-
 /* A thread ends: what it owned is free for others. Not called at exit() or by death: then the leases tell. */
 static void thread_ends(void *arg)
 {
 	struct rq_thread *t = arg;
 	rq_process_lock();
-	rq_ports_drop_thread(t);
-	for (struct rq_membership *s = t->memberships, *next; s; s = next) {
-		next = s->next;
-		end_membership(s);
-	}
+	rq_upcalls.thread_ends(t);
 	unlist_thread(t);
 	rq_process_unlock();
 	rq_thread_current = &rq_no_thread;
 	munmap(t, sizeof *t);
-}
-
-void rq_memberships_tidy(void)
-{
-	struct rq_thread *t = rq_thread_current;
-	if (t == &rq_no_thread || !*rq_process_is_parent)
-		return;
-	for (struct rq_membership **link = &t->memberships, *s; (s = *link);) {
-		if (s->region) {
-			link = &s->next;
-			continue;
-		}
-		*link = s->next;
-		end_membership(s);
-	}
 }
 
 /*
@@ -193,14 +160,7 @@ void rq_memberships_tidy(void)
  */
 static void forget_parent(void)
 {
-	while (rq_process_memberships) {
-		struct rq_membership *s = rq_process_memberships;
-		rq_process_memberships = s->all_next;
-		free(s);
-	}
-	rq_watch_forget_parent();
-	rq_families_forget_parent();
-	rq_ports_forget_parent();
+	rq_upcalls.forget_parent();
 	while (threads) {
 		struct listed_thread *l = threads;
 		threads = l->next;
@@ -286,48 +246,4 @@ struct rq_thread *rq_thread_create(void)
 		return NULL;
 	}
 	return rq_thread_current = t;
-}
-
-int rq_membership_of(struct rq_membership **out, struct ringq_region *region)
-{
-	struct rq_thread *t = rq_thread_self();
-	if (!t)
-		return -ENOMEM;
-	for (struct rq_membership *s = t->memberships; s; s = s->next)
-		if (s->region == region) {
-			*out = s;
-			return 0;
-		}
-	struct rq_membership *s = calloc(1, sizeof *s);
-	if (!s)
-		return -ENOMEM;
-	int r = rq_member_join(s, region);
-	if (r < 0) {
-		free(s);
-		return r;
-	}
-	s->next = t->memberships;
-	t->memberships = s;
-	rq_process_lock();
-	rq_memberships_tidy();
-	s->all_next = rq_process_memberships;
-	rq_process_memberships = s;
-	rq_process_unlock();
-	*out = s;
-	/* What the last holder had in its hands when it died would else stay backed until memory runs short. */
-	if (r == 1)
-		rq_units_sweep(region);
-	return 0;
-}
-
-void rq_memberships_leave(struct ringq_region *region)
-{
-	for (struct rq_membership *s = rq_process_memberships; s; s = s->all_next) {
-		if (s->region != region)
-			continue;
-		/* Its thread alone may take the lease out of its list; until then the list must find a page there. */
-		rq_lease_clear(s->lease_word, s->id >> 32);
-		rq_lease_orphan(&s->lease, region->at.page);
-		s->region = NULL;
-	}
 }

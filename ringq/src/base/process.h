@@ -3,7 +3,7 @@
 #define RQ_PROCESS_H
 
 /*
- * What a process keeps for itself: its regions, its threads' memberships, and what each thread has with each queue.
+ * What a process keeps for itself: the lock of its lists, its threads, and what is done when one ends or a child is made.
  *
  * One mutex, the process lock, guards the lists. It is never held across anything that waits for another process, nothing
  * shared is locked by it, and no put or get takes it but the first of a thread on a queue. Whoever waits for it lends its
@@ -13,8 +13,9 @@
  * that forks may use the library: fork handlers of the application run in there, those that were registered before ours.
  */
 
-#include "region/member.h"
+#include "base/atomic.h"
 
+struct rq_membership;
 struct rq_port;
 
 /*
@@ -37,8 +38,6 @@ struct rq_thread {
 void rq_process_lock(void);
 void rq_process_unlock(void);
 
-extern struct ringq_region *rq_process_regions;
-extern struct rq_membership *rq_process_memberships;
 extern struct rq_thread rq_no_thread;
 extern _Thread_local struct rq_thread *rq_thread_current; /* &rq_no_thread, of which nothing is known, at first */
 extern const uint32_t *rq_process_is_parent; /* 1 in the process that set it up; the kernel clears it in any child */
@@ -63,14 +62,5 @@ static inline struct rq_thread *rq_thread_self(void)
 	struct rq_thread *t = rq_thread_current;
 	return rq_likely(t != &rq_no_thread && *rq_process_is_parent) ? t : rq_thread_create();
 }
-
-/* The calling thread's membership in a region, made if there is none. */
-int rq_membership_of(struct rq_membership **out, struct ringq_region *region);
-
-/* Gives all memberships of this process in a region up. Under the process lock, with nobody inside a call. */
-void rq_memberships_leave(struct ringq_region *region);
-
-/* Drops what is left of the calling thread's memberships that were given up. Under the process lock. */
-void rq_memberships_tidy(void);
 
 #endif

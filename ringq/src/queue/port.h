@@ -13,7 +13,7 @@
 #include "queue/handle.h"
 #include "lane/get.h"
 #include "lane/put.h"
-#include "base/process.h"
+#include "region/membership.h"
 
 /*
  * What a consumer in total order knows of the lanes, and will for good: choose.h says how. The lanes of `live` have had a

@@ -2,14 +2,11 @@
 #include "region/member.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <unistd.h>
 
 #include "base/sys.h"
 
-static struct rq_member *member_at(const struct ringq_region *region, uint32_t index)
+struct rq_member *rq_member_at(const struct ringq_region *region, uint32_t index)
 {
 	const struct rq_geometry *at = &region->at;
 	uint64_t page = at->members + index / RQ_MEMBERS_A_PAGE * at->page;
@@ -40,57 +37,7 @@ int rq_member_back(struct ringq_region *region, uint32_t index)
 
 rq_u32 *rq_member_families(const struct ringq_region *region, uint32_t index)
 {
-	return index < backed(region) ? &member_at(region, index)->families : NULL;
-}
-
-/* Who it is, for people to read. Written after the lease is taken: a reader may see the last holder's for a moment. */
-static void introduce(struct rq_member *m)
-{
-	union {
-		char text[16];
-		uint64_t words[2];
-	} name = {.words = {0}};
-	prctl(PR_GET_NAME, name.text);
-	rq_store(&m->hazard, 0);
-	rq_store(&m->process, (uint32_t)getpid());
-	rq_store(&m->thread, rq_sys_thread());
-	rq_store(&m->name[0], name.words[0]);
-	rq_store(&m->name[1], name.words[1]);
-}
-
-int rq_member_join(struct rq_membership *membership, struct ringq_region *region)
-{
-	for (uint32_t i = 0; i < region->at.member_count; i++) {
-		int r = rq_member_back(region, i);
-		if (r)
-			return r;
-		rq_u64 *shared = rq_lease_at(region, i);
-		uint64_t word = rq_load_acquire(shared);
-		bool left = rq_lease_was_left(word);
-		if (rq_lease_held(word))
-			continue;
-		r = rq_lease_take(&membership->lease, region, i, &word);
-		if (r < 0)
-			return r;
-		if (r == 0)
-			continue;
-		membership->region = region;
-		membership->member = member_at(region, i);
-		membership->lease_word = shared;
-		membership->id = word >> 32 << 32 | (i + 1);
-		introduce(membership->member);
-		rq_add(&region->header->joins, 1); /* J1 */
-		rq_sys.futex_wake(&region->header->joins, INT_MAX);
-		return left;
-	}
-	return -EUSERS;
-}
-
-void rq_member_leave(struct rq_membership *membership)
-{
-	if (membership->region)
-		rq_store_release(&membership->member->hazard, 0);
-	rq_lease_drop(&membership->lease, membership->region ? membership->lease_word : NULL);
+	return index < backed(region) ? &rq_member_at(region, index)->families : NULL;
 }
 
 bool rq_member_alive(const struct ringq_region *region, uint64_t id)
@@ -107,14 +54,13 @@ bool rq_members_name(const struct ringq_region *region, uint64_t key)
 	uint32_t n = backed(region);
 	for (uint32_t i = 0; i < n; i++)
 		/* H3 */
-		if (rq_load_acquire(&member_at(region, i)->hazard) == key &&
+		if (rq_load_acquire(&rq_member_at(region, i)->hazard) == key &&
 			rq_lease_held(rq_load(rq_lease_at(region, i))))
 			return true;
 	return false;
 }
 
-int rq_members_watch(
-	const struct ringq_region *region, const struct rq_membership *self, struct rq_sys_wait *waits, int most)
+int rq_members_watch(const struct ringq_region *region, const rq_u64 *own, struct rq_sys_wait *waits, int most)
 {
 	int n = 0;
 	waits[n++] = (struct rq_sys_wait){&region->header->joins, rq_load_acquire(&region->header->joins)};
@@ -122,7 +68,7 @@ int rq_members_watch(
 	for (uint32_t i = 0; i < count; i++) {
 		struct rq_sys_wait wait;
 		rq_u64 *lease = rq_lease_at(region, i);
-		if (lease == self->lease_word || !rq_lease_watch(lease, &wait))
+		if (lease == own || !rq_lease_watch(lease, &wait))
 			continue;
 		if (n == most)
 			return -1;
@@ -141,7 +87,7 @@ ssize_t ringq_region_members(const ringq_region *region, struct ringq_member *ou
 		if (!rq_lease_held(rq_load_acquire(rq_lease_at(region, i))))
 			continue;
 		if ((size_t)found < n) {
-			const struct rq_member *m = member_at(region, i);
+			const struct rq_member *m = rq_member_at(region, i);
 			uint64_t name[2] = {rq_load(&m->name[0]), rq_load(&m->name[1])};
 			struct ringq_member *o = &out[found];
 			o->process = rq_load(&m->process);

@@ -8,30 +8,12 @@
 
 #include "region/lease.h"
 
-/* A thread's membership in one region. Belongs to the thread, but for region, which a detach clears. */
-struct rq_membership {
-	struct ringq_region *_Atomic region; /* NULL after a detach */
-	struct rq_member *member;
-	rq_u64 *lease_word;
-	uint64_t id; /* incarnation:32 | index + 1:32; what the owner word of a lane says */
-	struct {
-		uint64_t page;  /* unit + 1 where the thread looks first for free cells; 0: none. Hints, as all here */
-		uint64_t spare; /* unit + 1 of another that was empty */
-		uint64_t rover; /* unit from which to look on */
-		uint32_t next;  /* cell of the page to look at first */
-	} cells;
-	struct rq_lease lease;
-	struct rq_membership *next;     /* the thread's others */
-	struct rq_membership *all_next; /* the process's others, under the process lock */
-};
-
-/* Takes an entry of the table for the calling thread. 0; 1: its last holder died; -EUSERS, -ENOMEM, -ENOSYS, -ESTALE. */
-int rq_member_join(struct rq_membership *membership, struct ringq_region *region);
-void rq_member_leave(struct rq_membership *membership);
-
 /* An id's low half is index + 1 in this many bits; what is above them, up to the incarnation, is the owner's own. */
 #define RQ_ID_INDEX_BITS 13
 #define RQ_ID_INDEX_MASK ((1u << RQ_ID_INDEX_BITS) - 1)
+
+/* The entry of this index, which may have no memory behind it yet. */
+struct rq_member *rq_member_at(const struct ringq_region *region, uint32_t index);
 
 /* Memory behind the entry of this index. 0, -ENOMEM. */
 int rq_member_back(struct ringq_region *region, uint32_t index);
@@ -39,15 +21,14 @@ int rq_member_back(struct ringq_region *region, uint32_t index);
 /* The word of an entry that counts families (family.h); NULL if the entry has no memory behind it. */
 rq_u32 *rq_member_families(const struct ringq_region *region, uint32_t index);
 
-/* Whether the member of this id, as in rq_membership.id, lives. An id that nobody ever had is dead. */
+/* Whether the member of this id, as in rq_membership.id (membership.h), lives. An id that nobody ever had is dead. */
 bool rq_member_alive(const struct ringq_region *region, uint64_t id);
 
 /*
- * What to sleep on so as to be woken by the death of any member but `self`: the leases, and the count of joins, as who
- * joins later may die too. How many, or -1 if that is more than `most`.
+ * What to sleep on so as to be woken by the death of any member but the one with the lease `own`: the leases, and the count
+ * of joins, as who joins later may die too. How many, or -1 if that is more than `most`.
  */
-int rq_members_watch(
-	const struct ringq_region *region, const struct rq_membership *self, struct rq_sys_wait *waits, int most);
+int rq_members_watch(const struct ringq_region *region, const rq_u64 *own, struct rq_sys_wait *waits, int most);
 
 /* Whether any member may be reading the chunk of this key. Ask after rq_sys.barrier(); see lane.h. */
 bool rq_members_name(const struct ringq_region *region, uint64_t key);

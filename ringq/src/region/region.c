@@ -15,12 +15,11 @@
 
 #include "base/clock.h"
 #include "region/family.h"
-#include "pipe/liveness.h"
-#include "lane/lane.h"
-#include "region/member.h"
-#include "region/objects.h"
+#include "region/membership.h"
 #include "base/process.h"
 #include "base/sys.h"
+
+struct ringq_region *rq_process_regions;
 
 static uint32_t member_count(uint64_t size)
 {
@@ -119,9 +118,6 @@ static int map_new(struct ringq_region **out, int fd, const struct stat *st, con
 		.clock = header->clock,
 		.fences = header->barrier == RQ_BARRIER_FENCES,
 		.refs = 1,
-		.lane_unit_is_garbage = rq_lane_unit_is_garbage,
-		.object_is_garbage = rq_object_is_garbage,
-		.reap = rq_hold_reap,
 		.next = rq_process_regions,
 	};
 	rq_process_regions = r;

@@ -33,19 +33,15 @@ struct ringq_region {
 	struct rq_geometry at;
 	struct rq_file file;
 	uint32_t clock;
-	bool fences;      /* header.barrier is RQ_BARRIER_FENCES */
-	unsigned refs;    /* under the process lock */
-	rq_u64 free_hint; /* a unit below which little is free, as far as this process knows */
-	/* Whether a unit of a lane has nobody left; the allocator asks, the module that knows lanes answers. */
-	bool (*lane_unit_is_garbage)(struct ringq_region *region, uint64_t unit, uint64_t owner);
-	/* The same of a named object. *probes: places of the name table that may yet be looked at. */
-	bool (*object_is_garbage)(struct ringq_region *region, uint64_t unit, uint64_t *probes);
-	/* Deletes a pipe's object that nobody holds; the module that knows pipes does it. Whether it did. */
-	bool (*reap)(struct ringq_region *region, uint64_t unit, uint64_t owner);
+	bool fences;                /* header.barrier is RQ_BARRIER_FENCES */
+	unsigned refs;              /* under the process lock */
+	rq_u64 free_hint;           /* a unit below which little is free, as far as this process knows */
 	rq_u64 family;              /* owner word of what this process makes, or 0; see family.h */
 	struct rq_family *families; /* under the process lock */
 	struct ringq_region *next;  /* under the process lock */
 };
+
+extern struct ringq_region *rq_process_regions; /* under the process lock */
 
 #define RQ_REGION_SIZE (UINT64_C(1) << 30)
 #define RQ_REGION_MIN (UINT64_C(1) << 20)

@@ -3,9 +3,8 @@
 
 #include <errno.h>
 
-#include "region/cells.h"
-#include "region/family.h"
 #include "base/sys.h"
+#include "base/upcalls.h"
 
 /* Makes the owner words below `want` usable: zero is free, and new memory is zero. */
 static int push_frontier(struct ringq_region *region, uint64_t want)
@@ -85,7 +84,7 @@ static int64_t claim_anywhere(struct ringq_region *region, uint64_t n, uint64_t 
 	int64_t first = claim_from(region, n, owner, hint);
 	if (first < 0 && hint)
 		first = claim_from(region, n, owner, 0);
-	if (first < 0 && rq_units_sweep(region))
+	if (first < 0 && rq_upcalls.reclaim(region))
 		first = claim_from(region, n, owner, 0);
 	return first;
 }
@@ -141,65 +140,4 @@ bool rq_units_move(struct ringq_region *region, uint64_t first, uint64_t n, uint
 		}
 	}
 	return true;
-}
-
-/* What one sweep may still look at, and has found out. */
-struct sweep {
-	uint64_t probes; /* places of the name table */
-	struct rq_family_cache cache;
-};
-
-/*
- * Whether nobody has this unit. Once true of a word, it stays true until the word changes, and a word never comes back:
- * members' and families' have an incarnation, objects' and cells' a creation number, lanes' a chunk number. So a slow
- * sweeper's CAS harms nobody.
- */
-static bool is_garbage(struct ringq_region *region, uint64_t unit, uint64_t owner, struct sweep *sweep)
-{
-	switch (rq_owner_kind(owner)) {
-	case RQ_OWNER_MEMBER:
-		return !rq_member_alive(region, rq_owner_member_id(owner));
-	case RQ_OWNER_OBJECT:
-		return rq_owner_object_is_named(owner) && region->object_is_garbage(region, unit, &sweep->probes);
-	case RQ_OWNER_BODY: {
-		uint64_t first = rq_owner_first(owner);
-		if (first >= rq_units_frontier(region))
-			return true;
-		uint64_t of = rq_load_acquire(rq_owner_at(region, first));
-		if (rq_owner_kind(of) == RQ_OWNER_MEMBER)
-			return is_garbage(region, first, of, sweep);
-		bool whole = rq_owner_kind(of) == RQ_OWNER_OBJECT || rq_owner_kind(of) == RQ_OWNER_PIPE;
-		return !whole || rq_owner_created(of) != rq_owner_created(owner);
-	}
-	case RQ_OWNER_LANE:
-		return region->lane_unit_is_garbage(region, unit, owner);
-	case RQ_OWNER_FAMILY:
-		return !rq_family_alive(region, owner, &sweep->cache);
-	case RQ_OWNER_CELLS:
-		return rq_cells_sweep(region, unit, &sweep->cache);
-	default:
-		return true;
-	}
-}
-
-/* Frees a unit if it is nobody's. With the first unit of a pipe's object goes all that belongs to it. */
-static bool free_garbage(struct ringq_region *region, uint64_t unit, uint64_t owner, struct sweep *sweep)
-{
-	if (rq_owner_kind(owner) == RQ_OWNER_PIPE || rq_owner_is_reaping(owner))
-		return region->reap(region, unit, owner);
-	return is_garbage(region, unit, owner, sweep) && rq_cas(rq_owner_at(region, unit), &owner, 0);
-}
-
-uint64_t rq_units_sweep(struct ringq_region *region)
-{
-	uint64_t frontier = rq_units_frontier(region), freed = 0;
-	struct sweep sweep = {.probes = RQ_PROBES_MOST};
-	for (uint64_t u = 0; u < frontier; u++) {
-		uint64_t owner = rq_load_acquire(rq_owner_at(region, u)); /* A5 */
-		if (owner && free_garbage(region, u, owner, &sweep))
-			freed++;
-	}
-	if (freed)
-		rq_store(&region->free_hint, 0);
-	return freed;
 }

@@ -15,7 +15,7 @@
  *   move       as release; what is no longer `from` ends it                    wait-free
  */
 
-#include "region/member.h"
+#include "region/membership.h"
 
 /* Claims n contiguous units for an owner, with memory behind their first `bytes` bytes. The first unit, or -ENOMEM. */
 int64_t rq_units_claim(struct ringq_region *region, uint64_t n, uint64_t owner, uint64_t bytes);
@@ -45,9 +45,6 @@ bool rq_words_claim(struct rq_words words, uint64_t first, uint64_t n, uint64_t 
 
 /* Frees those that are the owner's. */
 void rq_words_release(struct rq_words words, uint64_t first, uint64_t n, uint64_t owner);
-
-/* Frees all units that belong to nobody. How many there were. */
-uint64_t rq_units_sweep(struct ringq_region *region);
 
 /* Owner words of objects. */
 static inline uint64_t rq_owner_object(uint64_t created, uint64_t units, bool named)

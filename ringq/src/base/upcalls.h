@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef RQ_UPCALLS_H
+#define RQ_UPCALLS_H
+
+/*
+ * What lower layers ask of higher ones: a thread has one destructor, a process one set of fork handlers, a region one
+ * collector, and each has customers in several rooms. upcalls.c, which knows them all, fills the one table.
+ */
+
+#include <stdint.h>
+
+struct ringq_region;
+struct rq_thread;
+
+struct rq_upcalls {
+	/* The thread ends: what it owned is free for others. Under the process lock. */
+	void (*thread_ends)(struct rq_thread *thread);
+	/* In a child of fork: what the parent's threads had stays theirs, and is forgotten here. */
+	void (*forget_parent)(void);
+	/* Frees what belongs to nobody. How many units that were. */
+	uint64_t (*reclaim)(struct ringq_region *region);
+};
+
+extern const struct rq_upcalls rq_upcalls;
+
+#endif

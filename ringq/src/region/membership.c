@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+#include "region/membership.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "base/upcalls.h"
+
+static struct rq_membership *memberships; /* of the process, under the process lock */
+
+/* Who it is, for people to read. Written after the lease is taken: a reader may see the last holder's for a moment. */
+static void introduce(struct rq_member *m)
+{
+	union {
+		char text[16];
+		uint64_t words[2];
+	} name = {.words = {0}};
+	prctl(PR_GET_NAME, name.text);
+	rq_store(&m->hazard, 0);
+	rq_store(&m->process, (uint32_t)getpid());
+	rq_store(&m->thread, rq_sys_thread());
+	rq_store(&m->name[0], name.words[0]);
+	rq_store(&m->name[1], name.words[1]);
+}
+
+/* Takes an entry of the table for the calling thread. 0; 1: its last holder died; -EUSERS, -ENOMEM, -ENOSYS, -ESTALE. */
+static int join(struct rq_membership *membership, struct ringq_region *region)
+{
+	for (uint32_t i = 0; i < region->at.member_count; i++) {
+		int r = rq_member_back(region, i);
+		if (r)
+			return r;
+		rq_u64 *shared = rq_lease_at(region, i);
+		uint64_t word = rq_load_acquire(shared);
+		bool left = rq_lease_was_left(word);
+		if (rq_lease_held(word))
+			continue;
+		r = rq_lease_take(&membership->lease, region, i, &word);
+		if (r < 0)
+			return r;
+		if (r == 0)
+			continue;
+		membership->region = region;
+		membership->member = rq_member_at(region, i);
+		membership->lease_word = shared;
+		membership->id = word >> 32 << 32 | (i + 1);
+		introduce(membership->member);
+		rq_add(&region->header->joins, 1); /* J1 */
+		rq_sys.futex_wake(&region->header->joins, INT_MAX);
+		return left;
+	}
+	return -EUSERS;
+}
+
+static void leave(struct rq_membership *membership)
+{
+	if (membership->region)
+		rq_store_release(&membership->member->hazard, 0);
+	rq_lease_drop(&membership->lease, membership->region ? membership->lease_word : NULL);
+}
+
+static void end_membership(struct rq_membership *s)
+{
+	struct rq_membership **link = &memberships;
+	while (*link != s)
+		link = &(*link)->all_next;
+	*link = s->all_next;
+	leave(s);
+	free(s);
+}
+
+void rq_memberships_end(struct rq_thread *t)
+{
+	for (struct rq_membership *s = t->memberships, *next; s; s = next) {
+		next = s->next;
+		end_membership(s);
+	}
+}
+
+void rq_memberships_tidy(void)
+{
+	struct rq_thread *t = rq_thread_current;
+	if (t == &rq_no_thread || !*rq_process_is_parent)
+		return;
+	for (struct rq_membership **link = &t->memberships, *s; (s = *link);) {
+		if (s->region) {
+			link = &s->next;
+			continue;
+		}
+		*link = s->next;
+		end_membership(s);
+	}
+}
+
+void rq_memberships_forget_parent(void)
+{
+	while (memberships) {
+		struct rq_membership *s = memberships;
+		memberships = s->all_next;
+		free(s);
+	}
+}
+
+int rq_membership_of(struct rq_membership **out, struct ringq_region *region)
+{
+	struct rq_thread *t = rq_thread_self();
+	if (!t)
+		return -ENOMEM;
+	for (struct rq_membership *s = t->memberships; s; s = s->next)
+		if (s->region == region) {
+			*out = s;
+			return 0;
+		}
+	struct rq_membership *s = calloc(1, sizeof *s);
+	if (!s)
+		return -ENOMEM;
+	int r = join(s, region);
+	if (r < 0) {
+		free(s);
+		return r;
+	}
+	s->next = t->memberships;
+	t->memberships = s;
+	rq_process_lock();
+	rq_memberships_tidy();
+	s->all_next = memberships;
+	memberships = s;
+	rq_process_unlock();
+	*out = s;
+	/* What the last holder had in its hands when it died would else stay backed until memory runs short. */
+	if (r == 1)
+		rq_upcalls.reclaim(region);
+	return 0;
+}
+
+void rq_memberships_leave(struct ringq_region *region)
+{
+	for (struct rq_membership *s = memberships; s; s = s->all_next) {
+		if (s->region != region)
+			continue;
+		/* Its thread alone may take the lease out of its list; until then the list must find a page there. */
+		rq_lease_clear(s->lease_word, s->id >> 32);
+		rq_lease_orphan(&s->lease, region->at.page);
+		s->region = NULL;
+	}
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/upcalls.h"
+
+#include "queue/port.h"
+#include "queue/watch.h"
+#include "region/family.h"
+#include "region/membership.h"
+#include "sweep.h"
+
+/* Not called at exit() or by death: then the leases tell. */
+static void thread_ends(struct rq_thread *thread)
+{
+	rq_ports_drop_thread(thread);
+	rq_memberships_end(thread);
+}
+
+static void forget_parent(void)
+{
+	rq_memberships_forget_parent();
+	rq_watch_forget_parent();
+	rq_families_forget_parent();
+	rq_ports_forget_parent();
+}
+
+const struct rq_upcalls rq_upcalls = {
+	.thread_ends = thread_ends,
+	.forget_parent = forget_parent,
+	.reclaim = rq_sweep,
+};
