@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "sweep.h"
 
-#include "lane/lane.h"
 #include "pipe/liveness.h"
+#include "queue/handle.h"
 #include "region/cells.h"
 #include "region/family.h"
 #include "region/objects.h"
@@ -12,6 +12,19 @@ struct sweep {
 	uint64_t probes; /* places of the name table */
 	struct rq_family_cache cache;
 };
+
+/* Not of a pipe's queue, which may be deleted meanwhile, and all its lanes' units with it: liveness.h. */
+static bool lane_unit_is_garbage(struct ringq_region *region, uint64_t unit, uint64_t owner)
+{
+	uint64_t first = rq_owner_first(owner);
+	struct rq_lane_set set;
+	if (first >= rq_units_frontier(region))
+		return false;
+	uint64_t of = rq_load_acquire(rq_owner_at(region, first));
+	return rq_owner_kind(of) == RQ_OWNER_OBJECT &&
+	       rq_lane_set_load(&set, region, first, rq_owner_object_units(of)) &&
+	       rq_lane_unit_is_garbage(&set, unit, owner);
+}
 
 /*
  * Whether nobody has this unit. Once true of a word, it stays true until the word changes, and a word never comes back:
@@ -36,7 +49,7 @@ static bool is_garbage(struct ringq_region *region, uint64_t unit, uint64_t owne
 		return !whole || rq_owner_created(of) != rq_owner_created(owner);
 	}
 	case RQ_OWNER_LANE:
-		return rq_lane_unit_is_garbage(region, unit, owner);
+		return lane_unit_is_garbage(region, unit, owner);
 	case RQ_OWNER_FAMILY:
 		return !rq_family_alive(region, owner, &sweep->cache);
 	case RQ_OWNER_CELLS:

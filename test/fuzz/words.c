@@ -220,7 +220,7 @@ static uint64_t make_up(const struct stage *s, struct chooser *c, const struct s
 	case OWNER_WORD:
 		switch (choose(c, 4)) {
 		case 0:
-			return rq_owner_lane(&s->set, spot->lane, chunk);
+			return rq_chunk_owner(&s->set, spot->lane, chunk);
 		case 1:
 			return rq_owner_object(choose(c, 4), choose(c, 300), choose(c, 2));
 		case 2:

@@ -4,6 +4,9 @@
 
 /* The consumers' side of a lane, with the look and the claim of the fast path of gets. The protocol is in lane.h. */
 
+#include <sys/uio.h>
+
+#include "base/copy.h"
 #include "lane/lane.h"
 
 /* What a consumer remembers of the chunk that it read last. */
@@ -77,7 +80,7 @@ static rq_always_inline bool rq_record_at(const struct rq_reader *reader, uint64
 	uint64_t len = rq_record_len(header), footprint = rq_record_footprint(header);
 	if (rq_unlikely(!rq_record_is_data(header) || footprint > ring->size - offset))
 		return false;
-	view->sequence = (uint32_t)(header >> 36);
+	view->sequence = (uint32_t)rq_record_sequence(header);
 	view->head = at;
 	view->next = at + (footprint >> 2);
 	view->len = len;
@@ -200,9 +203,6 @@ static inline bool rq_lane_nothing_yet(const struct rq_reader *reader)
 /* 1: there is a record, *view is it. 0: the lane was empty at some instant, with its head at view->head. -EBADMSG. */
 int rq_lane_look(struct rq_reader *reader, uint32_t index, struct rq_view *view);
 
-/* Gives back the spare chunks of a lane that nobody has put to for a while. The caller reads no chunk after it. */
-void rq_lane_trim(const struct rq_lane_set *set, struct rq_membership *membership, uint32_t index);
-
 /* The record behind a view that has not been claimed. 1, 0: none, or not in this chunk. -EBADMSG; -EAGAIN: view is stale. */
 int rq_lane_look_behind(const struct rq_reader *reader, const struct rq_view *view, struct rq_view *behind);
 
@@ -227,6 +227,57 @@ static rq_always_inline bool rq_lane_claim(const struct rq_reader *reader, const
 	}
 	uint64_t head = view->head;
 	return rq_cas(&view->lane->head, &head, next); /* G3 */
+}
+
+/*
+ * Runs: records of a batch that lie one behind the other, and are copied with nothing else done in between. A line that
+ * another processor has written is long in coming; the fewer instructions a record takes, the more of the lines behind it
+ * are on their way at once.
+ */
+
+/*
+ * Lines are asked for so far ahead. Not before a run is so long: what comes behind a short one may be just about to be
+ * written, and should then be left to who writes it. What is asked for behind the ring's end is not missed by anybody.
+ */
+#define RQ_RUN_AHEAD 1024
+#define RQ_RUN_LONG 4u
+
+static rq_always_inline void rq_copy_record(void *to, const char *payload, uint64_t len)
+{
+	if (rq_likely(len <= RQ_SHORT))
+		rq_copy_out_short(to, payload, len);
+	else
+		rq_copy_out(to, payload, len);
+}
+
+/*
+ * Copies out the records of the reader's ring from view->next on, up to the ring's end, to one that does not fit, or to
+ * one that is newer than the watermark. How many; their lengths are in lens, and view->next is behind them. They may be
+ * claimed together with what lies before them.
+ */
+static rq_always_inline size_t rq_reader_copy_run(const struct rq_reader *reader, struct rq_view *view,
+	uint64_t watermark, const struct iovec *records, size_t *lens, size_t most)
+{
+	const struct rq_ring *ring = &reader->ring;
+	uint64_t from = rq_head_bytes(view->next);
+	const char *start = ring->base + (from & ring->mask), *at = start, *end = ring->base + ring->size;
+	size_t n = 0;
+	if (from == 0)
+		return 0; /* in the next chunk */
+	while (n < most && at < end) {
+		uint64_t header = rq_header_at(at), len = rq_record_len(header), footprint = rq_record_footprint(header);
+		if (rq_unlikely(!rq_record_is_data(header) || footprint > (uint64_t)(end - at) ||
+				len > records[n].iov_len || !records[n].iov_base ||
+				(rq_record_is_stamped(header) && rq_load((const rq_u64 *)at + 1) > watermark)))
+			break;
+		rq_copy_record(records[n].iov_base, at + rq_record_offset(header), len);
+		if (n >= RQ_RUN_LONG && len <= RQ_SHORT)
+			__builtin_prefetch(at + RQ_RUN_AHEAD);
+		lens[n++] = len;
+		at += footprint;
+	}
+	view->next += (uint64_t)(at - start) >> 2;
+	return n;
 }
 
 #endif

@@ -44,6 +44,7 @@
  *   look, claim             any number          lock-free: a failure means that another has taken a record
  */
 
+#include "lane/record.h"
 #include "region/units.h"
 
 /* The lanes of one queue, as constants of this process. */
@@ -102,79 +103,23 @@ static inline uint64_t rq_head_bytes(uint64_t head)
 
 #define RQ_CHUNK_BYTES (UINT64_C(1) << 34) /* positions end here, then it takes another chunk */
 
+/* Whether a chunk comes before another: numbers wrap, and those of a lane are never half of them apart. */
+static inline bool rq_chunk_is_before(uint32_t chunk, uint32_t other)
+{
+	return (int32_t)(chunk - other) < 0;
+}
+
 /* Whether head a has come to b. */
 static inline bool rq_head_reached(uint64_t a, uint64_t b)
 {
 	return (int64_t)(a - b) >= 0;
 }
 
-/* Headers. */
-static inline uint64_t rq_record_header(uint64_t sequence, uint64_t len, enum rq_record_kind kind)
-{
-	return sequence << 36 | len << 3 | kind;
-}
-
-static inline uint64_t rq_record_len(uint64_t header)
-{
-	return header << 28 >> 31;
-}
-
-static inline bool rq_record_is_stamped(uint64_t header)
-{
-	return header & RQ_RECORD_STAMPED;
-}
-
-/*
- * The length of a record of kind RQ_RECORD_DATA; of whatever else a header may say, more than any record has: its kind,
- * less that one, is moved on top of the length, so that one comparison is enough for both.
- */
-static inline uint64_t rq_record_plain_len(uint64_t header)
-{
-	uint64_t h = (header << 28) - ((uint64_t)RQ_RECORD_DATA << 28);
-	return h >> 31 | h << 33;
-}
-
-static inline bool rq_record_is_data(uint64_t header)
-{
-	return (header & ~(uint64_t)RQ_RECORD_STAMPED & 7) == RQ_RECORD_DATA;
-}
-
-static inline uint64_t rq_payload_offset(bool stamped)
-{
-	return stamped ? 16 : 8;
-}
-
-static inline uint64_t rq_footprint(uint64_t len, bool stamped)
-{
-	return (rq_payload_offset(stamped) + len + RQ_GRANULE - 1) & ~(uint64_t)(RQ_GRANULE - 1);
-}
-
-/* The same of a header: a consumer knows where the next record is only when these are done. */
-static inline uint64_t rq_record_offset(uint64_t header)
-{
-	_Static_assert(2 * RQ_RECORD_STAMPED == 8, "what a stamp takes");
-	return 8 + 2 * (header & RQ_RECORD_STAMPED);
-}
-
-static inline uint64_t rq_record_footprint(uint64_t header)
-{
-	return (rq_record_len(header) + rq_record_offset(header) + RQ_GRANULE - 1) & ~(uint64_t)(RQ_GRANULE - 1);
-}
-
-static inline enum rq_record_kind rq_data_kind(bool stamped)
-{
-	return stamped ? RQ_RECORD_DATA_STAMPED : RQ_RECORD_DATA;
-}
-
-#define RQ_SEQUENCE_MASK UINT64_C(0xfffffff)
-
-/* Records up to RQ_SHORT have fast paths of their own, those up to RQ_LONG share one. */
-#define RQ_SHORT UINT64_C(64)
-#define RQ_LONG (UINT64_C(1) << 30)
-
 /* Table entries: how many units a size code means, and the smallest code for at least n of them. */
 uint64_t rq_size_units(unsigned code);
 unsigned rq_size_code(uint64_t units);
+
+#define RQ_ENTRY_CODE_MASK 0xffu
 
 static inline uint64_t rq_entry(uint32_t chunk, uint64_t unit, unsigned code)
 {
@@ -189,6 +134,11 @@ static inline uint32_t rq_entry_chunk(uint64_t entry)
 static inline uint64_t rq_entry_unit(uint64_t entry)
 {
 	return entry >> 8 & 0xffffff;
+}
+
+static inline uint64_t rq_entry_units(uint64_t entry)
+{
+	return rq_size_units(entry & RQ_ENTRY_CODE_MASK);
 }
 
 static inline rq_u64 *rq_entry_at(const struct rq_lane_set *set, struct rq_lane *lane, uint32_t chunk)
@@ -215,16 +165,13 @@ static inline uint64_t rq_lane_size(uint64_t table)
 bool rq_ring_of(const struct rq_lane_set *set, uint64_t entry, struct rq_ring *ring);
 
 /* The owner word of a chunk's units; also the name of the chunk as a hazard. */
-static inline uint64_t rq_owner_lane(const struct rq_lane_set *set, uint32_t index, uint32_t chunk)
+static inline uint64_t rq_chunk_owner(const struct rq_lane_set *set, uint32_t index, uint32_t chunk)
 {
-	return (uint64_t)chunk << 39 | (uint64_t)index << 27 | set->first << 3 | RQ_OWNER_LANE;
+	return rq_owner_lane(set->first, index, chunk);
 }
 
-/* Whether a unit is of a chunk that head has left and no table entry has: see MEMORY. */
-bool rq_lane_unit_is_garbage(struct ringq_region *region, uint64_t unit, uint64_t owner);
-
-/* Checks a queue's constants and makes its lane set; for queue.c. False if they contradict the region. */
-bool rq_lane_set_load(struct rq_lane_set *set, struct ringq_region *region, uint64_t first, uint64_t units);
+/* Whether a unit with this owner word is of a chunk that head has left and no table entry has: see MEMORY. */
+bool rq_lane_unit_is_garbage(const struct rq_lane_set *set, uint64_t unit, uint64_t owner);
 
 /* How much memory a lane holds. */
 uint64_t rq_lane_bytes_held(const struct rq_lane_set *set, uint32_t index);

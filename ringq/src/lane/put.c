@@ -2,12 +2,13 @@
 
 /* The producer's side of a lane, but for the fast path, which is in put.h. The protocol is in lane.h. */
 
+#include "lane/put.h"
+
 #include <errno.h>
 #include <limits.h>
 
-#include "lane/get.h"
-#include "lane/put.h"
 #include "base/sys.h"
+#include "lane/chunks.h"
 
 #define RING_KEEP (UINT64_C(64) << 10)     /* smaller rings stay with a lane whose producer has ended */
 #define RING_PATIENT (UINT64_C(256) << 10) /* larger ones wait a moment for consumers before they grow */
@@ -17,7 +18,6 @@
 #define RING_CROWDED \
 	(UINT64_C(1) << 30)       /* where there are many rings already; half as many records as there are sequences */
 #define LARGE (UINT64_C(4) << 10) /* records from here on */
-#define DRAINED_ROUNDS_MOST 4
 /* Between polls: each takes the line of head from a consumer, whose next claim then waits for it. */
 #define POLL_PAUSES 64
 #define POLL_BYTES 1024 /* a consumer at full speed takes more between two */
@@ -41,26 +41,6 @@ static bool read_head(const struct rq_producer *p, uint64_t *head)
 	return behind < p->set->table && (behind || rq_head_bytes(h) <= p->tail);
 }
 
-static struct rq_sent *sent_at(struct rq_producer *p, uint32_t chunk)
-{
-	return &p->sent[chunk & (p->set->table - 1)];
-}
-
-/* Bytes of records that were put before this place. */
-static uint64_t records_before(struct rq_producer *p, uint32_t chunk, uint64_t bytes)
-{
-	const struct rq_sent *s = sent_at(p, chunk);
-	return s->before + bytes - s->pads + (bytes < s->pad_end ? s->pad_len : 0);
-}
-
-static void note_pad(struct rq_producer *p, uint32_t chunk, uint64_t end, uint64_t len)
-{
-	struct rq_sent *s = sent_at(p, chunk);
-	s->pads += len;
-	s->pad_end = end;
-	s->pad_len = len;
-}
-
 /* Head, or where this producer's records begin if head has not come there. */
 static uint64_t own_head(struct rq_producer *p, uint64_t head)
 {
@@ -74,7 +54,8 @@ static uint64_t waiting(struct rq_producer *p, uint64_t head)
 	uint64_t from = own_head(p, head);
 	if (rq_head_reached(from, rq_producer_end(p)))
 		return 0;
-	return records_before(p, p->chunk, p->tail) - records_before(p, rq_head_chunk(from), rq_head_bytes(from));
+	return rq_producer_records_before(p, p->chunk, p->tail) -
+	       rq_producer_records_before(p, rq_head_chunk(from), rq_head_bytes(from));
 }
 
 /* Where the tail may go in this ring without meeting head. */
@@ -99,42 +80,8 @@ static bool fit(struct rq_producer *p, uint64_t need, uint64_t limit)
 	rq_producer_header(p, rq_record_header(p->puts, rest, RQ_RECORD_PAD));
 	p->tail += rest;
 	p->skipped = p->tail;
-	note_pad(p, p->chunk, p->tail, rest);
+	rq_producer_note_pad(p, p->chunk, p->tail, rest);
 	return true;
-}
-
-/* Makes sure that the table has a place for a chunk: one that head has not left stands in the way. */
-static bool clear_entry(struct rq_producer *p, uint32_t chunk, uint64_t head)
-{
-	rq_u64 *at = rq_entry_at(p->set, p->lane, chunk);
-	uint64_t entry = rq_load_acquire(at);
-	struct rq_ring ring;
-	if (chunk - rq_head_chunk(head) >= p->set->table)
-		return false;
-	if (entry && rq_cas(at, &entry, 0) && rq_ring_of(p->set, entry, &ring)) { /* T5 */
-		uint64_t owner = rq_owner_lane(p->set, p->index, rq_entry_chunk(entry));
-		rq_units_release(p->set->region, rq_entry_unit(entry), rq_size_units(entry & 0xff), owner);
-	}
-	return true;
-}
-
-/* Takes the memory of a spare chunk of the same size. */
-static int64_t reuse(struct rq_producer *p, uint32_t chunk, unsigned code, uint64_t head)
-{
-	struct rq_ring ring;
-	for (uint32_t i = 0; i < p->set->table; i++) {
-		uint64_t entry = rq_load_acquire(&p->lane->table[i]);
-		if (entry == 0 || (entry & 0xff) != code || (int32_t)(rq_entry_chunk(entry) - rq_head_chunk(head)) >= 0)
-			continue;
-		if (!rq_cas(&p->lane->table[i], &entry, 0) || !rq_ring_of(p->set, entry, &ring)) /* T4 */
-			continue;
-		uint64_t from = rq_owner_lane(p->set, p->index, rq_entry_chunk(entry));
-		uint64_t to = rq_owner_lane(p->set, p->index, chunk);
-		uint64_t n = rq_size_units(code), unit = rq_entry_unit(entry);
-		if (rq_units_move(p->set->region, unit, n, from, to))
-			return (int64_t)unit;
-	}
-	return -ENOMEM;
 }
 
 /* Goes on in a new chunk of this size, with a LINK to it if the tail's chunk has memory. */
@@ -145,11 +92,12 @@ static int take_chunk(struct rq_producer *p, uint64_t size, bool once, uint64_t 
 	unsigned code = rq_size_code((size + page - 1) / page);
 	struct rq_ring ring;
 
-	if (!clear_entry(p, chunk, head))
+	if (!rq_chunk_clear_entry(p->set, p->index, chunk, head))
 		return -ENOMEM; /* see grow(): not before memory is so short that rings are small */
-	int64_t unit = once ? -ENOMEM : reuse(p, chunk, code, head);
+	int64_t unit = once ? -ENOMEM : rq_chunk_reuse(p->set, p->index, chunk, code, head);
 	if (unit < 0)
-		unit = rq_units_claim(p->set->region, rq_size_units(code), rq_owner_lane(p->set, p->index, chunk), size);
+		unit = rq_units_claim(
+			p->set->region, rq_size_units(code), rq_chunk_owner(p->set, p->index, chunk), size);
 	if (unit < 0)
 		return (int)unit;
 	uint64_t entry = rq_entry(chunk, (uint64_t)unit, code);
@@ -160,7 +108,8 @@ static int take_chunk(struct rq_producer *p, uint64_t size, bool once, uint64_t 
 	rq_store_release(rq_entry_at(p->set, p->lane, chunk), entry); /* T1 */
 	p->end = rq_producer_end(p);
 	if (chunk != p->chunk) {
-		*sent_at(p, chunk) = (struct rq_sent){.before = records_before(p, p->chunk, p->tail)};
+		*rq_producer_sent_at(p, chunk) =
+			(struct rq_sent){.before = rq_producer_records_before(p, p->chunk, p->tail)};
 		rq_producer_header(p, rq_record_header(p->puts, 0, RQ_RECORD_LINK));
 	}
 	p->chunk = chunk;
@@ -299,7 +248,7 @@ int rq_producer_make_room(struct rq_producer *p, uint64_t len, struct rq_patienc
 			continue;
 		}
 		if (p->ring.size > RING_LARGEST && !p->one_shot && wait < p->ring.size / 8 &&
-			++p->drained_rounds > DRAINED_ROUNDS_MOST) {
+			++p->drained_rounds > RQ_DRAINED_ROUNDS_MOST) {
 			shrink(p, need, head);
 			limit = ring_limit(p, head);
 		} else if (wait >= p->ring.size / 8) {
@@ -342,7 +291,8 @@ void rq_producer_leave(struct rq_producer *p)
 	uint64_t head;
 	if (!read_head(p, &head) || p->chunk + 1 - rq_head_chunk(head) >= p->set->table)
 		return; /* no entry for a next chunk now: it is left when there is */
-	*sent_at(p, p->chunk + 1) = (struct rq_sent){.before = records_before(p, p->chunk, p->tail)};
+	*rq_producer_sent_at(p, p->chunk + 1) =
+		(struct rq_sent){.before = rq_producer_records_before(p, p->chunk, p->tail)};
 	p->end = rq_producer_end(p);
 	rq_producer_header(p, rq_record_header(p->puts, 0, RQ_RECORD_LINK));
 	p->chunk++;
@@ -352,9 +302,8 @@ void rq_producer_leave(struct rq_producer *p)
 	rq_store_release(&p->lane->newest, p->chunk);
 }
 
-void rq_producer_vacate(struct rq_producer *p, struct rq_reader *reader)
+void rq_producer_vacate(struct rq_producer *p)
 {
-	struct rq_view unused;
 	uint64_t head;
 	if (!read_head(p, &head))
 		return;
@@ -364,187 +313,4 @@ void rq_producer_vacate(struct rq_producer *p, struct rq_reader *reader)
 		rq_producer_leave(p);
 	rq_producer_flush(p);
 	rq_store(&p->lane->tail, rq_head(p->chunk, p->tail));
-	if (reader)
-		rq_lane_look(reader, p->index, &unused); /* steps over the LINK if that is what is next */
-}
-
-/* ---- adoption ---- */
-
-struct walk {
-	struct rq_ring ring;
-	uint32_t chunk;
-	uint64_t bytes;
-	uint64_t from; /* where the walk came into the chunk */
-	uint64_t last; /* header of the last record seen, or 0 */
-};
-
-/* The ring of the walk's chunk, named as a hazard; size 0 if it has none. False too if consumers have left it. */
-static bool walk_into(const struct rq_producer *p, struct walk *w)
-{
-	uint64_t entry = rq_load_acquire(rq_entry_at(p->set, p->lane, w->chunk));
-	w->from = w->bytes;
-	if (entry == 0 || rq_entry_chunk(entry) != w->chunk) {
-		w->ring = (struct rq_ring){0};
-		return w->bytes == 0;
-	}
-	rq_store_release(&p->membership->member->hazard, rq_owner_lane(p->set, p->index, w->chunk)); /* H1 */
-	rq_region_light_barrier(p->set->region);
-	uint64_t head = rq_load_acquire(&p->lane->head); /* H2 */
-	return (int32_t)(rq_head_chunk(head) - w->chunk) <= 0 && rq_ring_of(p->set, entry, &w->ring);
-}
-
-/* One header further. 1, 0 at the tail, or -EBADMSG for what no producer writes. */
-static int walk_on(struct rq_producer *p, struct walk *w)
-{
-	uint64_t offset = w->bytes & w->ring.mask;
-	if (w->ring.size == 0)
-		return 0;
-	if (offset + RQ_GRANULE > w->ring.size || w->bytes - w->from >= w->ring.size)
-		return -EBADMSG;
-	uint64_t header = rq_load_acquire((rq_u64 *)(w->ring.base + offset)), len = rq_record_len(header);
-	switch (header & 7) {
-	case RQ_RECORD_NONE:
-		return 0;
-	case RQ_RECORD_DATA:
-	case RQ_RECORD_DATA_STAMPED:
-		w->last = header;
-		w->bytes += rq_record_footprint(header);
-		return w->bytes <= RQ_CHUNK_BYTES ? 1 : -EBADMSG;
-	case RQ_RECORD_PAD:
-		w->bytes += len;
-		note_pad(p, w->chunk, w->bytes, len);
-		return offset && offset + len == w->ring.size ? 1 : -EBADMSG;
-	case RQ_RECORD_LINK:
-		*sent_at(p, w->chunk + 1) = (struct rq_sent){.before = records_before(p, w->chunk, w->bytes)};
-		w->chunk++;
-		w->bytes = 0;
-		return walk_into(p, w) ? 1 : -EBADMSG;
-	default:
-		return -EBADMSG;
-	}
-}
-
-/*
- * Follows the headers from a place that head has not passed to the first that is not published. What consumers have passed
- * may be gone from under the walk, so each step counts only if head has not passed it: else -EAGAIN, begin again. Nobody
- * adds, so that ends.
- * In a region that is scribbled over nothing need be so: a head that no consumer has moved is no reason to begin again,
- * what is walked is not longer than the region, and who walks gives up after so many beginnings.
- */
-#define WALKS_MOST 4096
-
-static int walk_to_tail(struct rq_producer *p, struct walk *w, uint64_t start, uint64_t from)
-{
-	uint64_t walked = 0;
-	*w = (struct walk){.chunk = rq_head_chunk(from), .bytes = rq_head_bytes(from)};
-	int r = walk_into(p, w) ? 1 : -EBADMSG;
-	while (r == 1) {
-		uint64_t here = rq_head(w->chunk, w->bytes);
-		walked += RQ_GRANULE; /* the least that a header stands for */
-		bool possible = w->chunk - rq_head_chunk(start) < p->set->table && walked <= p->set->region->at.size;
-		r = possible ? walk_on(p, w) : -EBADMSG;
-		uint64_t head = rq_load_acquire(&p->lane->head); /* P1 */
-		if (head != start && head != here && rq_head_reached(head, here))
-			return -EAGAIN;
-	}
-	return r == -EBADMSG && rq_load_acquire(&p->lane->head) != start ? -EAGAIN : r;
-}
-
-/* Whether a place where the tail once was is one that head has not passed. */
-static bool is_ahead(const struct rq_producer *p, uint64_t at, uint64_t head)
-{
-	return rq_head_chunk(at) - rq_head_chunk(head) < p->set->table && rq_head_reached(at, head);
-}
-
-static int find_tail(struct rq_producer *p, struct walk *w, bool knows, bool all)
-{
-	uint64_t start = rq_load_acquire(&p->lane->head);
-	uint64_t mine = rq_head(p->chunk, p->tail), hint = rq_load(&p->lane->tail);
-	if (knows && is_ahead(p, mine, start))
-		return walk_to_tail(p, w, start, mine);
-	if (all || !is_ahead(p, hint, start))
-		hint = start;
-	*sent_at(p, rq_head_chunk(hint)) = (struct rq_sent){0};
-	return walk_to_tail(p, w, start, hint);
-}
-
-/* Frees chunks that were taken but never came to be published. */
-static void drop_unpublished(struct rq_producer *p, bool owner_died)
-{
-	struct ringq_region *region = p->set->region;
-	struct rq_ring ring;
-	for (uint32_t i = 0; i < p->set->table; i++) {
-		uint64_t entry = rq_load_acquire(&p->lane->table[i]);
-		uint64_t owner = rq_owner_lane(p->set, p->index, rq_entry_chunk(entry));
-		if (entry && (int32_t)(rq_entry_chunk(entry) - p->chunk) > 0 && rq_cas(&p->lane->table[i], &entry, 0) &&
-			rq_ring_of(p->set, entry, &ring))
-			rq_units_give_back(p->membership, rq_entry_unit(entry), rq_size_units(entry & 0xff), owner);
-	}
-	if (!owner_died)
-		return;
-	uint64_t frontier = rq_units_frontier(region), mine = rq_owner_lane(p->set, p->index, 0);
-	uint64_t entry = rq_load(rq_entry_at(p->set, p->lane, p->chunk));
-	uint64_t from = rq_entry_unit(entry), n = rq_entry_chunk(entry) == p->chunk ? rq_size_units(entry & 0xff) : 0;
-	for (uint64_t u = 0; u < frontier; u++) {
-		uint64_t owner = rq_load(rq_owner_at(region, u));
-		if ((owner & 0x7fffffffff) != mine)
-			continue;
-		int32_t ahead = (int32_t)(((uint32_t)(owner >> 39) - p->chunk) << 7) >> 7;
-		if (ahead > 0 || (ahead == 0 && u - from >= n))
-			rq_cas(rq_owner_at(region, u), &owner, 0);
-	}
-}
-
-/* The count that the records themselves carry on from, whatever a death kept the last owner from counting. */
-static uint64_t count_on(uint64_t puts, const struct walk *w)
-{
-	uint64_t missed = ((w->last >> 36) + 1 - puts) & RQ_SEQUENCE_MASK;
-	return w->last && missed < RQ_SEQUENCE_MASK / 2 ? puts + missed : puts;
-}
-
-int rq_producer_find(struct rq_producer *p, const struct rq_lane_set *set, struct rq_membership *membership,
-	uint32_t index, bool all)
-{
-	struct walk w;
-	int r = -EAGAIN;
-	bool knows = all && p->lane && !p->first;
-	p->set = set;
-	p->membership = membership;
-	p->index = index;
-	p->lane = rq_lane_at(set, index);
-	for (unsigned walks = 0; r == -EAGAIN && walks < WALKS_MOST; walks++) {
-		r = find_tail(p, &w, knows, all);
-		knows = false; /* it has noted PADs that it may note again */
-	}
-	rq_store_release(&membership->member->hazard, 0);
-	p->lane = r ? NULL : p->lane;
-	if (r)
-		return r == -EAGAIN ? -EBADMSG : r;
-	p->ring = w.ring;
-	p->chunk = w.chunk;
-	p->tail = p->room = w.bytes;
-	p->skipped = UINT64_MAX;
-	p->limit = 0;
-	p->puts = count_on(rq_load(&p->lane->puts), &w);
-	p->first = NULL;
-	p->one_shot = w.ring.size && !rq_ring_is_round(&w.ring);
-	p->one_shot_end = 0;
-	p->adopted = rq_head(w.chunk, w.bytes);
-	p->inherited = !all;
-	return 0;
-}
-
-int rq_producer_adopt(struct rq_producer *p, const struct rq_lane_set *set, struct rq_membership *membership,
-	uint32_t index, bool all, bool owner_died)
-{
-	int r = rq_producer_find(p, set, membership, index, all);
-	if (r)
-		return r;
-	p->drained_rounds = DRAINED_ROUNDS_MOST; /* if it is drained, its memory was for somebody else's needs */
-	drop_unpublished(p, owner_died);
-	rq_lane_trim(set, membership, index); /* what it kept for the backlog of somebody else */
-	rq_store_release(&p->lane->newest, p->chunk);
-	rq_store(&p->lane->tail, p->adopted);
-	rq_store(&p->lane->puts, p->puts);
-	return 0;
 }

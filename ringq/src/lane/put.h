@@ -4,11 +4,14 @@
 
 /* The producer's side of a lane, with the fast path of puts. The protocol is in lane.h. */
 
+#include <sys/uio.h>
+
 #include "base/copy.h"
 #include "base/patience.h"
 #include "lane/lane.h"
 
-struct rq_reader;
+/* Looks at head in a row that find a large ring nearly empty, after which it makes way for a smaller one. */
+#define RQ_DRAINED_ROUNDS_MOST 4
 
 /* What the producer remembers of a chunk, so as to count the bytes of records between any head and its tail. */
 struct rq_sent {
@@ -74,8 +77,11 @@ bool rq_producer_full(struct rq_producer *p, bool stamped);
 /* Appends a LINK to a chunk without memory yet, so that this one's can go as soon as what is in it is taken. */
 void rq_producer_leave(struct rq_producer *p);
 
-/* Leaves the lane's chunk for good, and gives it back at once if all is taken and there is a reader, the caller's. */
-void rq_producer_vacate(struct rq_producer *p, struct rq_reader *reader);
+/*
+ * Leaves the lane's chunk for good. Its memory can go once all is taken; where it is, a look at the lane steps over the LINK
+ * and sees to that.
+ */
+void rq_producer_vacate(struct rq_producer *p);
 
 /*
  * Room for one record of len at the tail. 0, or -EAGAIN (full), -ENOMEM, -EMSGSIZE, -EBADMSG. On 0 the payload may be
@@ -241,6 +247,88 @@ static rq_always_inline void rq_producer_put(struct rq_producer *p, const void *
 	rq_store(behind, 0);
 	rq_store_release((rq_u64 *)record, rq_record_header(puts, len, rq_data_kind(stamped))); /* P */
 	rq_store(&p->lane->puts, p->puts);
+}
+
+static inline struct rq_sent *rq_producer_sent_at(struct rq_producer *p, uint32_t chunk)
+{
+	return &p->sent[chunk & (p->set->table - 1)];
+}
+
+/* Bytes of records that were put before this place. */
+static inline uint64_t rq_producer_records_before(struct rq_producer *p, uint32_t chunk, uint64_t bytes)
+{
+	const struct rq_sent *s = rq_producer_sent_at(p, chunk);
+	return s->before + bytes - s->pads + (bytes < s->pad_end ? s->pad_len : 0);
+}
+
+static inline void rq_producer_note_pad(struct rq_producer *p, uint32_t chunk, uint64_t end, uint64_t len)
+{
+	struct rq_sent *s = rq_producer_sent_at(p, chunk);
+	s->pads += len;
+	s->pad_end = end;
+	s->pad_len = len;
+}
+
+/* Appends records, up to the first for which the fast path has no room or that is not short. How many; not published yet. */
+static rq_always_inline size_t rq_producer_append_run(
+	struct rq_producer *p, const struct iovec *records, size_t n, uint64_t stamp)
+{
+	bool stamped = p->stamped;
+	uint64_t tail = p->tail, limit = rq_producer_run_limit(p), first_header = p->first_header;
+	rq_u64 *first = p->first;
+	size_t i = 0;
+	if (tail >= limit)
+		return 0; /* perhaps there is no ring yet */
+	char *at = rq_producer_record(p);
+	for (; i < n; i++) {
+		uint64_t len = records[i].iov_len, footprint = rq_footprint(len, stamped);
+		if (rq_unlikely(!records[i].iov_base || len > RQ_SHORT || tail + footprint > limit))
+			break;
+		uint64_t header = rq_record_header(p->puts + i, len, rq_data_kind(stamped));
+		rq_copy_in_short(at + rq_payload_offset(stamped), records[i].iov_base, len);
+		if (stamped)
+			rq_store((rq_u64 *)at + 1, stamp);
+		if (rq_likely(first != NULL)) {
+			rq_store((rq_u64 *)at, header);
+		} else {
+			first = (rq_u64 *)at;
+			first_header = header;
+		}
+		tail += footprint;
+		at += footprint;
+	}
+	p->tail = tail;
+	p->puts += i;
+	p->first = first;
+	p->first_header = first_header;
+	return i;
+}
+
+/*
+ * Copies the payloads of records to where they will be, with no header yet: the first, for which there is room, and what
+ * follows it there, up to so much. How many. What is not appended then is copied in vain, so it is little.
+ */
+#define RQ_COPY_AHEAD 64u
+#define RQ_COPY_AHEAD_BYTES 4096u
+static inline size_t rq_producer_copy_run(struct rq_producer *p, const struct iovec *records, size_t n)
+{
+	uint64_t tail = p->tail,
+		 most = p->one_shot ? 0 : p->tail + rq_footprint(records->iov_len, p->stamped) + RQ_COPY_AHEAD_BYTES;
+	size_t i = 0;
+	if (n > RQ_COPY_AHEAD)
+		n = RQ_COPY_AHEAD;
+	for (; i < n; i++) {
+		uint64_t len = records[i].iov_len, need = rq_footprint(len, p->stamped);
+		if (i && (len > RQ_RECORD_MAX || !records[i].iov_base || p->tail + need > most ||
+				 (p->tail & p->ring.mask) + need > p->ring.size || p->tail + need + RQ_GRANULE > p->room))
+			break;
+		if (i)
+			rq_store((rq_u64 *)rq_producer_record(p), 0);
+		rq_producer_copy_in(p, rq_producer_payload(p), records[i].iov_base, len);
+		p->tail += need;
+	}
+	p->tail = tail;
+	return i;
 }
 
 #endif

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <limits.h>
 
+#include "lane/chunks.h"
 #include "pipe/liveness.h"
 #include "base/sys.h"
 #include "base/event.h"
@@ -65,7 +66,8 @@ struct rq_sleep {
 static void prepare(struct rq_op *op, struct rq_sleep *s, unsigned slept)
 {
 	rq_u32 *event = op->event;
-	s->leases = slept ? rq_members_watch(op->queue->region, op->port->membership->lease_word, s->waits + 1, RQ_SYS_WAITV_MAX - 1)
+	s->leases = slept ? rq_members_watch(op->queue->region, op->port->membership->lease_word, s->waits + 1,
+				    RQ_SYS_WAITV_MAX - 1)
 	                  : -1;
 	s->waits[0] = (struct rq_sys_wait){event, rq_event_prepare(event)};
 }

@@ -5,7 +5,7 @@
 /* What all ways to get share. Each chooses a lane, copies its first record, or several, and claims. */
 
 #include "base/event.h"
-#include "lane/run.h"
+#include "lane/get.h"
 #include "order/choose.h"
 #include "pipe/liveness.h"
 #include "queue/block.h"

@@ -57,6 +57,9 @@ void rq_queue_close(struct ringq_queue *queue);
 int rq_queue_build(
 	struct rq_membership *membership, const struct ringq_queue_options *options, uint64_t *first, uint64_t *units);
 
+/* Checks a queue's constants and makes its lane set. False if they contradict the region. */
+bool rq_lane_set_load(struct rq_lane_set *set, struct ringq_region *region, uint64_t first, uint64_t units);
+
 /* A handle of the object, whose constants are checked here once. */
 int rq_queue_handle(struct ringq_queue **out, struct ringq_region *region, uint64_t first, uint64_t units);
 

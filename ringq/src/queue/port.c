@@ -230,7 +230,9 @@ bool rq_port_reap(struct rq_port *port)
 			continue;
 		struct rq_producer *p = new_producer(queue);
 		if (p && adopt(port, p, i, true) == 0) {
-			rq_producer_vacate(p, &port->reader);
+			struct rq_view unused;
+			rq_producer_vacate(p);
+			rq_lane_look(&port->reader, i, &unused); /* steps over the LINK if that is what is next */
 			found = true;
 		}
 		let_go(port, lane);
@@ -267,9 +269,13 @@ struct rq_producer *rq_port_look_ahead(struct rq_port *port)
 static void leave_lane(struct rq_port *b)
 {
 	struct rq_lane *lane = b->producer->lane;
-	/* Another thread may be reading in another queue, by the same hazard word: then nothing is looked at. */
-	if (!(b->queue->flags & RINGQ_SINGLE_PRODUCER) && rq_load(&lane->owner) == b->id)
-		rq_producer_vacate(b->producer, b->thread == rq_thread_current ? &b->reader : NULL);
+	if (!(b->queue->flags & RINGQ_SINGLE_PRODUCER) && rq_load(&lane->owner) == b->id) {
+		struct rq_view unused;
+		rq_producer_vacate(b->producer);
+		/* Another thread may be reading in another queue, by the same hazard word: then nothing is looked at. */
+		if (b->thread == rq_thread_current)
+			rq_lane_look(&b->reader, b->producer->index, &unused); /* as above */
+	}
 	let_go(b, lane);
 }
 

@@ -7,7 +7,7 @@
 #include <errno.h>
 
 #include "base/event.h"
-#include "lane/run.h"
+#include "lane/put.h"
 #include "order/stamp.h"
 #include "pipe/liveness.h"
 #include "queue/block.h"

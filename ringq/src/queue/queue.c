@@ -94,6 +94,32 @@ void ringq_queue_release(ringq_queue *queue)
 
 /* ---- handles ---- */
 
+bool rq_lane_set_load(struct rq_lane_set *set, struct ringq_region *region, uint64_t first, uint64_t units)
+{
+	uint64_t from = region->at.units + first * region->at.page, len = units * region->at.page;
+	const struct rq_queue_shared *s = rq_region_at(region, from, len);
+	if (!s || len < sizeof *s)
+		return false;
+	*set = (struct rq_lane_set){
+		.region = region,
+		.first = first,
+		.lanes = rq_load_once(&s->lanes),
+		.max_bytes = rq_load_once(&s->max_bytes),
+		.stride = rq_load_once(&s->stride),
+		.table = rq_load_once(&s->table),
+		.max = rq_load_once(&s->lanes_max),
+	};
+	set->spares = set->max_bytes > RQ_SPARES_BYTES ? 1 : 1 + (uint32_t)(set->max_bytes / RQ_SPARE_LARGEST);
+	/* In this order each difference is known not to wrap. */
+	return rq_load_once(&s->kind) == RQ_OBJECT_QUEUE && set->table >= 2 && set->table <= RQ_TABLE_MOST &&
+	       !(set->table & (set->table - 1)) &&
+	       set->table <= 2 * (region->at.size / RQ_SPARE_LARGEST + 16) && /* not more than queue.c makes */
+	       set->stride >= rq_lane_size(set->table) && set->stride % RQ_FALSE_SHARING == 0 &&
+	       set->stride <= 2 * rq_lane_size(RQ_TABLE_MOST) && set->max >= 1 && set->max <= RQ_LANES_MAX &&
+	       set->lanes % RQ_FALSE_SHARING == 0 && set->lanes >= from && set->lanes <= from + len &&
+	       (uint64_t)set->max * set->stride <= from + len - set->lanes;
+}
+
 static bool places_load(struct ringq_queue *q, uint64_t units)
 {
 	uint64_t page = q->region->at.page, from = q->region->at.units + q->set.first * page, end = from + units * page;

@@ -21,7 +21,7 @@ static uint32_t cells_a_unit(const struct ringq_region *region)
 
 static uint64_t cells_word(struct ringq_region *region)
 {
-	return (rq_add(&region->header->creations, 1) + 1) << 28 | RQ_OWNER_CELLS;
+	return rq_owner_cells(rq_add(&region->header->creations, 1) + 1);
 }
 
 static bool is_cut_up(const struct ringq_region *region, uint64_t unit)

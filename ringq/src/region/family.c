@@ -16,11 +16,6 @@ struct rq_family {
 	struct rq_family *next; /* those that the process was born into */
 };
 
-static uint64_t owner_word(uint32_t incarnation, uint32_t number)
-{
-	return (uint64_t)incarnation << 32 | (uint64_t)number << 8 | RQ_OWNER_FAMILY;
-}
-
 /* Locks the first number that nobody has, and counts up its families. */
 static int take_number(struct ringq_region *region, int fd, uint64_t *owner)
 {
@@ -36,7 +31,7 @@ static int take_number(struct ringq_region *region, int fd, uint64_t *owner)
 		rq_u32 *families = rq_member_families(region, i);
 		if (!families)
 			return -EBADMSG;
-		*owner = owner_word(rq_add(families, 1) + 1, i);
+		*owner = rq_owner_family(rq_add(families, 1) + 1, i);
 		return 0;
 	}
 	return -EUSERS;
@@ -77,15 +72,15 @@ int rq_family_of(struct ringq_region *region, uint64_t *owner)
 
 static bool ask(struct ringq_region *region, uint64_t owner)
 {
-	uint32_t number = owner >> 8 & 0xffffff;
+	uint32_t number = rq_owner_family_number(owner);
 	const rq_u32 *families = rq_member_families(region, number);
-	return families && rq_load_acquire(families) == owner >> 32 &&
+	return families && rq_load_acquire(families) == rq_owner_incarnation(owner) &&
 	       rq_sys.held(&region->file, rq_load(&region->file.fd), LOCKS_AT + number) != 0;
 }
 
 bool rq_family_alive(struct ringq_region *region, uint64_t owner, struct rq_family_cache *cache)
 {
-	unsigned i = owner >> 8 & (RQ_FAMILY_CACHE - 1);
+	unsigned i = rq_owner_family_number(owner) % RQ_FAMILY_CACHE;
 	if (cache->owner[i] != owner) {
 		cache->alive[i] = ask(region, owner);
 		cache->owner[i] = owner;

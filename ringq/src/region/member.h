@@ -6,11 +6,8 @@
  * Members: who takes part in a region. A thread becomes one at its first put, get or look, and stays one until it ends.
  */
 
+#include "base/owner.h"
 #include "region/lease.h"
-
-/* An id's low half is index + 1 in this many bits; what is above them, up to the incarnation, is the owner's own. */
-#define RQ_ID_INDEX_BITS 13
-#define RQ_ID_INDEX_MASK ((1u << RQ_ID_INDEX_BITS) - 1)
 
 /* The entry of this index, which may have no memory behind it yet. */
 struct rq_member *rq_member_at(const struct ringq_region *region, uint32_t index);
@@ -32,27 +29,5 @@ int rq_members_watch(const struct ringq_region *region, const rq_u64 *own, struc
 
 /* Whether any member may be reading the chunk of this key. Ask after rq_sys.barrier(); see lane.h. */
 bool rq_members_name(const struct ringq_region *region, uint64_t key);
-
-/* The owner word of a unit that a member builds or gives back, and whose that is. */
-static inline uint64_t rq_owner_member(uint64_t id)
-{
-	return id >> 32 << 32 | (id & 0xffffff) << 8 | RQ_OWNER_MEMBER;
-}
-
-/* The same of the first unit of a pipe's object, which it deletes: liveness.h. */
-static inline uint64_t rq_owner_reaping(uint64_t id)
-{
-	return rq_owner_member(id) | 1u << 3;
-}
-
-static inline bool rq_owner_is_reaping(uint64_t owner)
-{
-	return (owner & 0xf) == (RQ_OWNER_MEMBER | 1u << 3);
-}
-
-static inline uint64_t rq_owner_member_id(uint64_t owner)
-{
-	return owner >> 32 << 32 | (owner >> 8 & 0xffffff);
-}
 
 #endif

@@ -129,7 +129,7 @@ static void put_words(struct ringq_region *region, uint64_t first, uint64_t unit
 
 static uint64_t next_created(struct ringq_region *region)
 {
-	return (rq_add(&region->header->creations, 1) + 1) & ((UINT64_C(1) << 36) - 1);
+	return (rq_add(&region->header->creations, 1) + 1) & RQ_OWNER_CREATED_MASK;
 }
 
 void rq_object_publish_pipe(struct rq_membership *membership, uint64_t first, uint64_t units)

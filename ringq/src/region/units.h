@@ -46,51 +46,6 @@ bool rq_words_claim(struct rq_words words, uint64_t first, uint64_t n, uint64_t 
 /* Frees those that are the owner's. */
 void rq_words_release(struct rq_words words, uint64_t first, uint64_t n, uint64_t owner);
 
-/* Owner words of objects. */
-static inline uint64_t rq_owner_object(uint64_t created, uint64_t units, bool named)
-{
-	return created << 28 | (uint64_t)named << 27 | units << 3 | RQ_OWNER_OBJECT;
-}
-
-/* A named object is one only once the name table says so: see objects.h. */
-static inline bool rq_owner_object_is_named(uint64_t owner)
-{
-	return owner >> 27 & 1;
-}
-
-static inline unsigned rq_owner_kind(uint64_t owner)
-{
-	return owner & 7;
-}
-
-static inline uint64_t rq_owner_object_units(uint64_t owner)
-{
-	return owner >> 3 & 0xffffff;
-}
-
-/* The number of an object, in its words of both kinds. */
-static inline uint64_t rq_owner_created(uint64_t owner)
-{
-	return owner >> 28;
-}
-
-static inline uint64_t rq_owner_body(uint64_t created, uint64_t first)
-{
-	return created << 28 | first << 3 | RQ_OWNER_BODY;
-}
-
-/* The first unit of the object that a body or a unit of a lane belongs to. */
-static inline uint64_t rq_owner_first(uint64_t owner)
-{
-	return owner >> 3 & 0xffffff;
-}
-
-/* The owner word of a pipe's queue. */
-static inline uint64_t rq_owner_pipe(uint64_t created, uint64_t units)
-{
-	return created << 28 | units << 3 | RQ_OWNER_PIPE;
-}
-
 /* Units whose owner words may be looked at. */
 static inline uint64_t rq_units_frontier(const struct ringq_region *region)
 {

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef RQ_OWNER_H
+#define RQ_OWNER_H
+
+/*
+ * Makers and readers of owner words, whose widths are these; layout.h draws the words. All but these functions take them
+ * as they are.
+ */
+
+#include "base/layout.h"
+
+#define RQ_OWNER_KIND_BITS 3
+#define RQ_OWNER_UNIT_BITS 24         /* units, or the first of them */
+#define RQ_OWNER_LANE_BITS 12         /* a lane of a queue */
+#define RQ_OWNER_CHUNK_BITS 25        /* of a chunk's number */
+#define RQ_OWNER_CREATED_BITS 36      /* the number of an object */
+#define RQ_OWNER_HOLDER_BITS 24       /* a member, or a family's number, */
+#define RQ_OWNER_HOLDER_SHIFT 8       /* above the kind and flags, */
+#define RQ_OWNER_INCARNATION_SHIFT 32 /* and below its incarnation */
+
+#define RQ_OWNER_KIND_MASK ((1u << RQ_OWNER_KIND_BITS) - 1)
+#define RQ_OWNER_UNIT_MASK ((UINT64_C(1) << RQ_OWNER_UNIT_BITS) - 1)
+#define RQ_OWNER_HOLDER_MASK ((UINT64_C(1) << RQ_OWNER_HOLDER_BITS) - 1)
+#define RQ_OWNER_CREATED_MASK ((UINT64_C(1) << RQ_OWNER_CREATED_BITS) - 1)
+#define RQ_OWNER_NAMED_SHIFT (RQ_OWNER_KIND_BITS + RQ_OWNER_UNIT_BITS)
+#define RQ_OWNER_LANE_SHIFT (RQ_OWNER_KIND_BITS + RQ_OWNER_UNIT_BITS)
+#define RQ_OWNER_CHUNK_SHIFT (RQ_OWNER_LANE_SHIFT + RQ_OWNER_LANE_BITS)
+#define RQ_OWNER_CREATED_SHIFT (RQ_OWNER_NAMED_SHIFT + 1)
+#define RQ_OWNER_REAPING (1u << RQ_OWNER_KIND_BITS)
+
+_Static_assert(RQ_OWNER_CHUNK_SHIFT + RQ_OWNER_CHUNK_BITS == 64, "a lane's word is full");
+_Static_assert(RQ_OWNER_CREATED_SHIFT + RQ_OWNER_CREATED_BITS == 64, "an object's word is full");
+_Static_assert(RQ_OWNER_HOLDER_SHIFT + RQ_OWNER_HOLDER_BITS == RQ_OWNER_INCARNATION_SHIFT, "a member's word is full");
+_Static_assert(RQ_LANES_MAX <= 1u << RQ_OWNER_LANE_BITS, "a lane's number must fit");
+_Static_assert(RQ_OWNER_PIPE <= RQ_OWNER_KIND_MASK, "a kind must fit");
+
+/* An id's low half is index + 1 in this many bits; what is above them, up to the incarnation, is the owner's own. */
+#define RQ_ID_INDEX_BITS 13
+#define RQ_ID_INDEX_MASK ((1u << RQ_ID_INDEX_BITS) - 1)
+
+static inline uint64_t rq_owner_incarnation(uint64_t owner)
+{
+	return owner >> RQ_OWNER_INCARNATION_SHIFT;
+}
+
+/* The owner word of a unit that a member builds or gives back, and whose that is. */
+static inline uint64_t rq_owner_member(uint64_t id)
+{
+	return id >> RQ_OWNER_INCARNATION_SHIFT << RQ_OWNER_INCARNATION_SHIFT |
+	       (id & RQ_OWNER_HOLDER_MASK) << RQ_OWNER_HOLDER_SHIFT | RQ_OWNER_MEMBER;
+}
+
+/* The same of the first unit of a pipe's object, which it deletes: liveness.h. */
+static inline uint64_t rq_owner_reaping(uint64_t id)
+{
+	return rq_owner_member(id) | RQ_OWNER_REAPING;
+}
+
+static inline bool rq_owner_is_reaping(uint64_t owner)
+{
+	return (owner & (RQ_OWNER_KIND_MASK | RQ_OWNER_REAPING)) == (RQ_OWNER_MEMBER | RQ_OWNER_REAPING);
+}
+
+static inline uint64_t rq_owner_member_id(uint64_t owner)
+{
+	return owner >> RQ_OWNER_INCARNATION_SHIFT << RQ_OWNER_INCARNATION_SHIFT |
+	       (owner >> RQ_OWNER_HOLDER_SHIFT & RQ_OWNER_HOLDER_MASK);
+}
+
+/* Owner words of objects. */
+static inline uint64_t rq_owner_object(uint64_t created, uint64_t units, bool named)
+{
+	return created << RQ_OWNER_CREATED_SHIFT | (uint64_t)named << RQ_OWNER_NAMED_SHIFT |
+	       units << RQ_OWNER_KIND_BITS | RQ_OWNER_OBJECT;
+}
+
+/* A named object is one only once the name table says so: see objects.h. */
+static inline bool rq_owner_object_is_named(uint64_t owner)
+{
+	return owner >> RQ_OWNER_NAMED_SHIFT & 1;
+}
+
+static inline unsigned rq_owner_kind(uint64_t owner)
+{
+	return owner & RQ_OWNER_KIND_MASK;
+}
+
+static inline uint64_t rq_owner_object_units(uint64_t owner)
+{
+	return owner >> RQ_OWNER_KIND_BITS & RQ_OWNER_UNIT_MASK;
+}
+
+/* The number of an object, in its words of both kinds. */
+static inline uint64_t rq_owner_created(uint64_t owner)
+{
+	return owner >> RQ_OWNER_CREATED_SHIFT;
+}
+
+static inline uint64_t rq_owner_body(uint64_t created, uint64_t first)
+{
+	return created << RQ_OWNER_CREATED_SHIFT | first << RQ_OWNER_KIND_BITS | RQ_OWNER_BODY;
+}
+
+/* The first unit of the object that a body or a unit of a lane belongs to. */
+static inline uint64_t rq_owner_first(uint64_t owner)
+{
+	return owner >> RQ_OWNER_KIND_BITS & RQ_OWNER_UNIT_MASK;
+}
+
+/* The owner word of a pipe's queue. */
+static inline uint64_t rq_owner_pipe(uint64_t created, uint64_t units)
+{
+	return created << RQ_OWNER_CREATED_SHIFT | units << RQ_OWNER_KIND_BITS | RQ_OWNER_PIPE;
+}
+
+/* The owner word of the units of a lane's chunk. */
+static inline uint64_t rq_owner_lane(uint64_t first, uint32_t lane, uint32_t chunk)
+{
+	return (uint64_t)chunk << RQ_OWNER_CHUNK_SHIFT | (uint64_t)lane << RQ_OWNER_LANE_SHIFT |
+	       first << RQ_OWNER_KIND_BITS | RQ_OWNER_LANE;
+}
+
+static inline uint32_t rq_owner_lane_index(uint64_t owner)
+{
+	return owner >> RQ_OWNER_LANE_SHIFT & ((1u << RQ_OWNER_LANE_BITS) - 1);
+}
+
+/* Whether two words are of the same lane of the same queue, whatever their chunks. */
+static inline bool rq_owner_is_same_lane(uint64_t owner, uint64_t other)
+{
+	return ((owner ^ other) & ((UINT64_C(1) << RQ_OWNER_CHUNK_SHIFT) - 1)) == 0;
+}
+
+/* -2^24 to 2^24 - 1: how far the chunk in the word, of which 25 bits are known, is ahead of another. */
+static inline int32_t rq_owner_chunk_ahead(uint64_t owner, uint32_t chunk)
+{
+	unsigned unknown = 32 - RQ_OWNER_CHUNK_BITS;
+	return (int32_t)(((uint32_t)(owner >> RQ_OWNER_CHUNK_SHIFT) - chunk) << unknown) >> unknown;
+}
+
+/* A unit that is cut into cells. */
+static inline uint64_t rq_owner_cells(uint64_t created)
+{
+	return created << RQ_OWNER_CREATED_SHIFT | RQ_OWNER_CELLS;
+}
+
+/* What a family of processes has. */
+static inline uint64_t rq_owner_family(uint32_t incarnation, uint32_t number)
+{
+	return (uint64_t)incarnation << RQ_OWNER_INCARNATION_SHIFT | (uint64_t)number << RQ_OWNER_HOLDER_SHIFT |
+	       RQ_OWNER_FAMILY;
+}
+
+static inline uint32_t rq_owner_family_number(uint64_t owner)
+{
+	return owner >> RQ_OWNER_HOLDER_SHIFT & RQ_OWNER_HOLDER_MASK;
+}
+
+#endif
