@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Total order: ringq/src/order/choose.h, choose.c, roster.c, stamp.h, stamp.c; queue/put.c: published(); get_again() of
- * queue_get.c.
+ * Total order: ringq/src/order/merge.h, merge.c, next.h, roster.c, stamp.h, stamp.c; queue/put.h: rq_put_published();
+ * get_again() of queue/get.c.
  *
  * Two lanes, a producer each. The shared ticket is the clock. A publish stays in its producer's store buffer until the
  * memory takes it, its put returns, or membarrier waits for it; a put that has returned is one that others may know of,
  * as by a message. Any producer may stop anywhere for good: then it is simply not chosen again. Lane 0 has few places,
  * which its producer writes over as soon as head has left them: who reads a stamp there too late reads anything.
  *
- * One consumer does what choose.c does. It keeps what it has learned of the lanes from one get to the next, and takes
+ * One consumer does what merge.c does. It keeps what it has learned of the lanes from one get to the next, and takes
  * what it may by that. It dismisses idle lanes whenever it likes. Of the others, its rivals, only the takings are here:
  * at any time, any record that may be taken. No consumer that is right takes another, so that one is right among these
  * says that several are among themselves. What rivals do to the roster is not here: there is one dismisser.

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Peek in total order: rq_choose_pin() and look_at_peeked() of choose.c, rq_choose_may_stay() of choose.h, peek() of
- * queue_get.c.
+ * Peek in total order: rq_choose_pin() and look_at_peeked() of merge.c, rq_choose_may_stay() of next.h, peek() of
+ * queue/get_many.c.
  *
  * Two lanes, a producer each. How a consumer finds what it may take is order.pml's; here it chooses, at any instant, any
  * record before which none must come, and takes it later. What must come before a record is what was over when its put

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "order/choose.h"
+#include "order/next.h"
 #include "base/sys.h"
 
 enum { PRODUCERS = 3, RECORDS = 3 * RQ_QUANTA_MOST * RQ_QUANTUM, LONG = 200, MANY = 100 };

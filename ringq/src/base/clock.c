@@ -20,7 +20,7 @@ static bool kernel_trusts_tsc(void)
 #endif
 
 /* RINGQ_CLOCK=ticket makes new regions use the ticket: for tests, and for machines whose kernel trusts in vain. */
-enum rq_clock rq_clock_choose(void)
+enum rq_clock_kind rq_clock_choose(void)
 {
 #if defined(__x86_64__)
 	const char *wish = secure_getenv("RINGQ_CLOCK");

@@ -11,35 +11,40 @@
  * what came before. Elsewhere, a shared ticket.
  */
 
-#include "region/region.h"
+#include "base/layout.h"
 
-enum rq_clock rq_clock_choose(void);
+struct rq_clock {
+	enum rq_clock_kind kind;
+	rq_u64 *ticket;
+};
+
+enum rq_clock_kind rq_clock_choose(void);
 
 /*
  * A time no later than now, and no earlier than any stamp that was taken before: what is loaded after this is as new as
  * the time says.
  */
-static inline uint64_t rq_clock_now(const struct ringq_region *region)
+static inline uint64_t rq_clock_now(const struct rq_clock *clock)
 {
 #if defined(__x86_64__)
-	if (region->clock == RQ_CLOCK_TSC) {
+	if (clock->kind == RQ_CLOCK_TSC) {
 		uint64_t now = __builtin_ia32_rdtsc();
 		__builtin_ia32_lfence();
 		return now;
 	}
 #endif
-	return rq_load_acquire(&region->header->ticket); /* K2 */
+	return rq_load_acquire(clock->ticket); /* K2 */
 }
 
-static inline uint64_t rq_clock_stamp(struct ringq_region *region)
+static inline uint64_t rq_clock_stamp(const struct rq_clock *clock)
 {
 #if defined(__x86_64__)
-	if (region->clock == RQ_CLOCK_TSC) {
+	if (clock->kind == RQ_CLOCK_TSC) {
 		__builtin_ia32_lfence();
 		return __builtin_ia32_rdtsc();
 	}
 #endif
-	return rq_add(&region->header->ticket, 1) + 1; /* K1 */
+	return rq_add(clock->ticket, 1) + 1; /* K1 */
 }
 
 #endif

@@ -39,7 +39,7 @@ struct rq_header {
 	uint32_t page;
 	uint32_t members;
 	uint32_t ready;   /* 1, written last by the creator, before anybody else can see the region */
-	uint32_t clock;   /* enum rq_clock */
+	uint32_t clock;   /* enum rq_clock_kind */
 	uint32_t barrier; /* enum rq_barrier */
 	uint8_t reserved[52];
 
@@ -78,7 +78,7 @@ enum rq_barrier {
 	RQ_BARRIER_FENCES = 2, /* both have a full fence */
 };
 
-enum rq_clock {
+enum rq_clock_kind {
 	RQ_CLOCK_TSC = 1,    /* the invariant time stamp counter of x86, where the kernel trusts it */
 	RQ_CLOCK_TICKET = 2, /* header.ticket */
 };
@@ -192,7 +192,7 @@ struct rq_queue_shared {
 	rq_u32 lanes_backed;
 	rq_u64 witness[2]; /* of a pipe: members that hold the reader's side, the writer's, or 0: liveness.h */
 	rq_u64 bias;       /* id of a producer that puts alone, or 0: stamp.h */
-	rq_u64 peeked;     /* version:52 | lane:12, whose record a peek has seen, if lane.peeked says so: choose.h */
+	rq_u64 peeked;     /* version:52 | lane:12, whose record a peek has seen, if lane.peeked says so: merge.h */
 
 	_Alignas(RQ_FALSE_SHARING) rq_u32 not_full; /* event: producers sleep here for one of max_records */
 	rq_u32 pad;

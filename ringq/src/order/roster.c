@@ -14,21 +14,21 @@ void rq_roster_add(struct rq_queue_shared *shared, uint32_t lane)
 }
 
 /* The lanes of `idle` that are empty. */
-static uint32_t empty_ones(struct rq_port *port, uint32_t word, uint32_t idle)
+static uint32_t empty_ones(struct rq_order *o, uint32_t word, uint32_t idle)
 {
 	struct rq_view view;
 	uint32_t empty = 0;
 	for (uint32_t left = idle; left; left &= left - 1) {
 		uint32_t lane = word * RQ_ROSTER_LANES + (uint32_t)__builtin_ctz(left) / 2;
-		if (rq_lane_look(&port->reader, lane, &view) == 0)
+		if (rq_lane_look(&o->reader, lane, &view) == 0)
 			empty |= left & -left;
 	}
 	return empty;
 }
 
-void rq_roster_dismiss(struct rq_port *port, uint32_t word, uint32_t idle)
+void rq_roster_dismiss(struct rq_order *o, uint32_t word, uint32_t idle)
 {
-	rq_u64 *at = &port->queue->shared->roster[word];
+	rq_u64 *at = &o->shared->roster[word];
 	uint64_t was = rq_load(at), marked;
 	idle &= rq_roster_active(was);
 	marked = (was & ~(uint64_t)(idle * RQ_ROSTER_CONFIRMED)) + VERSION;
@@ -38,6 +38,6 @@ void rq_roster_dismiss(struct rq_port *port, uint32_t word, uint32_t idle)
 		return;
 	if (rq_sys.barrier()) /* D2 */
 		return;
-	uint64_t out = empty_ones(port, word, idle);
+	uint64_t out = empty_ones(o, word, idle);
 	rq_cas_full(at, &marked, (marked & ~out) + VERSION); /* D3 */
 }

@@ -21,7 +21,7 @@
  * are looks at all, and puts such a lane ACTIVE itself.
  */
 
-#include "queue/port.h"
+#include "order/order.h"
 
 #define RQ_ROSTER_ACTIVE 1u
 #define RQ_ROSTER_CONFIRMED 2u
@@ -56,6 +56,6 @@ static inline void rq_roster_published(struct rq_queue_shared *shared, uint32_t 
 }
 
 /* Dismisses those lanes of a word that `idle` has a bit for, as rq_roster_active() gives them, if they are empty. */
-void rq_roster_dismiss(struct rq_port *port, uint32_t word, uint32_t idle);
+void rq_roster_dismiss(struct rq_order *o, uint32_t word, uint32_t idle);
 
 #endif

@@ -3,7 +3,7 @@
 #define RQ_STAMP_H
 
 /*
- * Stamps: which of two puts was first, in total order. choose.h needs this of them:
+ * Stamps: which of two puts was first, in total order. merge.h needs this of them:
  *
  *   Along a lane they do not go back.
  *   If the put of a was over when that of b began, in another lane, then b's stamp is greater than a's, and greater than
@@ -27,22 +27,21 @@
  * stopped before I3 takes another's id away later: that costs a stamp.
  */
 
-#include "queue/port.h"
-#include "base/clock.h"
+#include "order/order.h"
 #include "order/roster.h"
 
-/* Whether a record that is about to be published needs a stamp. */
-static inline bool rq_stamp_needed(const struct ringq_queue *q)
+/* Whether a record that is about to be published needs a stamp, where order is total or is not. */
+static inline bool rq_stamp_needed(const struct rq_queue_shared *shared, bool total)
 {
-	return q->total && rq_load_acquire(&q->shared->lanes_used) != 1; /* U2 */
+	return total && rq_load_acquire(&shared->lanes_used) != 1; /* U2 */
 }
 
-static rq_always_inline uint64_t rq_stamp_if(const struct rq_port *port, bool needed)
+static rq_always_inline uint64_t rq_stamp_if(const struct rq_order *o, bool needed)
 {
 	if (!needed)
 		return 0;
-	return rq_load(&port->queue->shared->bias) == port->bias ? port->stamp : /* I1 */
-	               rq_clock_stamp(port->queue->region);
+	return rq_load(&o->shared->bias) == o->bias ? o->stamp : /* I1 */
+	               rq_clock_stamp(o->clock);
 }
 
 /* Whether a put in total order by the owner of this id has nothing to do at I3. Behind a light barrier. */
@@ -74,7 +73,7 @@ static inline bool rq_total_is_quiet(const struct rq_queue_shared *shared, uint3
 	return rq_roster_is_confirmed(shared, lane) && rq_stamp_is_quiet(shared, id);
 }
 
-/* For a producer that has just put, now and then: stands alone, or stays so. In vain, it waits longer for the next time. */
-void rq_stamp_bias(struct rq_port *port);
+/* For the producer of this id that has just put, now and then: stands alone, or stays so. In vain, it waits longer for the next time. */
+void rq_stamp_bias(struct rq_order *o, uint64_t id);
 
 #endif

@@ -205,7 +205,7 @@ int ringq_poll(ringq_pipe *end, int64_t timeout)
 		rq_leave();
 		return 1;
 	}
-	port->patience = (struct rq_patience){.timeout = timeout};
+	port->order.patience = (struct rq_patience){.timeout = timeout};
 	struct rq_op op = {.queue = port->queue,
 		.port = port,
 		.attempt = attempt_poll,

@@ -119,7 +119,7 @@ static int sleep_outside(struct rq_op *op, rq_u32 *event, struct rq_sleep *s, in
 /* A first sleep has ended and nothing has come: the queue is at rest, and what its lanes keep for more can go. */
 static void trim(struct rq_port *port)
 {
-	uint32_t used = rq_lanes_used(port->queue);
+	uint32_t used = rq_lanes_used(port->queue->shared, &port->queue->set);
 	for (uint32_t i = 0; i < used; i++)
 		rq_lane_trim(&port->queue->set, port->membership, i);
 }
@@ -131,9 +131,9 @@ ssize_t rq_block(struct rq_op *op, int64_t timeout)
 		rq_leave();
 		return -EAGAIN;
 	}
-	int64_t until = rq_patience_until(&op->port->patience);
+	int64_t until = rq_patience_until(&op->port->order.patience);
 	op->port->spinning = true;
-	ssize_t r = rq_patience_is_over(&op->port->patience) ? -EAGAIN : spin(op, until);
+	ssize_t r = rq_patience_is_over(&op->port->order.patience) ? -EAGAIN : spin(op, until);
 	op->port->spinning = false;
 	struct rq_sleep s;
 	rq_u32 *event = NULL;

@@ -31,7 +31,7 @@ struct rq_op {
 };
 
 /*
- * Goes on with an operation whose attempt just said -EAGAIN. port->patience has been set for this call, to the timeout. The caller is inside a call (rq_enter) and is not any more
+ * Goes on with an operation whose attempt just said -EAGAIN. port->order.patience has been set for this call, to the timeout. The caller is inside a call (rq_enter) and is not any more
  * when this returns. -EAGAIN if timeout is RINGQ_NOWAIT, -ETIMEDOUT, -EBADF, or what an attempt says.
  */
 ssize_t rq_block(struct rq_op *op, int64_t timeout);

@@ -18,14 +18,14 @@
 void rq_get_claimed(struct rq_port *b, const struct rq_view *view, uint64_t next, int n)
 {
 	struct rq_queue_shared *s = b->queue->shared;
-	rq_get_wake_producer(&b->reader, view->lane, next);
-	rq_choose_took(b, (uint32_t)n);
+	rq_get_wake_producer(&b->order.reader, view->lane, next);
+	rq_choose_took(&b->order, (uint32_t)n);
 	if (b->queue->permits.count)
 		rq_event_notify(&s->not_full, n);
-	if (rq_unlikely(!rq_ring_is_round(&b->reader.ring))) {
+	if (rq_unlikely(!rq_ring_is_round(&b->order.reader.ring))) {
 		/* A chunk for one large record: step into the next now, so that its memory goes. */
 		struct rq_view unused;
-		rq_lane_look(&b->reader, view->index, &unused);
+		rq_lane_look(&b->order.reader, view->index, &unused);
 	}
 	if (rq_unlikely(++b->disarm_get % RQ_GET_DISARM_EVERY == 0) && !b->queue->region->fences)
 		rq_event_disarm(&s->not_empty);
@@ -35,7 +35,7 @@ rq_cold int rq_get_find_or_end(struct rq_port *b, struct rq_view *view)
 {
 	if (!rq_hold_peer_gone(b))
 		return -EAGAIN;
-	int r = rq_choose(b, view);
+	int r = rq_choose(&b->order, view);
 	return r ? r : -EPIPE;
 }
 
@@ -54,8 +54,8 @@ static rq_cold void back_off_claim(struct rq_port *b)
 static inline void back_off_or_yield(struct rq_port *b)
 {
 	back_off_claim(b);
-	if (b->back_off == BACK_OFF_MOST && rq_patience_may_yield(&b->patience))
-		rq_patience_yield(&b->patience);
+	if (b->back_off == BACK_OFF_MOST && rq_patience_may_yield(&b->order.patience))
+		rq_patience_yield(&b->order.patience);
 }
 
 static rq_always_inline ssize_t get_one(struct rq_port *b, void *buf, size_t size)
@@ -72,7 +72,7 @@ static rq_always_inline ssize_t get_one(struct rq_port *b, void *buf, size_t siz
 			continue;
 		}
 		rq_copy_out(buf, view.payload, view.len);
-		if (rq_likely(rq_lane_claim(&b->reader, &view, view.next))) {
+		if (rq_likely(rq_lane_claim(&b->order.reader, &view, view.next))) {
 			rq_get_claimed(b, &view, view.next, 1);
 			b->back_off /= 2;
 			return (ssize_t)view.len;
@@ -99,7 +99,7 @@ ssize_t rq_get_arming(struct rq_op *op, ssize_t (*get)(struct rq_op *))
 
 bool rq_get_something_came(struct rq_op *op)
 {
-	return !rq_choose_nothing_yet(op->port);
+	return !rq_choose_nothing_yet(&op->port->order);
 }
 
 /*
@@ -108,18 +108,18 @@ bool rq_get_something_came(struct rq_op *op)
  */
 static rq_always_inline ssize_t get_again(struct rq_port *b, void *buf, size_t size, uint64_t most, struct rq_view *view)
 {
-	if (rq_unlikely(!rq_choose_again(b, size < most ? size : most, view)))
+	if (rq_unlikely(!rq_choose_again(&b->order, size < most ? size : most, view)))
 		return -EAGAIN;
 	if (most == RQ_SHORT)
 		rq_copy_out_short(buf, view->payload, view->len);
 	else
 		rq_copy_out(buf, view->payload, view->len);
-	if (rq_likely(rq_lane_claim(&b->reader, view, view->next))) {
-		rq_reader_advance(&b->reader, view);
-		b->quantum--;
+	if (rq_likely(rq_lane_claim(&b->order.reader, view, view->next))) {
+		rq_reader_advance(&b->order.reader, view);
+		b->order.quantum--;
 		return (ssize_t)view->len;
 	}
-	b->reader.uncontended = 0;
+	b->order.reader.uncontended = 0;
 	back_off_claim(b);
 	return -EAGAIN;
 }
@@ -130,10 +130,10 @@ static ssize_t get_into(struct rq_op *op)
 	struct rq_port *b = op->port;
 	ssize_t n = get_again(b, op->buf, op->len, RQ_LONG, &view);
 	if (n >= 0) {
-		rq_get_wake_producer(&b->reader, view.lane, view.next);
+		rq_get_wake_producer(&b->order.reader, view.lane, view.next);
 		return n;
 	}
-	b->reader.uncontended = 0;
+	b->order.reader.uncontended = 0;
 	return get_one(b, op->buf, op->len);
 }
 
@@ -147,7 +147,7 @@ static ssize_t attempt_get(struct rq_op *op)
 /* The whole of a get, by a caller that has entered the long way, and may get. */
 static ssize_t get_inside(struct rq_port *b, void *buf, size_t size, int64_t timeout)
 {
-	struct rq_op op = rq_get_op(b, attempt_get, b->patience);
+	struct rq_op op = rq_get_op(b, attempt_get, b->order.patience);
 	op.buf = buf;
 	op.len = size;
 	return rq_get_run(&op, timeout);
@@ -161,7 +161,7 @@ static rq_cold ssize_t get_slowly(ringq_queue *queue, void *buf, size_t size, in
 	int r = rq_get_enter(queue, &b);
 	if (r)
 		return r;
-	b->patience = (struct rq_patience){.timeout = timeout};
+	b->order.patience = (struct rq_patience){.timeout = timeout};
 	return get_inside(b, buf, size, timeout);
 }
 
@@ -173,9 +173,9 @@ static rq_cold ssize_t get_slowly(ringq_queue *queue, void *buf, size_t size, in
  */
 static inline void let_backlog_build(struct rq_port *b)
 {
-	uint32_t run = b->missed - b->quantum;
-	b->missed = b->quantum;
-	if (run < STREAM_RUN || !b->quantum)
+	uint32_t run = b->order.missed - b->order.quantum;
+	b->order.missed = b->order.quantum;
+	if (run < STREAM_RUN || !b->order.quantum)
 		return;
 	uint32_t pauses = run / STREAM_SHARE;
 	pauses = pauses < STREAM_PAUSES ? STREAM_PAUSES : pauses > STREAM_PAUSES_MOST ? STREAM_PAUSES_MOST : pauses;
@@ -186,7 +186,7 @@ static inline void let_backlog_build(struct rq_port *b)
 /* What is left to do after a get at once, if anything is. */
 static rq_cold ssize_t get_end(const struct rq_port *b, struct rq_lane *lane, uint64_t next, ssize_t len)
 {
-	rq_get_wake_producer(&b->reader, lane, next);
+	rq_get_wake_producer(&b->order.reader, lane, next);
 	rq_leave_again(b);
 	return len;
 }
@@ -202,16 +202,16 @@ static rq_noinline ssize_t get_more(struct rq_port *b, void *buf, size_t size, i
 		rq_leave_again(b);
 		return -EINVAL;
 	}
-	bool nothing = rq_choose_nothing_yet(b), may_try = !rq_guard_get(queue);
+	bool nothing = rq_choose_nothing_yet(&b->order), may_try = !rq_guard_get(queue);
 	if (!nothing && may_try && size > RQ_SHORT) {
 		struct rq_view view;
 		ssize_t len = get_again(b, buf, size, RQ_LONG, &view);
 		if (len >= 0)
 			return get_end(b, view.lane, view.next, len);
 	}
-	b->reader.uncontended = 0;
-	b->patience = (struct rq_patience){.timeout = timeout};
-	if (timeout != RINGQ_NOWAIT && (nothing || rq_lane_nothing_yet(&b->reader)))
+	b->order.reader.uncontended = 0;
+	b->order.patience = (struct rq_patience){.timeout = timeout};
+	if (timeout != RINGQ_NOWAIT && (nothing || rq_lane_nothing_yet(&b->order.reader)))
 		let_backlog_build(b);
 	ssize_t n = nothing || !may_try ? -EAGAIN : get_one(b, buf, size);
 	bool known = may_try && !(nothing && queue->side); /* a pipe's end may be gone */
@@ -226,13 +226,13 @@ static rq_noinline ssize_t get_more(struct rq_port *b, void *buf, size_t size, i
 /* One more short record, as get_again(), by the only consumer of a queue without stamps. */
 static rq_always_inline bool get_plain(struct rq_port *b, void *buf, size_t size, struct rq_view *view)
 {
-	if (rq_unlikely(!b->quantum) || rq_unlikely(!rq_lane_look_plain(&b->reader, RQ_SHORT, view)) ||
+	if (rq_unlikely(!b->order.quantum) || rq_unlikely(!rq_lane_look_plain(&b->order.reader, RQ_SHORT, view)) ||
 		rq_unlikely(view->len > size))
 		return false;
 	rq_copy_out_short(buf, view->payload, view->len);
 	rq_lane_claim_single(view, view->next);
-	rq_reader_advance(&b->reader, view);
-	b->quantum--;
+	rq_reader_advance(&b->order.reader, view);
+	b->order.quantum--;
 	return true;
 }
 
@@ -255,7 +255,7 @@ ssize_t ringq_get(ringq_queue *queue, void *buf, size_t size, int64_t timeout)
 		return get_slowly(queue, buf, size, timeout);
 	if (rq_unlikely(!rq_enter_again(queue, &b)))
 		return get_slowly(queue, buf, size, timeout);
-	if (b->reader.plain) {
+	if (b->order.reader.plain) {
 		if (rq_likely(get_plain(b, buf, size, &view)))
 			return got(b, &view);
 	} else if (rq_likely(!rq_guard_get(queue) && get_again(b, buf, size, RQ_SHORT, &view) >= 0)) {

@@ -6,7 +6,7 @@
 
 #include "base/event.h"
 #include "lane/get.h"
-#include "order/choose.h"
+#include "order/next.h"
 #include "pipe/liveness.h"
 #include "queue/block.h"
 #include "queue/watch.h"
@@ -36,7 +36,7 @@ static rq_always_inline int rq_get_find(struct rq_port *b, struct rq_view *view)
 {
 	/* Looked at first: whatever was put before the close is seen after it. */
 	bool closed = rq_load_acquire(&b->queue->shared->closed); /* E2 */
-	int r = rq_choose(b, view);
+	int r = rq_choose(&b->order, view);
 	return rq_likely(r) ? r : closed ? -EPIPE : rq_unlikely(b->queue->side) ? rq_get_find_or_end(b, view) : -EAGAIN;
 }
 
@@ -48,7 +48,7 @@ static inline bool rq_get_may_retry(struct rq_port *b, uint64_t *lost, const str
 {
 	uint64_t kib = view->len >> 10;
 	*lost += 1 + (kib < RQ_LOSSES_MOST / 64 ? kib : RQ_LOSSES_MOST / 64);
-	return *lost < RQ_LOSSES_MOST && !rq_patience_is_over(&b->patience);
+	return *lost < RQ_LOSSES_MOST && !rq_patience_is_over(&b->order.patience);
 }
 
 /* The length of the next record, copied out and taken: -EMSGSIZE, or as rq_get_find(). */
@@ -68,7 +68,7 @@ static inline int rq_get_enter(struct ringq_queue *q, struct rq_port **b)
 
 static inline struct rq_op rq_get_op(struct rq_port *b, ssize_t (*attempt)(struct rq_op *), struct rq_patience patience)
 {
-	b->patience = patience;
+	b->order.patience = patience;
 	return (struct rq_op){
 		.queue = b->queue,
 		.port = b,

@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "order/merge.h"
+
 #define GET_MANY_MOST ((size_t)1 << 20)
 #define BATCH 64u
 #define BATCHES_LOST_MOST 16384u /* as RQ_LOSSES_MOST */
@@ -64,7 +66,7 @@ static inline ssize_t take_lens(
 	struct rq_op *op, const struct rq_view *first, uint64_t next, const size_t *lens, size_t n)
 {
 	uint32_t *batch = &op->port->batch;
-	if (!rq_lane_claim(&op->port->reader, first, next)) {
+	if (!rq_lane_claim(&op->port->order.reader, first, next)) {
 		*batch = (*batch + 1) / 2; /* what was copied is lost: with rivals, risk less */
 		return 0;
 	}
@@ -88,7 +90,7 @@ static inline bool take_copy(const struct iovec *to, const struct rq_view *view)
 static rq_always_inline bool next_of_batch(const struct rq_port *b, struct rq_view *view)
 {
 	struct rq_view last = *view;
-	return rq_lane_look_behind(&b->reader, &last, view) > 0 && rq_choose_may_stay(b, view);
+	return rq_lane_look_behind(&b->order.reader, &last, view) > 0 && rq_choose_may_stay(&b->order, view);
 }
 
 /* Up to BATCH records of one lane by one claim. How many; 0: a claim failed; or as rq_get_find(). */
@@ -104,15 +106,16 @@ static ssize_t get_batch(struct rq_op *op)
 		return r;
 	if (most > b->batch)
 		most = b->batch;
-	if (most > b->quantum && rq_lanes_used(b->queue) > 1) /* else it would only cost claims */
-		most = b->quantum;
+	if (most > b->order.quantum &&
+		rq_lanes_used(b->queue->shared, &b->queue->set) > 1) /* else it would only cost claims */
+		most = b->order.quantum;
 	next = first.head;
 	view = first;
 	while (take_copy(&records[n], &view)) {
 		lens[n++] = view.len;
-		if (n < most && rq_choose_may_stay(b, &view))
-			n += rq_reader_copy_run(
-				&b->reader, &view, rq_choose_watermark(b), records + n, lens + n, most - n);
+		if (n < most && rq_choose_may_stay(&b->order, &view))
+			n += rq_reader_copy_run(&b->order.reader, &view, rq_choose_watermark(&b->order), records + n,
+				lens + n, most - n);
 		next = view.next;
 		if (n == most || !next_of_batch(b, &view))
 			break;
@@ -132,7 +135,7 @@ static ssize_t get_some(struct rq_op *op)
 		if (r < 0)
 			break;
 		op->done += (size_t)r;
-		if (r == 0 && rq_patience_is_over(&op->port->patience))
+		if (r == 0 && rq_patience_is_over(&op->port->order.patience))
 			break;
 	}
 	return op->done ? (ssize_t)op->done : r ? r : -EAGAIN;
@@ -173,7 +176,7 @@ static ssize_t peek(struct rq_op *op)
 			rq_copy_out(op->buf, view.payload, view.len);
 		/* Still at the head after the copy: so it was not overwritten in between. */
 		rq_acquire_fence(); /* G4 */
-		if (rq_choose_pin(op->port, peeked, &view))
+		if (rq_choose_pin(&op->port->order, peeked, &view))
 			return fits ? (ssize_t)view.len : -EMSGSIZE;
 	} while (rq_get_may_retry(op->port, &lost, &view));
 	return -EAGAIN;

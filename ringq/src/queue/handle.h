@@ -40,13 +40,6 @@ static inline bool rq_handle_is_gone(const struct ringq_queue *queue)
 	return rq_load_acquire(&queue->id) == RQ_HANDLE_GONE;
 }
 
-/* Lanes that may have been owned: what consumers look at. */
-static inline uint32_t rq_lanes_used(const struct ringq_queue *queue)
-{
-	uint32_t n = rq_load_acquire(&queue->shared->lanes_used); /* U4 */
-	return rq_likely(n <= queue->set.max) ? n : queue->set.max;
-}
-
 /* All sleepers wake, and look again. */
 void rq_queue_wake(struct ringq_queue *queue);
 

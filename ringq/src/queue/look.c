@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "order/choose.h"
+#include "order/next.h"
 #include "queue/put.h"
 
 static void look_at_lane(struct rq_port *b, uint32_t i, struct ringq_queue_stat *out)
@@ -14,7 +14,7 @@ static void look_at_lane(struct rq_port *b, uint32_t i, struct ringq_queue_stat 
 	struct rq_lane *lane = rq_lane_at(&b->queue->set, i);
 	uint64_t owner = rq_load_acquire(&lane->owner);
 	struct rq_count count = {0};
-	rq_lane_count(&b->reader, i, 0, &count);
+	rq_lane_count(&b->order.reader, i, 0, &count);
 	uint64_t in = rq_load_acquire(&lane->puts), waiting = count.waiting;
 	out->records_in += in;
 	out->records_out += in > waiting ? in - waiting : 0;
@@ -38,7 +38,7 @@ int ringq_queue_stat(const ringq_queue *queue, struct ringq_queue_stat *out)
 		.max_bytes = q->set.max_bytes,
 		.order = q->order,
 		.flags = q->flags,
-		.lanes = rq_lanes_used(q),
+		.lanes = rq_lanes_used(q->shared, &q->set),
 		.closed = rq_load(&s->closed) != 0,
 		.consumers_asleep = rq_load(&s->not_empty) & RQ_EVENT_WAITERS,
 		.producers_asleep = rq_load(&s->not_full) & RQ_EVENT_WAITERS,
@@ -77,7 +77,7 @@ bool ringq_full(const ringq_queue *queue)
 		if (full && rq_port_reap(b))
 			full = rq_permits_full(&q->permits, &q->set);
 		if (!full && b->producer)
-			full = rq_producer_full(b->producer, rq_stamp_needed(q));
+			full = rq_producer_full(b->producer, rq_stamp_needed(q->shared, q->total));
 	}
 	rq_leave();
 	return full;
@@ -88,7 +88,7 @@ bool ringq_empty(const ringq_queue *queue)
 	struct rq_port *b;
 	if (!queue || rq_enter((struct ringq_queue *)(uintptr_t)queue, &b))
 		return true;
-	bool empty = rq_was_empty(b);
+	bool empty = rq_was_empty(&b->order);
 	rq_leave();
 	return empty;
 }
@@ -105,7 +105,7 @@ uint64_t ringq_size(const ringq_queue *queue)
 		least = p ? p->puts : 0;
 		free(p);
 	}
-	uint64_t n = rq_records_waiting(b, least);
+	uint64_t n = rq_records_waiting(&b->order, least);
 	rq_leave();
 	return n;
 }

@@ -42,7 +42,11 @@ static struct rq_port *new_bond(const struct ringq_queue *queue)
 	if (!b)
 		return NULL;
 	b->batch = 1;
-	b->bias = UINT64_MAX;
+	b->order.bias = UINT64_MAX;
+	b->order.shared = queue->shared;
+	b->order.clock = &queue->region->clock;
+	b->order.total = queue->total;
+	b->order.idle = b->idle;
 	b->spin_get = b->spin_put = SPIN_FIRST;
 	return b;
 }
@@ -64,15 +68,15 @@ int rq_port_make(struct rq_port **out, struct ringq_queue *queue, uint64_t id)
 		b->queue = queue;
 		b->membership = membership;
 		b->id = port_id(membership->id, id);
-		b->reader = (struct rq_reader){.set = &queue->set,
+		b->order.reader = (struct rq_reader){.set = &queue->set,
 			.membership = membership,
 			.hazard = &membership->member->hazard,
 			.lane = &rq_no_lane,
 			.single = queue->set.single_consumer,
 			.stamps = queue->set.stamps,
 			.plain = queue->set.single_consumer && !queue->set.stamps && !rq_guard_get(queue)};
-		rq_reader_forget(&b->reader);
-		b->lane_at = (uint32_t)membership->id; /* consumers start at different lanes */
+		rq_reader_forget(&b->order.reader);
+		b->order.lane_at = (uint32_t)membership->id; /* consumers start at different lanes */
 		if (queue->side)
 			rq_hold_witness(b);
 		rq_process_lock();
@@ -158,7 +162,7 @@ static int adopt(struct rq_port *port, struct rq_producer *p, uint32_t i, bool d
 static int find_lane(struct rq_port *port, struct rq_producer *p)
 {
 	struct ringq_queue *queue = port->queue;
-	uint32_t used = rq_lanes_used(queue);
+	uint32_t used = rq_lanes_used(queue->shared, &queue->set);
 	bool died;
 	int r = -EUSERS;
 	for (uint32_t i = 0; i < used; i++) {
@@ -220,7 +224,7 @@ int rq_port_produce(struct rq_port *port)
 bool rq_port_reap(struct rq_port *port)
 {
 	struct ringq_queue *queue = port->queue;
-	uint32_t used = rq_lanes_used(queue);
+	uint32_t used = rq_lanes_used(queue->shared, &queue->set);
 	bool found = false, died;
 	if (queue->flags & RINGQ_SINGLE_PRODUCER) /* only the next turn may write there, and takes over what is left */
 		return false;
@@ -232,7 +236,7 @@ bool rq_port_reap(struct rq_port *port)
 		if (p && adopt(port, p, i, true) == 0) {
 			struct rq_view unused;
 			rq_producer_vacate(p);
-			rq_lane_look(&port->reader, i, &unused); /* steps over the LINK if that is what is next */
+			rq_lane_look(&port->order.reader, i, &unused); /* steps over the LINK if that is what is next */
 			found = true;
 		}
 		let_go(port, lane);
@@ -244,7 +248,7 @@ bool rq_port_reap(struct rq_port *port)
 bool rq_port_turn_died(const struct rq_port *port)
 {
 	const struct ringq_queue *queue = port->queue;
-	if (!(queue->flags & RINGQ_SINGLE_PRODUCER) || rq_lanes_used(queue) == 0)
+	if (!(queue->flags & RINGQ_SINGLE_PRODUCER) || rq_lanes_used(queue->shared, &queue->set) == 0)
 		return false;
 	uint64_t owner = rq_load_acquire(&rq_lane_at(&queue->set, 0)->owner); /* O2 */
 	return owner && !rq_member_alive(queue->region, owner);
@@ -253,7 +257,7 @@ bool rq_port_turn_died(const struct rq_port *port)
 struct rq_producer *rq_port_look_ahead(struct rq_port *port)
 {
 	struct ringq_queue *queue = port->queue;
-	struct rq_producer *p = rq_lanes_used(queue) ? new_producer(queue) : NULL;
+	struct rq_producer *p = rq_lanes_used(queue->shared, &queue->set) ? new_producer(queue) : NULL;
 	if (!p || rq_producer_find(p, &queue->set, port->membership, 0, true) == 0)
 		return p;
 	free(p);
@@ -274,7 +278,7 @@ static void leave_lane(struct rq_port *b)
 		rq_producer_vacate(b->producer);
 		/* Another thread may be reading in another queue, by the same hazard word: then nothing is looked at. */
 		if (b->thread == rq_thread_current)
-			rq_lane_look(&b->reader, b->producer->index, &unused); /* as above */
+			rq_lane_look(&b->order.reader, b->producer->index, &unused); /* as above */
 	}
 	let_go(b, lane);
 }

@@ -9,28 +9,10 @@
 
 #include <errno.h>
 
-#include "base/patience.h"
 #include "queue/handle.h"
-#include "lane/get.h"
 #include "lane/put.h"
+#include "order/order.h"
 #include "region/membership.h"
-
-/*
- * What a consumer in total order knows of the lanes, and will for good: choose.h says how. The lanes of `live` have had a
- * record, and have none older than `bound`; all others have none that must come before a record of `rest`.
- */
-#define RQ_LIVE 16u
-struct rq_merge {
-	uint64_t rest;
-	uint64_t watermark; /* the same of all lanes but `lane`, which it chose from last */
-	struct rq_lane *lane;
-	uint64_t peeked; /* the queue's word for what was peeked, which is taken meanwhile */
-	uint32_t n;
-	struct rq_live {
-		uint64_t bound;
-		uint32_t lane;
-	} live[RQ_LIVE];
-};
 
 /* What is known of all puts of a port. */
 enum rq_put_kind {
@@ -42,41 +24,29 @@ enum rq_put_kind {
 struct rq_port {
 	struct ringq_queue *queue;
 	struct rq_producer *producer; /* NULL before the first put */
-	struct rq_reader reader;
-	struct rq_membership *membership;
 	uint64_t id; /* what the owner word of its lane says: the membership's id, and which of the thread's ports it is */
-	uint64_t bias;  /* id, once it has stood alone: stamp.h */
-	uint64_t stamp; /* of its puts while it does */
+	struct rq_thread *thread;
 	enum rq_put_kind put_kind;
-	uint32_t lane_at;      /* where the next get looks first */
-	uint32_t quantum;      /* records left before it goes round */
-	uint32_t quanta;       /* over, in this lane */
-	int64_t quantum_ended; /* when the last one was over */
-	uint32_t missed;       /* quantum at the last get that found nothing at once */
-	uint32_t back_off;     /* pauses after the last claim that was lost */
-	uint32_t batch;        /* records to claim at once in get_many */
-	uint32_t spin_get;     /* how often to look before sleeping: more where that has paid */
+	struct rq_order order;
+	struct rq_membership *membership;
+	uint32_t back_off; /* pauses after the last claim that was lost */
+	uint32_t batch;    /* records to claim at once in get_many */
+	uint32_t spin_get; /* how often to look before sleeping: more where that has paid */
 	uint32_t spin_put;
-	uint32_t until_dismissal; /* gets in total order */
-	struct rq_merge merge;
-	uint32_t disarm_get;         /* claims since the last sleep */
-	uint32_t disarm_put;         /* how often calm was due since the last sleep */
-	uint64_t disarmed;           /* puts when it was due last */
-	uint32_t bias_in;            /* how often, of 1024 puts each, until it tries to stand alone, */
-	uint32_t bias_wait;          /* and until the next time, if that is in vain */
-	struct rq_patience patience; /* of the call at hand, set by those that may wait or repeat themselves */
-	bool spinning; /* looks in quick succession: what needs a system call need not be asked each time */
-	int64_t slice; /* the last sleep where nothing tells of a death, in ns: liveness.h */
-	uint64_t peer; /* the other side's witness when it was last seen alive, and its lease then; 0: none was */
+	uint32_t disarm_get; /* claims since the last sleep */
+	uint32_t disarm_put; /* how often calm was due since the last sleep */
+	uint64_t disarmed;   /* puts when it was due last */
+	bool spinning;       /* looks in quick succession: what needs a system call need not be asked each time */
+	int64_t slice;       /* the last sleep where nothing tells of a death, in ns: liveness.h */
+	uint64_t peer;       /* the other side's witness when it was last seen alive, and its lease then; 0: none was */
 	rq_u64 *peer_lease;
 	uint64_t peer_lease_word;
 	void *reserved; /* open reservation, or NULL */
 	size_t reserved_len;
 	rq_u64 *reserved_permit;
-	struct rq_thread *thread;
 	struct rq_port *thread_next;
 	struct rq_port *queue_next;
-	uint32_t idle[]; /* lanes that the last look for dismissal found empty, as in the roster's words; total order */
+	uint32_t idle[]; /* order.idle, in total order */
 };
 
 /* The calling thread's port with a queue, whose handle it has named, made if there is none. -ENOMEM, -EUSERS. */

@@ -18,7 +18,7 @@ static int put_once(struct rq_port *b, const void *data, size_t len, rq_u32 **ev
 		rq_producer_flush(p);
 		return r;
 	}
-	uint64_t stamp = rq_stamp_if(b, p->stamped);
+	uint64_t stamp = rq_stamp_if(&b->order, p->stamped);
 	rq_producer_copy_in(p, rq_producer_payload(p), data, len);
 	rq_producer_append(p, len, stamp);
 	rq_producer_publish(p);
@@ -131,7 +131,7 @@ static rq_always_inline int put_again(ringq_queue *queue, struct rq_port *b, con
 	if (rq_unlikely(!rq_producer_may_put(p, len, most, stamped, &next) || rq_load_acquire(&s->closed) ||
 			rq_load(&p->lane->owner) != b->id))
 		return put_after_all(b, data, len, timeout);
-	rq_producer_put(p, data, len, most, stamped, rq_stamp_if(b, stamped), next);
+	rq_producer_put(p, data, len, most, stamped, rq_stamp_if(&b->order, stamped), next);
 	if (rq_unlikely(!is_quiet(s, b, p, total, stamped)))
 		return put_end(b);
 	rq_leave_again(b);
@@ -140,13 +140,14 @@ static rq_always_inline int put_again(ringq_queue *queue, struct rq_port *b, con
 
 static rq_noinline int put_long(ringq_queue *queue, struct rq_port *b, const void *data, size_t len, int64_t timeout)
 {
-	return put_again(queue, b, data, len, RQ_LONG, queue->total, rq_stamp_needed(queue), timeout);
+	return put_again(
+		queue, b, data, len, RQ_LONG, queue->total, rq_stamp_needed(queue->shared, queue->total), timeout);
 }
 
 /* A short record of a queue that may stamp: of all others they are plain, or guarded. */
 static rq_noinline int put_short(ringq_queue *queue, struct rq_port *b, const void *data, size_t len, int64_t timeout)
 {
-	if (!rq_stamp_needed(queue))
+	if (!rq_stamp_needed(queue->shared, queue->total))
 		return put_again(queue, b, data, len, RQ_SHORT, true, false, timeout);
 	return put_again(queue, b, data, len, RQ_SHORT, true, true, timeout);
 }

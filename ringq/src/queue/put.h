@@ -23,9 +23,9 @@ static inline rq_u32 *rq_put_room_event(const struct rq_port *b)
 static rq_always_inline int rq_put_find_lane_room(struct rq_port *b, size_t len, rq_u32 **event)
 {
 	struct rq_producer *p = b->producer;
-	int r = rq_producer_room(p, len, &b->patience);
+	int r = rq_producer_room(p, len, &b->order.patience);
 	if (rq_unlikely(r == -ENOMEM && rq_port_reap(b)))
-		r = rq_producer_room(p, len, &b->patience);
+		r = rq_producer_room(p, len, &b->order.patience);
 	if (rq_unlikely(r))
 		*event = rq_put_room_event(b);
 	return r;
@@ -35,9 +35,9 @@ static rq_always_inline int rq_put_find_lane_room(struct rq_port *b, size_t len,
 static inline int rq_put_find_place(struct rq_port *b, rq_u64 **place, rq_u32 **event)
 {
 	struct ringq_queue *q = b->queue;
-	int r = rq_permit_take(&q->permits, b->producer, &b->patience, place);
+	int r = rq_permit_take(&q->permits, b->producer, &b->order.patience, place);
 	if (r == -EAGAIN && rq_port_reap(b))
-		r = rq_permit_take(&q->permits, b->producer, &b->patience, place);
+		r = rq_permit_take(&q->permits, b->producer, &b->order.patience, place);
 	*event = &q->shared->not_full;
 	return r;
 }
@@ -56,9 +56,9 @@ static rq_always_inline int rq_put_find_room(struct rq_port *b, size_t len, rq_u
 static rq_always_inline int rq_put_make_room(struct rq_port *b, size_t len, rq_u64 **place, rq_u32 **event)
 {
 	struct rq_producer *p = b->producer;
-	p->stamped = rq_stamp_needed(b->queue);
+	p->stamped = rq_stamp_needed(b->queue->shared, b->queue->total);
 	int r = rq_put_find_room(b, len, place, event);
-	if (rq_likely(r || p->stamped || !rq_stamp_needed(b->queue)))
+	if (rq_likely(r || p->stamped || !rq_stamp_needed(b->queue->shared, b->queue->total)))
 		return r;
 	if (*place)
 		rq_permit_return(b->queue->shared, p, *place);
@@ -103,8 +103,8 @@ static inline void rq_put_published(struct rq_port *b, unsigned n)
 	rq_event_notify(&b->queue->shared->not_empty, (int)n);
 	if (rq_unlikely(b->producer->puts - b->disarmed >= RQ_PUT_DISARM_EVERY)) {
 		rq_put_disarm(b);
-		if (rq_stamp_needed(b->queue))
-			rq_stamp_bias(b);
+		if (rq_stamp_needed(b->queue->shared, b->queue->total))
+			rq_stamp_bias(&b->order, b->id);
 	}
 }
 
@@ -116,7 +116,7 @@ bool rq_put_room_is_likely(struct rq_op *op);
 
 static inline struct rq_op rq_put_op(struct rq_port *b, ssize_t (*attempt)(struct rq_op *), int64_t timeout)
 {
-	b->patience = (struct rq_patience){.timeout = timeout};
+	b->order.patience = (struct rq_patience){.timeout = timeout};
 	return (struct rq_op){.queue = b->queue,
 		.port = b,
 		.attempt = attempt,

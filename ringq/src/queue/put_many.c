@@ -17,7 +17,7 @@ static int put_counted(struct rq_op *op)
 	struct rq_producer *p = b->producer;
 	const struct iovec *records = op->records + op->done;
 	rq_u64 *place;
-	p->stamped = rq_stamp_needed(b->queue);
+	p->stamped = rq_stamp_needed(b->queue->shared, b->queue->total);
 	int r = !records->iov_base && records->iov_len ? -EINVAL
 	                                               : rq_put_find_lane_room(b, records->iov_len, &op->event);
 	size_t n = r ? 0 : rq_producer_copy_run(p, records, op->len - op->done);
@@ -25,11 +25,11 @@ static int put_counted(struct rq_op *op)
 		r = rq_put_find_place(b, &place, &op->event);
 		if (r)
 			break;
-		if (!p->stamped && rq_stamp_needed(b->queue)) {
+		if (!p->stamped && rq_stamp_needed(b->queue->shared, b->queue->total)) {
 			rq_permit_return(b->queue->shared, p, place);
 			break;
 		}
-		rq_producer_append(p, records[i].iov_len, rq_stamp_if(b, p->stamped));
+		rq_producer_append(p, records[i].iov_len, rq_stamp_if(&b->order, p->stamped));
 		rq_producer_publish(p);
 		rq_put_published(b, 1);
 		op->done++;
@@ -50,9 +50,9 @@ static int put_some(struct rq_op *op)
 	if (r || op->done == op->len)
 		return r;
 	struct rq_producer *p = b->producer;
-	p->stamped = rq_stamp_needed(b->queue);
+	p->stamped = rq_stamp_needed(b->queue->shared, b->queue->total);
 	bool stamped = p->stamped;
-	uint64_t stamp = rq_stamp_if(b, stamped), room = p->room;
+	uint64_t stamp = rq_stamp_if(&b->order, stamped), room = p->room;
 	uint32_t chunk = p->chunk;
 	while (op->done < op->len) {
 		op->done += rq_producer_append_run(p, op->records + op->done, op->len - op->done, stamp);
@@ -66,7 +66,7 @@ static int put_some(struct rq_op *op)
 		/* A turn taken before there was room would be before those that came while there was none. */
 		if (p->room != room || p->chunk != chunk || p->stamped != stamped) {
 			stamped = p->stamped;
-			stamp = rq_stamp_if(b, stamped);
+			stamp = rq_stamp_if(&b->order, stamped);
 			room = p->room;
 			chunk = p->chunk;
 		}
@@ -181,7 +181,7 @@ int ringq_commit(ringq_queue *queue, void *reserved, size_t len)
 	}
 	b->reserved = NULL;
 	b->reserved_permit = NULL;
-	rq_producer_append(b->producer, len, rq_stamp_if(b, rq_stamp_needed(queue)));
+	rq_producer_append(b->producer, len, rq_stamp_if(&b->order, rq_stamp_needed(queue->shared, queue->total)));
 	rq_producer_publish(b->producer);
 	rq_put_published(b, 1);
 	rq_put_leave(b);

@@ -71,7 +71,7 @@ void rq_queue_wake(struct ringq_queue *queue)
 {
 	rq_event_wake_all(&queue->shared->not_empty);
 	rq_event_wake_all(&queue->shared->not_full);
-	uint32_t used = rq_lanes_used(queue);
+	uint32_t used = rq_lanes_used(queue->shared, &queue->set);
 	for (uint32_t i = 0; i < used; i++)
 		rq_event_wake_all(&rq_lane_at(&queue->set, i)->not_full);
 }

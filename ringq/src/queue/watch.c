@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #include "queue/block.h"
-#include "order/choose.h"
+#include "order/next.h"
 #include "pipe/liveness.h"
 #include "base/sys.h"
 #include "base/event.h"
@@ -39,7 +39,7 @@ static bool watcher_runs;
 bool rq_is_ready(struct rq_port *b)
 {
 	struct rq_view view;
-	return rq_load_acquire(&b->queue->shared->closed) || rq_choose(b, &view) != 0 ||
+	return rq_load_acquire(&b->queue->shared->closed) || rq_choose(&b->order, &view) != 0 ||
 	       (b->queue->side && rq_hold_peer_gone(b));
 }
 

@@ -115,7 +115,7 @@ static int map_new(struct ringq_region **out, int fd, const struct stat *st, con
 		.header = (struct rq_header *)base,
 		.at = *at,
 		.file = {.base = base, .fd = fd, .device = st->st_dev, .inode = st->st_ino},
-		.clock = header->clock,
+		.clock = {.kind = header->clock, .ticket = &((struct rq_header *)base)->ticket},
 		.fences = header->barrier == RQ_BARRIER_FENCES,
 		.refs = 1,
 		.next = rq_process_regions,

@@ -9,9 +9,9 @@
 
 #include <ringq/region.h>
 
+#include "base/clock.h"
 #include "base/event.h"
 #include "base/file.h"
-#include "base/layout.h"
 
 /* Where things are. Follows from three numbers of the header; see layout.h. */
 struct rq_geometry {
@@ -32,7 +32,7 @@ struct ringq_region {
 	struct rq_header *header;
 	struct rq_geometry at;
 	struct rq_file file;
-	uint32_t clock;
+	struct rq_clock clock;
 	bool fences;                /* header.barrier is RQ_BARRIER_FENCES */
 	unsigned refs;              /* under the process lock */
 	rq_u64 free_hint;           /* a unit below which little is free, as far as this process knows */

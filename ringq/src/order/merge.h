@@ -1,18 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef RQ_CHOOSE_H
-#define RQ_CHOOSE_H
-
-#include "queue/port.h"
-
-#define RQ_QUANTUM 64u
-#define RQ_QUANTA_MOST 8u
+#ifndef RQ_MERGE_H
+#define RQ_MERGE_H
 
 /*
- * Which lane's record is next.
- *
- * RINGQ_ORDER_PRODUCER: any. A consumer stays with a lane for RQ_QUANTUM records, and then goes round, so that no lane starves.
- *   To come to another lane takes as long as some twenty gets: its words and lines are with whoever used them last. So one
- *   that takes its records fast stays for up to RQ_QUANTA_MOST times as many.
+ * Total order: the lanes as one queue, by the stamps of their records.
  *
  * RINGQ_ORDER_TOTAL: the oldest stamp among the heads. What must hold for a record b that is taken: no record a, whose put
  * was over before the put of b began, is still in the queue. Then a's stamp is older (stamp.h), a was published before b,
@@ -52,66 +43,21 @@
  * Empty means that at one instant all lanes were: two looks at all, between which no head moved.
  */
 
-/*
- * 1: *view is the next record; claim it, and choose again if that fails. 0: the queue was empty. -EBADMSG. -EAGAIN:
- * others have changed it all the time, so that neither could be told; the caller has a time-out to look at.
- */
-int rq_choose(struct rq_port *port, struct rq_view *view);
+#include "order/order.h"
+
+#define RQ_CHOOSE_ROUNDS_MOST 65536u /* looks at everything in a row that something came between */
+
+/* As rq_choose(), in total order. */
+int rq_merge_choose(struct rq_order *order, struct rq_view *view);
+
+/* 1: the queue was empty at one instant. 0: it was not, or who knows. -EBADMSG. */
+int rq_lanes_were_empty(struct rq_order *order);
 
 /*
  * Whether *view, which rq_choose() has chosen, was the queue's first at an instant of the call and stays so, until it is
  * taken, to all calls that begin from now on. False: others have changed the queue. peeked: the queue's word, read before
  * the choice.
  */
-bool rq_choose_pin(struct rq_port *port, uint64_t peeked, const struct rq_view *view);
-
-/* So many of the lane's records were taken. */
-static rq_always_inline void rq_choose_took(struct rq_port *port, uint32_t n)
-{
-	port->quantum -= n < port->quantum ? n : port->quantum;
-}
-
-/* Whether a record of the lane that was chosen from last may be taken before any other lane's, once it is that lane's head. */
-static rq_always_inline bool rq_choose_may_stay(const struct rq_port *port, const struct rq_view *view)
-{
-	const struct rq_merge *m = &port->merge;
-	return !port->reader.stamps || (view->lane == m->lane && view->stamp <= m->watermark &&
-					       rq_load(&port->queue->shared->peeked) == m->peeked); /* L4 */
-}
-
-/* The newest stamp that may be taken so. */
-static inline uint64_t rq_choose_watermark(const struct rq_port *port)
-{
-	return port->reader.stamps ? port->merge.watermark : UINT64_MAX;
-}
-
-/*
- * The look that most often succeeds, for gets of one record of no more than `most` bytes: whether *view, as said by
- * rq_lane_look_again(), may be next.
- */
-static rq_always_inline bool rq_choose_again(struct rq_port *port, uint64_t most, struct rq_view *view)
-{
-	return rq_likely(
-		port->quantum && rq_lane_look_again(&port->reader, most, view) && rq_choose_may_stay(port, view));
-}
-
-/*
- * Whether the queue, which is open, has one lane, and that was empty at some instant: cheap, so that waiting for a record
- * does little else than to read its header. False: who knows.
- */
-static inline bool rq_choose_nothing_yet(const struct rq_port *port)
-{
-	const struct rq_queue_shared *s = port->queue->shared;
-	return rq_lane_nothing_yet(&port->reader) && rq_load_acquire(&s->lanes_used) == 1 && /* U3 */
-	       !rq_load_acquire(&s->closed);
-}
-
-bool rq_was_empty(struct rq_port *port);
-
-/*
- * How many records the queue held at an instant of the call; if it never held still, at about that time. least: of a queue
- * with one lane, what rq_lane_count() is to know of it; else 0.
- */
-uint64_t rq_records_waiting(struct rq_port *port, uint64_t least);
+bool rq_choose_pin(struct rq_order *order, uint64_t peeked, const struct rq_view *view);
 
 #endif
