@@ -31,7 +31,7 @@
 #include <limits.h>
 
 #include "array/array.h"
-#include "queue/block.h"
+#include "base/patience.h"
 #include "base/event.h"
 
 #define WAITERS (UINT64_C(1) << 31)

@@ -10,12 +10,19 @@
 
 #include <stdint.h>
 
+#include <ringq/region.h>
+
 #include "base/sys.h"
 
 struct rq_patience {
 	int64_t timeout; /* the caller's: 0, it may not wait; negative, for as long as it takes */
 	int64_t until;   /* its end; 0: the clock has not been looked at; negative: none */
 };
+
+static inline bool rq_timeout_is_good(int64_t timeout)
+{
+	return timeout >= RINGQ_FOREVER;
+}
 
 /* The end of a wait that begins now. */
 static inline int64_t rq_deadline(int64_t timeout)

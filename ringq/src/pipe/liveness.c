@@ -69,7 +69,7 @@ static void close_hold(const struct ringq_queue *queue)
 
 /* ---- witnesses ---- */
 
-void rq_hold_witness(struct rq_port *port)
+static void witness(struct rq_port *port)
 {
 	rq_u64 *mine = witness_of(port->queue, port->queue->side);
 	uint64_t none = rq_load(mine);
@@ -77,7 +77,7 @@ void rq_hold_witness(struct rq_port *port)
 		rq_cas(mine, &none, port->membership->id);
 }
 
-void rq_hold_leave(struct rq_port *port)
+static void leave(struct rq_port *port)
 {
 	uint64_t mine = port->membership->id;
 	if (rq_load(witness_of(port->queue, port->queue->side)) == mine &&
@@ -85,20 +85,20 @@ void rq_hold_leave(struct rq_port *port)
 		rq_queue_wake(port->queue); /* who sleeps on its lease must know that it tells no more */
 }
 
-/* Remembers the witness and its lease, see rq_hold_is_sure(). */
+/* Remembers the witness and its lease, see rq_peer_is_sure(). */
 static bool is_alive(struct rq_port *port, uint64_t id)
 {
 	const struct ringq_region *region = port->queue->region;
-	port->peer = 0;
+	port->peer.id = 0;
 	if (!rq_member_alive(region, id))
 		return false;
 	rq_u64 *lease = rq_lease_at(region, ((uint32_t)id & RQ_ID_INDEX_MASK) - 1);
 	uint64_t word = rq_load_acquire(lease);
 	if (!rq_lease_held(word) || word >> 32 != id >> 32)
 		return false;
-	port->peer_lease = lease;
-	port->peer_lease_word = word;
-	port->peer = id;
+	port->peer.lease = lease;
+	port->peer.lease_word = word;
+	port->peer.id = id;
 	return true;
 }
 
@@ -114,10 +114,10 @@ static bool has_witness(struct rq_port *port)
 	return false;
 }
 
-bool rq_hold_peer_gone(struct rq_port *port)
+static bool peer_gone(struct rq_port *port)
 {
 	struct ringq_queue *q = port->queue;
-	rq_hold_witness(port);
+	witness(port);
 	if (rq_likely(has_witness(port)))
 		return false;
 	if (port->spinning || is_held(q->region, q->set.first, other(q->side), q->hold))
@@ -126,23 +126,23 @@ bool rq_hold_peer_gone(struct rq_port *port)
 	return true;
 }
 
-int rq_hold_ask(struct rq_port *port)
+static int ask(struct rq_port *port)
 {
 	if (rq_unlikely(port->queue->side == RQ_SIDE_READER))
 		return -EINVAL;
-	return rq_unlikely(rq_hold_peer_gone(port)) ? -EPIPE : 0;
+	return rq_unlikely(peer_gone(port)) ? -EPIPE : 0;
 }
 
-int64_t rq_hold_sleep(struct rq_port *port, int64_t most)
+static int64_t sleep_most(struct rq_port *port, int64_t most)
 {
 	if (has_witness(port)) {
-		port->slice = 0;
+		port->peer.slice = 0;
 		return most;
 	}
-	port->slice = port->slice ? port->slice * 2 : SLEEP_FIRST;
-	if (port->slice > SLEEP_MOST)
-		port->slice = SLEEP_MOST;
-	return port->slice < most ? port->slice : most;
+	port->peer.slice = port->peer.slice ? port->peer.slice * 2 : SLEEP_FIRST;
+	if (port->peer.slice > SLEEP_MOST)
+		port->peer.slice = SLEEP_MOST;
+	return port->peer.slice < most ? port->peer.slice : most;
 }
 
 /* ---- the end ---- */
@@ -207,7 +207,7 @@ bool rq_hold_reap(struct ringq_region *region, uint64_t first, uint64_t owner)
 	return true;
 }
 
-void rq_hold_end(struct ringq_queue *queue)
+static void end_hold(struct ringq_queue *queue)
 {
 	struct ringq_region *region = queue->region;
 	struct rq_membership *membership;
@@ -225,3 +225,12 @@ void rq_hold_end(struct ringq_queue *queue)
 	rq_fence();
 	rq_hold_reap(region, first, owner);
 }
+
+const struct rq_peer_ops rq_hold_ops = {
+	.joined = witness,
+	.left = leave,
+	.ask = ask,
+	.gone = peer_gone,
+	.sleep_most = sleep_most,
+	.ended = end_hold,
+};

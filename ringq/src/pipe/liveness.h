@@ -48,44 +48,14 @@
 
 #include "queue/port.h"
 
-/* The side of a queue that a handle is of. */
-enum rq_side {
-	RQ_SIDE_BOTH = 0, /* no pipe's */
-	RQ_SIDE_READER = 1,
-	RQ_SIDE_WRITER = 2,
-};
-
 /* A descriptor that holds a side of the queue whose object starts there. -EMFILE, ... */
 int rq_hold_take(const struct ringq_region *region, uint64_t first, enum rq_side side);
 
 /* The same on a descriptor that somebody gave: it may have held before. */
 int rq_hold_keep(const struct ringq_region *region, int hold, uint64_t first, enum rq_side side);
 
-/* The calling thread is a witness of its side, if there is no other. */
-void rq_hold_witness(struct rq_port *port);
-
-/* The port ends: its thread is none any more. */
-void rq_hold_leave(struct rq_port *port);
-
-/* Whether nobody holds the other side. Then the queue is closed. */
-bool rq_hold_peer_gone(struct rq_port *port);
-
-/* What a put must ask of a pipe's queue, unless it is sure: 0, -EPIPE, -EINVAL where the handle is the reader's. */
-int rq_hold_ask(struct rq_port *port);
-
-/* Whether a put may go on: both sides' witnesses are as this thread saw them last. Wait-free. */
-static inline bool rq_hold_is_sure(const struct rq_port *port)
-{
-	rq_u64 *witness = port->queue->shared->witness;
-	return port->queue->side == RQ_SIDE_WRITER && port->peer && rq_load(&witness[1]) &&
-	       rq_load(&witness[0]) == port->peer && rq_load(port->peer_lease) == port->peer_lease_word;
-}
-
-/* The longest that a sleep on a pipe's queue may be, of `most`. */
-int64_t rq_hold_sleep(struct rq_port *port, int64_t most);
-
-/* The end of a handle, with the last reference to it. Its memory is the queue's no more. */
-void rq_hold_end(struct ringq_queue *queue);
+/* What a handle of a side asks for: peer.h. */
+extern const struct rq_peer_ops rq_hold_ops;
 
 /* Deletes the object at a unit with this owner word if it is a pipe's that nobody holds. Whether it did. */
 bool rq_hold_reap(struct ringq_region *region, uint64_t first, uint64_t owner);

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "queue/block.h"
+#include "queue/single.h"
 #include "queue/watch.h"
 #include "pipe/liveness.h"
 #include "region/objects.h"
@@ -72,6 +73,7 @@ static int open_side(struct ringq_queue **out, struct ringq_region *region, uint
 	if (r)
 		return r;
 	(*out)->side = side;
+	(*out)->peer = &rq_hold_ops;
 	(*out)->hold = *hold;
 	*hold = -1;
 	return 0;
@@ -196,10 +198,13 @@ int ringq_poll(ringq_pipe *end, int64_t timeout)
 	if (!end || !end->in || !rq_timeout_is_good(timeout))
 		return -EINVAL;
 	int r = rq_enter(end->in, &port);
-	if (r == 0)
-		r = rq_guard_enter(rq_guard_get(end->in), port);
 	if (r)
 		return r;
+	r = rq_guard_enter(rq_guard_get(end->in), end->in->region, port->id);
+	if (r) {
+		rq_leave();
+		return r;
+	}
 	if (rq_is_ready(port)) {
 		rq_guard_leave(rq_guard_get(end->in));
 		rq_leave();

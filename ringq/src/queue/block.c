@@ -5,7 +5,7 @@
 #include <limits.h>
 
 #include "lane/chunks.h"
-#include "pipe/liveness.h"
+#include "queue/single.h"
 #include "base/sys.h"
 #include "base/event.h"
 
@@ -80,8 +80,8 @@ static void prepare(struct rq_op *op, struct rq_sleep *s, unsigned slept)
 static void sleep_once(struct rq_op *op, struct rq_sleep *s, int64_t until)
 {
 	int64_t now = rq_sys.now(), most = s->leases >= 0 ? RQ_SLEEP_LONG : RQ_SLEEP_SHORT;
-	if (op->queue->side)
-		most = rq_hold_sleep(op->port, most);
+	if (op->queue->peer)
+		most = op->queue->peer->sleep_most(op->port, most);
 	if (op->brief)
 		most = SLEEP_BRIEF;
 	rq_leave();
@@ -169,20 +169,3 @@ ssize_t rq_block(struct rq_op *op, int64_t timeout)
 	rq_leave();
 	return r;
 }
-
-#ifdef RQ_CHECKS
-int rq_guard_enter(rq_u64 *guard, const struct rq_port *port)
-{
-	uint64_t who = 0;
-	while (guard && !rq_cas(guard, &who, port->id)) {
-		if (rq_member_alive(port->queue->region, who)) {
-			rq_leave();
-			return -EBUSY;
-		}
-		if (rq_cas(guard, &who, port->id)) /* its holder died inside */
-			break;
-		who = 0;
-	}
-	return 0;
-}
-#endif

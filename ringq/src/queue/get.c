@@ -33,7 +33,7 @@ void rq_get_claimed(struct rq_port *b, const struct rq_view *view, uint64_t next
 
 rq_cold int rq_get_find_or_end(struct rq_port *b, struct rq_view *view)
 {
-	if (!rq_hold_peer_gone(b))
+	if (!b->queue->peer->gone(b))
 		return -EAGAIN;
 	int r = rq_choose(&b->order, view);
 	return r ? r : -EPIPE;
@@ -219,8 +219,12 @@ static rq_noinline ssize_t get_more(struct rq_port *b, void *buf, size_t size, i
 		rq_leave_again(b);
 		return n;
 	}
-	int r = rq_guard_enter(rq_guard_get(queue), b);
-	return r ? r : get_inside(b, buf, size, timeout);
+	int r = rq_guard_enter(rq_guard_get(queue), queue->region, b->id);
+	if (r) {
+		rq_leave();
+		return r;
+	}
+	return get_inside(b, buf, size, timeout);
 }
 
 /* One more short record, as get_again(), by the only consumer of a queue without stamps. */

@@ -7,8 +7,8 @@
 #include "base/event.h"
 #include "lane/get.h"
 #include "order/next.h"
-#include "pipe/liveness.h"
 #include "queue/block.h"
+#include "queue/single.h"
 #include "queue/watch.h"
 
 /* The lane's producer may wait for the room that a claim up to `next` has made. */
@@ -63,7 +63,12 @@ bool rq_get_something_came(struct rq_op *op);
 static inline int rq_get_enter(struct ringq_queue *q, struct rq_port **b)
 {
 	int r = rq_unlikely(q->side == RQ_SIDE_WRITER) ? -EINVAL : rq_enter(q, b);
-	return rq_likely(r == 0) ? rq_guard_enter(rq_guard_get(q), *b) : r;
+	if (rq_unlikely(r))
+		return r;
+	r = rq_guard_enter(rq_guard_get(q), q->region, (*b)->id);
+	if (rq_unlikely(r))
+		rq_leave();
+	return r;
 }
 
 static inline struct rq_op rq_get_op(struct rq_port *b, ssize_t (*attempt)(struct rq_op *), struct rq_patience patience)

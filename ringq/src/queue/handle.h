@@ -2,22 +2,25 @@
 #ifndef RQ_HANDLE_H
 #define RQ_HANDLE_H
 
-/* A process's handle of a queue, and how calls enter and leave it. */
+/* A process's handle of a queue. enter.h says how calls enter and leave it. */
 
 #include <ringq/queue.h>
 
 #include "base/process.h"
 #include "lane/lane.h"
+#include "queue/peer.h"
 #include "queue/permits.h"
 
-struct rq_port;
 struct rq_watch;
+
+#define RQ_RECORDS_MOST (UINT64_C(1) << 24) /* of max_records */
 
 struct ringq_queue {
 	rq_u64 id;       /* of the handle: never used twice in a process; RQ_HANDLE_GONE once it is released */
 	uint32_t cached; /* which entry of each thread's cache is its own, in bytes */
 	struct rq_queue_shared *shared;
-	unsigned side; /* enum rq_side of a pipe's queue; 0: no pipe's */
+	enum rq_side side;
+	const struct rq_peer_ops *peer; /* NULL: no pipe's */
 	struct rq_lane_set set;
 	struct rq_permits permits;
 	bool total; /* gets must merge the lanes by stamp */

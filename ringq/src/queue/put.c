@@ -92,8 +92,12 @@ static rq_cold int put_slowly(ringq_queue *queue, const void *data, size_t len, 
 /* The same, by a caller that has entered the short way. */
 static rq_cold int put_after_all(struct rq_port *b, const void *data, size_t len, int64_t timeout)
 {
-	int r = rq_guard_enter(rq_guard_put(b->queue), b);
-	return r ? r : put_inside(b, data, len, timeout);
+	int r = rq_guard_enter(rq_guard_put(b->queue), b->queue->region, b->id);
+	if (r) {
+		rq_leave();
+		return r;
+	}
+	return put_inside(b, data, len, timeout);
 }
 
 /* What is left to do after a put at once, if anything is. */
@@ -155,7 +159,7 @@ static rq_noinline int put_short(ringq_queue *queue, struct rq_port *b, const vo
 /* The same where a pipe's other end may be gone, or another thread be inside. */
 static rq_noinline int put_asking(ringq_queue *queue, struct rq_port *b, const void *data, size_t len, int64_t timeout)
 {
-	if (rq_guard_put(queue) || !rq_hold_is_sure(b))
+	if (rq_guard_put(queue) || !rq_peer_is_sure(queue->side, queue->shared->witness, &b->peer))
 		return put_after_all(b, data, len, timeout);
 	if (len > RQ_SHORT)
 		return put_long(queue, b, data, len, timeout);
@@ -165,7 +169,7 @@ static rq_noinline int put_asking(ringq_queue *queue, struct rq_port *b, const v
 static rq_noinline int put_plain_asking(
 	ringq_queue *queue, struct rq_port *b, const void *data, size_t len, int64_t timeout)
 {
-	if (rq_unlikely(!rq_hold_is_sure(b)))
+	if (rq_unlikely(!rq_peer_is_sure(queue->side, queue->shared->witness, &b->peer)))
 		return put_after_all(b, data, len, timeout);
 	return put_again(queue, b, data, len, RQ_SHORT, false, false, timeout);
 }

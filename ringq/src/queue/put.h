@@ -9,8 +9,9 @@
 #include "base/event.h"
 #include "lane/put.h"
 #include "order/stamp.h"
-#include "pipe/liveness.h"
 #include "queue/block.h"
+#include "queue/ownership.h"
+#include "queue/single.h"
 
 #define RQ_PUT_DISARM_EVERY 1024u /* puts */
 
@@ -69,7 +70,12 @@ static rq_always_inline int rq_put_make_room(struct rq_port *b, size_t len, rq_u
 static inline int rq_put_enter(struct ringq_queue *q, struct rq_port **b)
 {
 	int r = rq_enter(q, b);
-	return rq_likely(r == 0) ? rq_guard_enter(rq_guard_put(q), *b) : r;
+	if (rq_unlikely(r))
+		return r;
+	r = rq_guard_enter(rq_guard_put(q), q->region, (*b)->id);
+	if (rq_unlikely(r))
+		rq_leave();
+	return r;
 }
 
 static inline void rq_put_leave(const struct rq_port *b)
@@ -83,8 +89,8 @@ static inline int rq_put_allowed(struct rq_port *b)
 {
 	if (rq_unlikely(rq_load_acquire(&b->queue->shared->closed))) /* E3 */
 		return -EPIPE;
-	if (rq_unlikely(b->queue->side) && !rq_hold_is_sure(b)) {
-		int r = rq_hold_ask(b);
+	if (rq_unlikely(b->queue->side) && !rq_peer_is_sure(b->queue->side, b->queue->shared->witness, &b->peer)) {
+		int r = b->queue->peer->ask(b);
 		if (rq_unlikely(r))
 			return r;
 	}

@@ -20,7 +20,6 @@
 
 #include "queue/block.h"
 #include "order/next.h"
-#include "pipe/liveness.h"
 #include "base/sys.h"
 #include "base/event.h"
 
@@ -40,7 +39,7 @@ bool rq_is_ready(struct rq_port *b)
 {
 	struct rq_view view;
 	return rq_load_acquire(&b->queue->shared->closed) || rq_choose(&b->order, &view) != 0 ||
-	       (b->queue->side && rq_hold_peer_gone(b));
+	       (b->queue->peer && b->queue->peer->gone(b));
 }
 
 /* ---- the sleeper's half, for the watcher and for wait_any ---- */

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+#include "queue/ownership.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/event.h"
+#include "queue/single.h"
+
+/* Makes sure that lane i may be touched, and that consumers will look at it once it is used. */
+static int back_lane(struct ringq_queue *queue, uint32_t i)
+{
+	struct rq_queue_shared *s = queue->shared;
+	uint64_t page = queue->region->at.page;
+	uint32_t have = rq_load_acquire(&s->lanes_backed); /* B2 */
+	if (i < have)
+		return 0;
+	/* To the end of the page that the lane ends in: the next lanes there cost nothing. */
+	uint64_t end = queue->set.lanes + (uint64_t)(i + 1) * queue->set.stride;
+	end = (end + page - 1) / page * page;
+	uint64_t want = (end - queue->set.lanes) / queue->set.stride;
+	if (want > queue->set.max)
+		want = queue->set.max;
+	int r = rq_region_back(queue->region, queue->set.lanes, end - queue->set.lanes);
+	while (r == 0 && have < want && !rq_cas(&s->lanes_backed, &have, (uint32_t)want)) /* B1 */
+		;
+	return r;
+}
+
+static void show_lane(struct rq_queue_shared *s, uint32_t i)
+{
+	uint32_t used = rq_load(&s->lanes_used);
+	while (used <= i && !rq_cas(&s->lanes_used, &used, i + 1)) /* U1 */
+		;
+}
+
+/* Makes the caller the owner of lane i if it has none, or a dead one. 1; 0: it has one. *died: whether it was dead. */
+static bool own_lane(struct rq_port *port, uint32_t i, bool *died)
+{
+	struct ringq_queue *queue = port->queue;
+	struct rq_lane *lane = rq_lane_at(&queue->set, i);
+	uint64_t owner = rq_load_acquire(&lane->owner); /* O2 */
+	*died = owner != 0;
+	if (owner && rq_member_alive(queue->region, owner))
+		return false;
+	return rq_cas(&lane->owner, &owner, port->id); /* O1 */
+}
+
+static struct rq_producer *new_producer(const struct ringq_queue *queue)
+{
+	return calloc(1, sizeof(struct rq_producer) + queue->set.table * sizeof(struct rq_sent));
+}
+
+static int adopt(struct rq_port *port, struct rq_producer *p, uint32_t i, bool died)
+{
+	struct ringq_queue *queue = port->queue;
+	unsigned freed = 0;
+	bool all = queue->flags & RINGQ_SINGLE_PRODUCER; /* those who take turns are one producer */
+	if (queue->region->fences)
+		rq_event_fence(&rq_lane_at(&queue->set, i)->not_full); /* before anybody can take a record there */
+	int r = rq_producer_adopt(p, &queue->set, port->membership, i, all, died);
+	if (r == 0 && died)
+		freed = rq_permits_drop(&queue->permits, i, rq_producer_end(p));
+	if (freed) /* the caller takes one at most */
+		rq_event_notify(&queue->shared->not_full, (int)freed);
+	if (r)
+		rq_port_let_go(port, rq_lane_at(&queue->set, i));
+	return r;
+}
+
+/* A lane that is free, then one that is new, then the lane of a dead producer. */
+static int find_lane(struct rq_port *port, struct rq_producer *p)
+{
+	struct ringq_queue *queue = port->queue;
+	uint32_t used = rq_lanes_used(queue->shared, &queue->set);
+	bool died;
+	int r = -EUSERS;
+	for (uint32_t i = 0; i < used; i++) {
+		if (!own_lane(port, i, &died))
+			continue;
+		r = adopt(port, p, i, died);
+		if (r != -EBADMSG)
+			return r;
+	}
+	for (uint32_t i = used; i < queue->set.max; i++) {
+		int backed = back_lane(queue, i);
+		if (backed)
+			return backed;
+		bool mine = own_lane(port, i, &died);
+		show_lane(queue->shared, i);
+		if (mine)
+			return adopt(port, p, i, died);
+	}
+	return r;
+}
+
+/*
+ * The one lane of a queue with a single producer goes to whoever puts now. Who had the last turn may be alive, and just
+ * about to end: so an end writes nothing into the lane, and its O3 fails if this store was first.
+ */
+static int take_only_lane(struct rq_port *port, struct rq_producer *p)
+{
+	struct ringq_queue *queue = port->queue;
+	int r = back_lane(queue, 0);
+	if (r)
+		return r;
+	struct rq_lane *lane = rq_lane_at(&queue->set, 0);
+	uint64_t owner = rq_load_acquire(&lane->owner); /* O2 */
+	bool died = owner && !rq_member_alive(queue->region, owner);
+	rq_store_release(&lane->owner, port->id); /* O4 */
+	show_lane(queue->shared, 0);
+	return adopt(port, p, 0, died);
+}
+
+int rq_port_produce(struct rq_port *port)
+{
+	const struct ringq_queue *queue = port->queue;
+	struct rq_producer *p = port->producer ? port->producer : new_producer(queue);
+	if (!p)
+		return -ENOMEM;
+	port->producer = NULL;
+	port->put_kind = RQ_PUT_ANY;
+	int r = queue->flags & RINGQ_SINGLE_PRODUCER ? take_only_lane(port, p) : find_lane(port, p);
+	if (r) {
+		free(p);
+		return r;
+	}
+	port->producer = p;
+	if (!queue->total && !rq_guard_put(queue))
+		port->put_kind = queue->side ? RQ_PUT_PLAIN_ASKING : RQ_PUT_PLAIN;
+	return 0;
+}
+
+bool rq_port_reap(struct rq_port *port)
+{
+	struct ringq_queue *queue = port->queue;
+	uint32_t used = rq_lanes_used(queue->shared, &queue->set);
+	bool found = false, died;
+	if (queue->flags & RINGQ_SINGLE_PRODUCER) /* only the next turn may write there, and takes over what is left */
+		return false;
+	for (uint32_t i = 0; i < used; i++) {
+		struct rq_lane *lane = rq_lane_at(&queue->set, i);
+		if (!rq_load(&lane->owner) || !own_lane(port, i, &died))
+			continue;
+		struct rq_producer *p = new_producer(queue);
+		if (p && adopt(port, p, i, true) == 0) {
+			struct rq_view unused;
+			rq_producer_vacate(p);
+			rq_lane_look(&port->order.reader, i, &unused); /* steps over the LINK if that is what is next */
+			found = true;
+		}
+		rq_port_let_go(port, lane);
+		free(p);
+	}
+	return found;
+}
+
+bool rq_port_turn_died(const struct rq_port *port)
+{
+	const struct ringq_queue *queue = port->queue;
+	if (!(queue->flags & RINGQ_SINGLE_PRODUCER) || rq_lanes_used(queue->shared, &queue->set) == 0)
+		return false;
+	uint64_t owner = rq_load_acquire(&rq_lane_at(&queue->set, 0)->owner); /* O2 */
+	return owner && !rq_member_alive(queue->region, owner);
+}
+
+struct rq_producer *rq_port_look_ahead(struct rq_port *port)
+{
+	struct ringq_queue *queue = port->queue;
+	struct rq_producer *p = rq_lanes_used(queue->shared, &queue->set) ? new_producer(queue) : NULL;
+	if (!p || rq_producer_find(p, &queue->set, port->membership, 0, true) == 0)
+		return p;
+	free(p);
+	return NULL;
+}
