@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "queue/block.h"
+#include "queue/single.h"
 #include "queue/handle.h"
 
 #define SINGLE (&(struct ringq_queue_options){.flags = RINGQ_SINGLE_PRODUCER})

@@ -32,7 +32,7 @@ void rq_roster_dismiss(struct rq_order *o, uint32_t word, uint32_t idle)
 	uint64_t was = rq_load(at), marked;
 	idle &= rq_roster_active(was);
 	marked = (was & ~(uint64_t)(idle * RQ_ROSTER_CONFIRMED)) + VERSION;
-	if (port->queue->region->fences) /* producers have none at R1 */
+	if (o->reader.set->region->fences) /* producers have none at R1 */
 		return;
 	if (!idle || !rq_cas_full(at, &was, marked)) /* D1 */
 		return;
