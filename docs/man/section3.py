@@ -1,0 +1,128 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Makes the pages of section 3 from the comments of the public headers, so that nothing is written twice.
+
+    section3.py OUT VERSION DATE HEADER...
+
+DATE is 2026-11-28, say: when the version was made. A page for each comment that stands before calls; the first call names it, the others are links to it. The words
+Errors:, Returns, Ownership:, Threads: and Progress: in a comment begin the sections of their own.
+"""
+import pathlib
+import re
+import sys
+import textwrap
+
+BLOCK = re.compile(r"/\*\*(?P<text>.*?)\*/\s*(?P<after>.*?)(?=\n\s*\n|\n/\*|\Z)", re.S)
+CALL = re.compile(r"RINGQ_API\s+(?P<type>[^;(]*?)\b(?P<name>ringq_\w+)\s*\((?P<arguments>[^;]*)\)\s*;", re.S)
+SECTIONS = {"Errors": "ERRORS", "Returns": "RETURN VALUES", "Ownership": "OWNERSHIP", "Threads": "THREADS",
+            "Progress": "PROGRESS"}
+ORDER = ["DESCRIPTION", "RETURN VALUES", "ERRORS", "OWNERSHIP", "THREADS", "PROGRESS"]
+LABEL = re.compile(r"(?:(?<=^)|(?<=[.:;] )|(?<=\n))(?P<word>Errors|Ownership|Threads|Progress):|(?<![a-z] )\b(?P<r>Returns)\b")
+
+
+def paragraphs(comment):
+    lines = [re.sub(r"^\s*\* ?", "", line).rstrip() for line in comment.strip().splitlines()]
+    return [" ".join(part.split()) for part in re.split(r"\n\s*\n", "\n".join(lines)) if part.strip()]
+
+
+def split_sections(text):
+    """The parts of a paragraph: (section, text)."""
+    parts, section, start = [], "DESCRIPTION", 0
+    for match in LABEL.finditer(text):
+        word = match.group("word") or match.group("r")
+        parts.append((section, text[start:match.start()].strip()))
+        section, start = SECTIONS[word], match.end() if match.group("word") else match.start()
+    parts.append((section, text[start:].strip()))
+    return [part for part in parts if part[1]]
+
+
+def date_words(date):
+    year, month, day = date.split("-")
+    months = ("January February March April May June July August September October November December").split()
+    return f"{months[int(month) - 1]} {int(day)}, {year}"
+
+
+def escape(text):
+    text = text.replace("\\", "\\e").replace("-", "\\-")
+    return "\\&" + text if text[:1] in ".'" else text
+
+
+def sentences(text):
+    return re.split(r"(?<=[.:;]) (?=[A-Z\-*])", text)
+
+
+def body(text):
+    """A sentence a line, and the calls that it names marked up."""
+    lines = []
+    for sentence in sentences(text):
+        at = 0
+        for match in re.finditer(r"(?P<open>\(?)\b(?P<name>[a-z_]+)\(\)(?P<close>[.,;:)]*)(?=\s|$)", sentence):
+            before = sentence[at:match.start()].strip()
+            lines += [escape(before)] if before else []
+            lines.append(" ".join([".Fn" if not match.group("open") else ".Pq Fn", match.group("name"),
+                                   *(match.group("close") if not match.group("open") else
+                                     match.group("close").replace(")", "", 1))]))
+            at = match.end()
+        rest = sentence[at:].strip()
+        lines += [escape(rest)] if rest else []
+    return "\n".join(line for long in lines for line in wrap(long))
+
+
+def wrap(line):
+    return [line] if line.startswith(".") else textwrap.wrap(line, 78, break_long_words=False, break_on_hyphens=False)
+
+
+def page(calls, comment, version, date, header):
+    sections = {}
+    for paragraph in paragraphs(comment):
+        for section, text in split_sections(paragraph):
+            sections.setdefault(section, []).append(text)
+    first = calls[0].group("name")
+    summary = re.split(r"(?<=\w)[.:;](?: |$)", sections.get("DESCRIPTION", ["a call of ringq"])[0])[0]
+    lines = [f".\\\" Made from {header} by docs/man/section3.py: change that.", f".Dd {date_words(date)}", f".Dt {first.upper()} 3",
+             ".Os", ".Sh NAME"]
+    lines += [f".Nm {call.group('name')}" + (" ," if call is not calls[-1] else "") for call in calls]
+    lines += [f".Nd {escape(summary[0].lower() + summary[1:])}", ".Sh LIBRARY", f"ringq {version} (libringq, \\-lringq)",
+              ".Sh SYNOPSIS", ".In ringq/ringq.h"]
+    for call in calls:
+        lines += [f".Ft {' '.join(call.group('type').split())}", f".Fo {call.group('name')}"]
+        for argument in split_arguments(call.group("arguments")):
+            lines.append(f'.Fa "{argument}"')
+        lines.append(".Fc")
+    for section in ORDER:
+        if section not in sections:
+            continue
+        lines.append(f".Sh {section}")
+        for i, text in enumerate(sections[section]):
+            if i:
+                lines.append(".Pp")
+            lines.append(body(text))
+    lines += [".Sh SEE ALSO", ".Xr ringq 7"]
+    return "\n".join(lines) + "\n"
+
+
+def split_arguments(arguments):
+    return [" ".join(a.split()) for a in arguments.split(",")]
+
+
+def main():
+    out, version, date, headers = pathlib.Path(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4:]
+    out.mkdir(parents=True, exist_ok=True)
+    made = 0
+    for header in headers:
+        text = pathlib.Path(header).read_text(encoding="utf-8")
+        for match in BLOCK.finditer(text):
+            calls = list(CALL.finditer(match.group("after")))
+            if not calls:
+                continue
+            first = calls[0].group("name")
+            content = page(calls, match.group("text"), version, date, pathlib.Path(header).name)
+            (out / f"{first}.3").write_text(content, encoding="utf-8")
+            for call in calls[1:]:
+                (out / f"{call.group('name')}.3").write_text(f".so man3/{first}.3\n", encoding="utf-8")
+            made += len(calls)
+    print(f"{made} pages")
+
+
+if __name__ == "__main__":
+    main()
