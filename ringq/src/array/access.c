@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "array/array.h"
+#include "array/snapshot.h"
 
 static void *element(const struct ringq_array *array, size_t index)
 {
@@ -111,4 +111,41 @@ int ringq_compare_exchange(ringq_array *array, size_t index, int64_t *expected, 
 		return 0;
 	*expected = as_number(array->type, was);
 	return -EAGAIN;
+}
+
+/* ---- the whole ---- */
+
+static void write_word(struct ringq_array *a, const void *buf)
+{
+	uint64_t word = 0;
+	memcpy(&word, buf, a->bytes);
+	rq_store_release((rq_u64 *)a->data, word);
+}
+
+int ringq_array_write(ringq_array *array, const void *buf, size_t size)
+{
+	if (!array || !buf || size != array->bytes)
+		return -EINVAL;
+	int r = ringq_lock(array, RINGQ_FOREVER);
+	if (r && r != -EOWNERDEAD)
+		return r;
+	if (array->shadow)
+		rq_snapshot_write(array, buf);
+	else
+		write_word(array, buf);
+	return ringq_unlock(array);
+}
+
+int ringq_array_read(const ringq_array *array, void *buf, size_t size)
+{
+	if (!array || !buf || size != array->bytes)
+		return -EINVAL;
+	if (!array->shadow) {
+		uint64_t word = rq_load_acquire((rq_u64 *)array->data);
+		memcpy(buf, &word, size < sizeof word ? size : sizeof word); /* never more; a compiler cannot know */
+		return 0;
+	}
+	while (!rq_snapshot_read(array, buf))
+		rq_pause();
+	return 0;
 }

@@ -22,6 +22,8 @@
 
 #include "region/cells.h"
 #include "region/family.h"
+#include "region/create.h"
+#include "region/map.h"
 #include "region/objects.h"
 
 size_t rq_array_width(enum ringq_type type)
@@ -195,21 +197,18 @@ static int create_anonymous(
 int ringq_array_create(ringq_array **out, ringq_region *region, const char *name, enum ringq_type type, size_t count)
 {
 	struct rq_membership *membership;
-	int r = 0;
+	int r;
 	if (!out || rq_array_width(type) == 0 || count == 0 || (name && (!*name || strlen(name) >= RQ_NAME_MAX)))
 		return -EINVAL;
 	if (size_of(type, count) == 0)
 		return -ENOMEM;
-	bool own = !region;
-	if (own)
-		r = ringq_region_create(&region, NULL);
+	r = rq_region_or_own(&region);
 	if (r)
 		return r;
 	r = rq_membership_of(&membership, region);
 	if (r == 0)
 		r = name ? create_named(out, membership, name, type, count)
 		         : create_anonymous(out, membership, type, count);
-	if (own)
-		ringq_region_detach(region); /* the handle holds it now */
+	ringq_region_detach(region); /* the handle holds it now */
 	return r;
 }

@@ -24,7 +24,4 @@ struct ringq_array {
 
 size_t rq_array_width(enum ringq_type type);
 
-/* Completes what a dead writer left. By who holds the lock. */
-void rq_array_repair(struct ringq_array *array);
-
 #endif

@@ -30,7 +30,7 @@
 #include <errno.h>
 #include <limits.h>
 
-#include "array/array.h"
+#include "array/snapshot.h"
 #include "base/patience.h"
 #include "base/event.h"
 
@@ -54,7 +54,7 @@ static int try_lock(struct ringq_array *a, struct rq_membership *membership, uin
 		if (!rq_cas(&a->shared->lock, word, membership->id | waiters | (*word & WAITERS)))
 			continue;
 		rq_store(&a->shared->depth, 1);
-		rq_array_repair(a);
+		rq_snapshot_repair(a);
 		return dead ? -EOWNERDEAD : 0;
 	}
 }
@@ -127,7 +127,7 @@ int ringq_lock(ringq_array *array, int64_t timeout)
 		return r;
 	if (rq_likely(rq_cas(&array->shared->lock, &word, membership->id))) {
 		rq_store(&array->shared->depth, 1);
-		rq_array_repair(array);
+		rq_snapshot_repair(array);
 		return 0;
 	}
 	if (holder(word) == membership->id) {

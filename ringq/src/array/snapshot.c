@@ -8,7 +8,7 @@
  *
  * While the version is even the data are whole, and while it is odd the shadow is; each is changed only while it is the
  * other that counts. A writer that is stopped or dies anywhere leaves the version as it is, so readers go on with what
- * counts; the next who gets the lock sees an odd version and finishes the copy first (rq_array_repair).
+ * counts; the next who gets the lock sees an odd version and finishes the copy first (rq_snapshot_repair).
  *
  * Order. A reader that has copied a byte of a later stage must see a later version at R2. The version's stores V1 and V2
  * are followed by a release fence (F1, F2) before the copy into what no longer counts, and the copy of readers is
@@ -22,10 +22,8 @@
  * Up to 8 bytes are one word, stored and loaded at once; there is no shadow.
  */
 
-#include <errno.h>
-#include <string.h>
+#include "array/snapshot.h"
 
-#include "array/array.h"
 #include "base/copy.h"
 
 static void set_version(struct ringq_array *a, uint64_t version)
@@ -45,7 +43,7 @@ static void copy_shadow(struct ringq_array *a)
 	}
 }
 
-void rq_array_repair(struct ringq_array *a)
+void rq_snapshot_repair(struct ringq_array *a)
 {
 	uint64_t version = rq_load_acquire(&a->shared->version);
 	if (!a->shadow || version % 2 == 0)
@@ -54,7 +52,7 @@ void rq_array_repair(struct ringq_array *a)
 	set_version(a, version + 1);
 }
 
-static void write_all(struct ringq_array *a, const void *buf)
+void rq_snapshot_write(struct ringq_array *a, const void *buf)
 {
 	uint64_t version = rq_load(&a->shared->version);
 	rq_copy_elements_in(a->shadow, buf, a->bytes);
@@ -63,45 +61,10 @@ static void write_all(struct ringq_array *a, const void *buf)
 	set_version(a, version + 2);
 }
 
-static void write_word(struct ringq_array *a, const void *buf)
-{
-	uint64_t word = 0;
-	memcpy(&word, buf, a->bytes);
-	rq_store_release((rq_u64 *)a->data, word);
-}
-
-int ringq_array_write(ringq_array *array, const void *buf, size_t size)
-{
-	if (!array || !buf || size != array->bytes)
-		return -EINVAL;
-	int r = ringq_lock(array, RINGQ_FOREVER);
-	if (r && r != -EOWNERDEAD)
-		return r;
-	if (array->shadow)
-		write_all(array, buf);
-	else
-		write_word(array, buf);
-	return ringq_unlock(array);
-}
-
-static bool read_all(const struct ringq_array *a, void *buf)
+bool rq_snapshot_read(const struct ringq_array *a, void *buf)
 {
 	uint64_t version = rq_load_acquire(&a->shared->version); /* R1 */
 	rq_copy_elements_out(buf, version % 2 ? a->shadow : a->data, a->bytes);
 	rq_acquire_fence();                             /* F3 */
 	return rq_load(&a->shared->version) == version; /* R2 */
-}
-
-int ringq_array_read(const ringq_array *array, void *buf, size_t size)
-{
-	if (!array || !buf || size != array->bytes)
-		return -EINVAL;
-	if (!array->shadow) {
-		uint64_t word = rq_load_acquire((rq_u64 *)array->data);
-		memcpy(buf, &word, size < sizeof word ? size : sizeof word); /* never more; a compiler cannot know */
-		return 0;
-	}
-	while (!read_all(array, buf))
-		rq_pause();
-	return 0;
 }

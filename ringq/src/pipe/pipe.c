@@ -21,6 +21,7 @@
 #include "queue/single.h"
 #include "queue/watch.h"
 #include "pipe/liveness.h"
+#include "region/create.h"
 #include "region/objects.h"
 #include "pipe/pipe.h"
 #include "base/event.h"
@@ -127,13 +128,10 @@ static int create_in(ringq_pipe **out_a, ringq_pipe **out_b, struct ringq_region
 
 int ringq_pipe_create(ringq_pipe **a, ringq_pipe **b, ringq_region *region, unsigned flags)
 {
-	int r = 0;
+	int r;
 	if (!a || !b || a == b || flags & ~(SINGLE_FLAGS | RINGQ_SIMPLEX))
 		return -EINVAL;
-	if (region)
-		rq_region_ref(region);
-	else
-		r = ringq_region_create(&region, NULL);
+	r = rq_region_or_own(&region);
 	if (r)
 		return r;
 	r = create_in(a, b, region, flags);

@@ -9,6 +9,7 @@
 #include "base/event.h"
 #include "queue/enter.h"
 #include "queue/watch.h"
+#include "region/create.h"
 #include "region/objects.h"
 
 #define MAX_BYTES (UINT64_C(8) << 20)
@@ -125,13 +126,10 @@ int ringq_queue_create(ringq_queue **out, ringq_region *region, const struct rin
 {
 	struct ringq_queue_options o = options ? *options : (struct ringq_queue_options){0};
 	struct rq_membership *membership;
-	int r = 0;
+	int r;
 	if (!out || !options_are_good(&o))
 		return -EINVAL;
-	if (region)
-		rq_region_ref(region);
-	else
-		r = ringq_region_create(&region, NULL);
+	r = rq_region_or_own(&region);
 	if (r)
 		return r;
 	r = rq_membership_of(&membership, region);

@@ -13,7 +13,7 @@
 #include "base/parcel.h"
 #include "base/process.h"
 #include "base/sys.h"
-#include "region/region.h"
+#include "region/map.h"
 
 /* 0, or why this descriptor cannot be a region at all. */
 static int check_file(int fd, struct stat *st)

@@ -11,6 +11,8 @@
  * removed: only a death in between leaves that behind.
  */
 
+#include "region/create.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -22,7 +24,7 @@
 #include "base/clock.h"
 #include "base/process.h"
 #include "base/sys.h"
-#include "region/region.h"
+#include "region/map.h"
 
 static struct rq_header header_of(const struct rq_geometry *at, bool fences)
 {
@@ -166,4 +168,12 @@ int ringq_region_create(ringq_region **out, const struct ringq_region_options *o
 	if (r && path)
 		unlink(path);
 	return r;
+}
+
+int rq_region_or_own(struct ringq_region **region)
+{
+	if (!*region)
+		return ringq_region_create(region, NULL);
+	rq_region_ref(*region);
+	return 0;
 }

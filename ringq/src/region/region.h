@@ -4,7 +4,6 @@
 
 /* A region as this process sees it: one mapping, and the one way to follow an offset found in it. */
 
-#include <pthread.h>
 #include <sys/types.h>
 
 #include <ringq/region.h>
@@ -101,14 +100,5 @@ static inline uint32_t rq_region_event(const struct ringq_region *region)
 {
 	return region->fences ? RQ_EVENT_FENCED : 0;
 }
-
-/* Maps fd, which it takes over whatever comes of it, or finds that it is mapped already. Counted either way. */
-int rq_region_map(struct ringq_region **out, int fd, const struct rq_geometry *at, const struct rq_header *header);
-void rq_region_ref(struct ringq_region *region);
-
-#define RQ_SHM_DIRECTORY "/dev/shm"
-
-/* The path of a named region. -EINVAL. */
-int rq_region_path(char path[256], const char *name);
 
 #endif
