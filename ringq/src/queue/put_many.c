@@ -190,9 +190,10 @@ int ringq_commit(ringq_queue *queue, void *reserved, size_t len)
 
 void ringq_abort(ringq_queue *queue, void *reserved)
 {
-	struct rq_port *b;
-	if (!queue || !reserved || rq_enter(queue, &b))
+	struct rq_port *entered;
+	if (!queue || !reserved || rq_enter(queue, &entered))
 		return;
+	struct rq_port *b = entered; /* else GCC 12 takes it for a pointer to itself */
 	if (b->reserved == reserved) {
 		if (rq_port_owns_lane(b)) {
 			rq_producer_flush(b->producer);
