@@ -22,7 +22,8 @@ static bool lane_unit_is_garbage(struct ringq_region *region, uint64_t unit, uin
 		return false;
 	uint64_t of = rq_load_acquire(rq_owner_at(region, first));
 	return rq_owner_kind(of) == RQ_OWNER_OBJECT &&
-	       rq_lane_set_load(&set, region, first, rq_owner_object_units(of)) &&
+	       rq_lane_set_load(&set, region, first, rq_owner_object_units(of),
+		       (const struct rq_queue_shared *)rq_unit_at(region, first)) &&
 	       rq_lane_unit_is_garbage(&set, unit, owner);
 }
 

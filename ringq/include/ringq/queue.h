@@ -193,8 +193,9 @@ RINGQ_API int ringq_event_fd(ringq_queue *queue);
 RINGQ_API int ringq_wait_any(ringq_queue *const *queues, size_t n, int64_t timeout);
 
 /**
- * A look at a queue from outside. Counts are of all lanes since creation; nobody is delayed by the look. What a producer put
- * right before it died may not be counted before another has its lane, and never if it has been taken by then.
+ * A look at a queue from outside. Counts are of all lanes since creation; nobody is delayed by the look, and the looker does not
+ * become a member. What a producer put right before it died may not be counted before another has its lane, and never if it has
+ * been taken by then. While records come and go, the counts are of about the same time, not of one instant.
  */
 struct ringq_queue_stat {
 	uint64_t records_in;       /* put */
@@ -210,9 +211,20 @@ struct ringq_queue_stat {
 	uint32_t consumers_asleep; /* 1 if some consumer may be asleep */
 	uint32_t producers_asleep; /* 1 if some producer may be asleep */
 	char name[64];
+	uint32_t max_producers;  /* as created */
+	uint32_t dead_producers; /* who died as producers, and whose lane nobody has taken over yet */
+	uint64_t bytes_most; /* the most that waited in one lane when its producer looked for room: a high-water mark,
+	                              as exact as the lane's ring is small */
+	uint64_t sleeps_get; /* how often a get or the like has slept */
+	uint64_t sleeps_put; /* how often a put or the like has */
+	uint64_t wakes;      /* sleepers that others' calls have woken */
+	uint64_t created;    /* when, in ns since 1970, by the system's clock */
 };
 
-/** Fills *out. Lock-free. See ringq_region_members() for who they are. */
+/**
+ * Fills *out. Works on a queue of an observed region too (ringq/look.h), which also has the same figures for each lane, and
+ * who puts there. Errors: -EINVAL, -EBADF, -EBADMSG. Progress: bounded, some system calls for each lane.
+ */
 RINGQ_API int ringq_queue_stat(const ringq_queue *queue, struct ringq_queue_stat *out);
 
 #ifdef __cplusplus

@@ -112,14 +112,33 @@ RINGQ_API int ringq_region_receive(ringq_region **out, int socket);
  */
 RINGQ_API void ringq_region_detach(ringq_region *region);
 
-/** A member of a region: a thread that has put, got or looked. */
+/** What a member does. While it is awake, nobody is told more: not to cost it anything. */
+enum ringq_activity {
+	RINGQ_AWAKE = 0,
+	RINGQ_ASLEEP_PUT = 1,  /* in a put or the like, for room */
+	RINGQ_ASLEEP_GET = 2,  /* in a get or the like, for a record */
+	RINGQ_ASLEEP_TAKE = 3, /* in ringq_take() */
+	RINGQ_ASLEEP_LOCK = 4, /* in ringq_lock() or ringq_array_write(), for the lock */
+	RINGQ_ASLEEP_JOIN = 5, /* in ringq_join() */
+};
+
+/** A member of a region: a thread that has put, got or the like. */
 struct ringq_member {
 	uint32_t process; /* ids as the member saw them in its PID namespace: for people to read */
 	uint32_t thread;
-	char name[16]; /* the thread's name when it joined */
+	char name[16];     /* the thread's name when it joined */
+	uint32_t activity; /* enum ringq_activity; whether its process is stopped is for /proc to say */
+	uint32_t index;    /* its entry in the region's table */
+	uint64_t object;   /* asleep: the id of the queue, pipe or array that it waits for (ringq/look.h); 0: no one */
+	uint64_t since;    /* asleep: since when the call sleeps, in ns as CLOCK_MONOTONIC counts */
+	uint64_t took;     /* the id of the queue or pipe from which it took or looked at a record last; 0: none */
 };
 
-/** Lists the members alive in the region, up to n. Returns how many there are, which may be more than n. Wait-free. */
+/**
+ * Lists the members alive in the region, up to n. Returns how many there are, which may be more than n. Works on an observed
+ * region too. Who joins or sleeps at that moment may be shown with what its entry said before. Errors: -EINVAL, -EBADMSG.
+ * Progress: bounded, system calls; disturbs nobody.
+ */
 RINGQ_API ssize_t ringq_region_members(const ringq_region *region, struct ringq_member *out, size_t n);
 
 /**

@@ -36,5 +36,7 @@
 #include <ringq/queue.h>
 #include <ringq/pipe.h>
 #include <ringq/array.h>
+#include <ringq/look.h>
+#include <ringq/version.h>
 
 #endif

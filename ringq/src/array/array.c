@@ -20,11 +20,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <ringq/look.h>
+
 #include "region/cells.h"
 #include "region/family.h"
 #include "region/create.h"
 #include "region/map.h"
 #include "region/objects.h"
+#include "region/things.h"
 
 size_t rq_array_width(enum ringq_type type)
 {
@@ -68,14 +71,9 @@ static int new_handle(struct ringq_array **out, struct ringq_region *region, str
 	return 0;
 }
 
-int ringq_array_open(ringq_array **out, ringq_region *region, const char *name)
+/* A handle of the object at a unit, which was found to be an array. */
+static int open_at(ringq_array **out, struct ringq_region *region, uint64_t first, uint64_t units)
 {
-	uint64_t first, units;
-	if (!out || !region || !name || !*name || strlen(name) >= RQ_NAME_MAX)
-		return -EINVAL;
-	int r = rq_object_find(region, RQ_OBJECT_ARRAY, name, &first, &units);
-	if (r)
-		return r;
 	uint64_t page = region->at.page;
 	char *at = rq_region_at(region, region->at.units + first * page, units * page);
 	if (!at || units == 0)
@@ -85,7 +83,37 @@ int ringq_array_open(ringq_array **out, ringq_region *region, const char *name)
 	uint64_t count = *(const volatile uint64_t *)&s->count, size = size_of((enum ringq_type)type, count);
 	if (size == 0 || size > units * page - sizeof(struct rq_object_shared))
 		return -EBADMSG;
-	return new_handle(out, region, s, (enum ringq_type)type, count);
+	int r = new_handle(out, region, s, (enum ringq_type)type, count);
+	if (r == 0)
+		(*out)->object = rq_object_id(rq_load(rq_owner_at(region, first)), first);
+	return r;
+}
+
+int ringq_array_open(ringq_array **out, ringq_region *region, const char *name)
+{
+	uint64_t first, units;
+	if (!out || !region || !name || !*name || strlen(name) >= RQ_NAME_MAX)
+		return -EINVAL;
+	if (rq_region_is_observed(region))
+		return -EROFS;
+	int r = rq_object_find(region, RQ_OBJECT_ARRAY, name, &first, &units);
+	return r ? r : open_at(out, region, first, units);
+}
+
+int ringq_array_open_id(ringq_array **out, ringq_region *region, uint64_t id)
+{
+	struct rq_thing thing;
+	if (!out || !region)
+		return -EINVAL;
+	if (rq_region_is_observed(region))
+		return -EROFS;
+	int r = rq_thing_of_id(region, id, RQ_OBJECT_ARRAY, &thing);
+	return r ? r : open_at(out, region, thing.first, thing.units);
+}
+
+uint64_t ringq_array_id(const ringq_array *array)
+{
+	return array ? array->object : 0;
 }
 
 static void free_memory(struct rq_membership *membership, uint64_t at, uint64_t size, uint64_t units, uint64_t owner)
@@ -153,8 +181,9 @@ static int create_named(struct ringq_array **out, struct rq_membership *membersh
 	memcpy(o->name, name, strlen(name) + 1);
 	s->type = type;
 	s->count = count;
+	s->created = rq_sys_calendar();
 	int r = rq_object_publish(membership, (uint64_t)first, units, o->name);
-	return r ? r : new_handle(out, region, s, type, count);
+	return r ? r : open_at(out, region, (uint64_t)first, units);
 }
 
 /* Zeroed memory in units of the family's own. Their offset. */

@@ -16,8 +16,9 @@ struct ringq_array {
 	size_t count;
 	enum ringq_type type;
 	struct ringq_region *region;
-	uint64_t owner; /* owner word of an anonymous one; 0: named */
-	uint64_t units; /* of its own; 0: it is in cells */
+	uint64_t owner;  /* owner word of an anonymous one; 0: named */
+	uint64_t units;  /* of its own; 0: it is in cells */
+	uint64_t object; /* id of a named one: objects.h; else 0 */
 };
 
 #define RQ_ARRAY_WORD 8u /* data up to here are one word */

@@ -96,22 +96,36 @@ static void sleep_once(
 		rq_sys.futex_wait(waits[0].word, (uint32_t)word, rq_sleep_until(now, until, RQ_SLEEP_SHORT));
 }
 
+/* For people, as block.c says of a queue's sleepers. */
+static void show_asleep(const struct ringq_array *a, struct rq_member *m, int64_t since)
+{
+	rq_store(&m->object, a->object);
+	rq_store(&m->since, (uint64_t)since);
+	rq_store(&m->activity, RINGQ_ASLEEP_LOCK);
+}
+
 static int wait_for_lock(struct ringq_array *a, struct rq_membership *membership, int64_t timeout, uint64_t word)
 {
-	int64_t until = rq_deadline(timeout);
+	int64_t until = rq_deadline(timeout), since = -1;
 	int r = spin(a, membership, &word);
 	for (unsigned slept = 0; r == -EAGAIN;) {
 		r = try_lock(a, membership, WAITERS, &word);
 		if (r != -EAGAIN)
 			break;
 		bool marked = word & WAITERS || rq_cas(&a->shared->lock, &word, word | WAITERS);
-		if (until >= 0 && rq_sys.now() >= until) {
+		int64_t now = rq_sys.now();
+		if (until >= 0 && now >= until) {
 			if (!marked) /* the wake-up that brought it here may be another's */
 				rq_sys.futex_wake((const rq_u32 *)&a->shared->lock, 1);
 			return -ETIMEDOUT;
 		}
-		if (marked)
-			sleep_once(a, membership, word | WAITERS, until, slept++);
+		if (!marked)
+			continue;
+		if (since < 0)
+			since = now;
+		show_asleep(a, membership->member, since);
+		sleep_once(a, membership, word | WAITERS, until, slept++);
+		rq_store(&membership->member->activity, RINGQ_AWAKE);
 	}
 	return r;
 }

@@ -101,12 +101,19 @@ struct rq_member {
 	rq_u32 thread;
 	rq_u64 name[2];
 	rq_u32 families; /* how many families have had this number, see family.h; written by who holds its lock */
-	uint8_t reserved[1024 - RQ_FALSE_SHARING - 28];
+	/* For people, too: what it sleeps in (enum ringq_activity), on which object, since when. Written right before. */
+	rq_u32 activity;
+	rq_u64 object;
+	rq_u64 since; /* ns, monotonic */
+	uint8_t reserved[1024 - RQ_FALSE_SHARING - 48];
 };
 
 _Static_assert(offsetof(struct rq_member, process) == 128, "layout");
 _Static_assert(offsetof(struct rq_member, name) == 136, "layout");
 _Static_assert(offsetof(struct rq_member, families) == 152, "layout");
+_Static_assert(offsetof(struct rq_member, activity) == 156, "layout");
+_Static_assert(offsetof(struct rq_member, object) == 160, "layout");
+_Static_assert(offsetof(struct rq_member, since) == 168, "layout");
 _Static_assert(sizeof(struct rq_member) == 1024, "layout");
 
 #define RQ_MEMBERS_A_PAGE 3u
@@ -193,12 +200,17 @@ struct rq_queue_shared {
 	rq_u64 witness[2]; /* of a pipe: members that hold the reader's side, the writer's, or 0: liveness.h */
 	rq_u64 bias;       /* id of a producer that puts alone, or 0: stamp.h */
 	rq_u64 peeked;     /* version:52 | lane:12, whose record a peek has seen, if lane.peeked says so: merge.h */
+	uint64_t created;  /* ns since 1970, by the clock of who made it; a constant */
 
 	_Alignas(RQ_FALSE_SHARING) rq_u32 not_full; /* event: producers sleep here for one of max_records */
 	rq_u32 pad;
 	rq_u64 permit_hint;
 	rq_u64 guard_put; /* the id of the port whose turn it is, with RINGQ_SINGLE_PRODUCER, in builds with checks */
 	rq_u64 guard_get;
+	/* Figures, counted by who sleeps or wakes anyway. */
+	rq_u64 sleeps_get; /* sleeps of consumers */
+	rq_u64 sleeps_put; /* sleeps of producers, for a permit or for a lane's room */
+	rq_u64 wakes;      /* sleepers that puts and gets have woken */
 
 	_Alignas(RQ_FALSE_SHARING) rq_u64 roster[RQ_LANES_MAX / RQ_ROSTER_LANES]; /* lanes that total order looks at: roster.h */
 };
@@ -213,10 +225,27 @@ _Static_assert(offsetof(struct rq_queue_shared, not_empty) == 128, "layout");
 _Static_assert(offsetof(struct rq_queue_shared, witness) == 144, "layout");
 _Static_assert(offsetof(struct rq_queue_shared, bias) == 160, "layout");
 _Static_assert(offsetof(struct rq_queue_shared, peeked) == 168, "layout");
+_Static_assert(offsetof(struct rq_queue_shared, created) == 176, "layout");
 _Static_assert(offsetof(struct rq_queue_shared, not_full) == 256, "layout");
 _Static_assert(offsetof(struct rq_queue_shared, permit_hint) == 264, "layout");
+_Static_assert(offsetof(struct rq_queue_shared, sleeps_get) == 288, "layout");
+_Static_assert(offsetof(struct rq_queue_shared, wakes) == 304, "layout");
 _Static_assert(offsetof(struct rq_queue_shared, roster) == 384, "layout");
 _Static_assert(sizeof(struct rq_queue_shared) == 2432, "layout");
+
+/*
+ * Who has put to a lane, for people: the lane's records from `since` on, up to the next author's, are this member's. It
+ * outlives the author. An owner writes the entry that is the older one when it comes to the lane, `id` last.
+ */
+struct rq_author {
+	rq_u64 id;    /* as the lane's owner word; 0: none, or just being written */
+	rq_u64 since; /* as the lane's puts */
+	rq_u32 process;
+	rq_u32 thread;
+	rq_u64 name[2];
+};
+
+_Static_assert(sizeof(struct rq_author) == 40, "layout");
 
 /*
  * A lane, see lane.h for its protocol.
@@ -237,7 +266,9 @@ struct rq_lane {
 	rq_u32 newest; /* the chunk where the tail is; written by the owner */
 	rq_u32 pad2;
 	rq_u64 tail; /* where the tail was when the owner came, or when it went: at or before the tail, as a head */
-	uint8_t pad1[RQ_FALSE_SHARING - 32];
+	rq_u64 most; /* bytes that have waited, at most, when an owner looked for room; written by the owner */
+	struct rq_author authors[2];
+	uint8_t pad1[RQ_FALSE_SHARING - 120];
 
 	rq_u64 table[]; /* and behind it, of each entry's chunk, what puts was when the chunk began */
 };
@@ -249,6 +280,8 @@ _Static_assert(offsetof(struct rq_lane, owner) == 128, "layout");
 _Static_assert(offsetof(struct rq_lane, puts) == 136, "layout");
 _Static_assert(offsetof(struct rq_lane, newest) == 144, "layout");
 _Static_assert(offsetof(struct rq_lane, tail) == 152, "layout");
+_Static_assert(offsetof(struct rq_lane, most) == 160, "layout");
+_Static_assert(offsetof(struct rq_lane, authors) == 168, "layout");
 _Static_assert(sizeof(struct rq_lane) == 256, "layout");
 
 /*
@@ -264,7 +297,8 @@ struct rq_array_shared {
 	rq_u32 depth;   /* how often the holder has locked it; written by the holder */
 	uint32_t type;  /* enum ringq_type */
 	uint64_t count;
-	uint64_t reserved[3];
+	uint64_t created; /* ns since 1970, by the clock of who made it */
+	uint64_t reserved[2];
 };
 
 #define RQ_ARRAY_DATA 64u /* where data of more than 8 bytes begin */
@@ -273,6 +307,7 @@ _Static_assert(offsetof(struct rq_array_shared, version) == 8, "layout");
 _Static_assert(offsetof(struct rq_array_shared, depth) == 16, "layout");
 _Static_assert(offsetof(struct rq_array_shared, type) == 20, "layout");
 _Static_assert(offsetof(struct rq_array_shared, count) == 24, "layout");
+_Static_assert(offsetof(struct rq_array_shared, created) == 32, "layout");
 _Static_assert(sizeof(struct rq_array_shared) == 56, "layout");
 
 /*

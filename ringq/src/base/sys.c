@@ -222,6 +222,13 @@ uint32_t rq_sys_thread(void)
 	return (uint32_t)syscall(SYS_gettid);
 }
 
+uint64_t rq_sys_calendar(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
 static struct rq_robust_list *robust_list(void)
 {
 	struct rq_robust_list *head = NULL;

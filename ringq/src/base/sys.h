@@ -63,6 +63,9 @@ int rq_sys_lock_byte(int fd, uint64_t byte, bool alone);
 /* The id of the calling thread as others of its PID namespace see it. */
 uint32_t rq_sys_thread(void);
 
+/* ns since 1970, by the system's clock. */
+uint64_t rq_sys_calendar(void);
+
 /* The head of the calling thread's robust list, see lease.c. -ENOSYS. */
 struct rq_robust_list {
 	void *first;

@@ -175,6 +175,29 @@ int rq_producer_find(struct rq_producer *p, const struct rq_lane_set *set, struc
 	return 0;
 }
 
+/*
+ * Who the lane's records are of, from now on, for people. In place of the older of the two that are there: each look at the
+ * lane finds the newer one whole. Not for an owner that comes back.
+ */
+static void sign(struct rq_producer *p)
+{
+	struct rq_author *a = p->lane->authors, *old = a;
+	const struct rq_member *m = p->membership->member;
+	uint64_t owner = rq_load(&p->lane->owner);
+	if (rq_load(&a[0].id) && (!rq_load(&a[1].id) || rq_load(&a[1].since) < rq_load(&a[0].since)))
+		old = &a[1];
+	if (rq_load(&a[old == a].id) == owner)
+		return;
+	rq_store(&old->id, 0);
+	rq_release_fence(); /* F2 */
+	rq_store(&old->since, p->puts);
+	rq_store(&old->process, rq_load(&m->process));
+	rq_store(&old->thread, rq_load(&m->thread));
+	rq_store(&old->name[0], rq_load(&m->name[0]));
+	rq_store(&old->name[1], rq_load(&m->name[1]));
+	rq_store_release(&old->id, owner); /* F3 */
+}
+
 int rq_producer_adopt(struct rq_producer *p, const struct rq_lane_set *set, struct rq_membership *membership,
 	uint32_t index, bool all, bool owner_died)
 {
@@ -187,5 +210,6 @@ int rq_producer_adopt(struct rq_producer *p, const struct rq_lane_set *set, stru
 	rq_store_release(&p->lane->newest, p->chunk);
 	rq_store(&p->lane->tail, p->adopted);
 	rq_store(&p->lane->puts, p->puts);
+	sign(p);
 	return 0;
 }

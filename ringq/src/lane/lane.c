@@ -26,8 +26,7 @@ bool rq_ring_of(const struct rq_lane_set *set, uint64_t entry, struct rq_ring *r
 		return false;
 	ring->base = rq_unit_at(set->region, unit);
 	ring->size = n * at->page;
-	ring->mask = ring->size & (ring->size - 1) ? (UINT64_C(2) << (63 - __builtin_clzll(ring->size))) - 1
-	                                           : ring->size - 1;
+	ring->mask = rq_ring_mask(ring->size);
 	return true;
 }
 
@@ -45,13 +44,4 @@ bool rq_lane_unit_is_garbage(const struct rq_lane_set *set, uint64_t unit, uint6
 	if (entry == 0 || rq_owner_chunk_ahead(owner, rq_entry_chunk(entry)) != 0)
 		return true;
 	return unit - rq_entry_unit(entry) >= rq_entry_units(entry);
-}
-
-uint64_t rq_lane_bytes_held(const struct rq_lane_set *set, uint32_t index)
-{
-	struct rq_lane *lane = rq_lane_at(set, index);
-	uint64_t units = 0;
-	for (uint32_t i = 0; i < set->table; i++)
-		units += rq_entry_units(rq_load(&lane->table[i]));
-	return units * set->region->at.page;
 }

@@ -69,6 +69,11 @@ struct rq_ring {
 	uint64_t mask; /* a power of two, less one, not smaller than size - 1 */
 };
 
+static inline uint64_t rq_ring_mask(uint64_t size)
+{
+	return size & (size - 1) ? (UINT64_C(2) << (63 - __builtin_clzll(size))) - 1 : size - 1;
+}
+
 /* Whether a ring is gone round in; else it is for one record. */
 static inline bool rq_ring_is_round(const struct rq_ring *ring)
 {
@@ -172,8 +177,5 @@ static inline uint64_t rq_chunk_owner(const struct rq_lane_set *set, uint32_t in
 
 /* Whether a unit with this owner word is of a chunk that head has left and no table entry has: see MEMORY. */
 bool rq_lane_unit_is_garbage(const struct rq_lane_set *set, uint64_t unit, uint64_t owner);
-
-/* How much memory a lane holds. */
-uint64_t rq_lane_bytes_held(const struct rq_lane_set *set, uint32_t index);
 
 #endif

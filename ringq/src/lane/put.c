@@ -227,6 +227,8 @@ int rq_producer_make_room(struct rq_producer *p, uint64_t len, struct rq_patienc
 		if (!read_head(p, &head))
 			return -EBADMSG;
 		uint64_t wait = waiting(p, head), limit = ring_limit(p, head);
+		if (wait > rq_load(&p->lane->most))
+			rq_store(&p->lane->most, wait);
 		if (wait && wait + need > p->set->max_bytes)
 			return -EAGAIN;
 		if (poll == 0)

@@ -72,6 +72,29 @@ static void prepare(struct rq_op *op, struct rq_sleep *s, unsigned slept)
 	s->waits[0] = (struct rq_sys_wait){event, rq_event_prepare(event)};
 }
 
+/* Whether what the call waits for is a record. */
+static bool is_get(const struct rq_op *op)
+{
+	return op->event == &op->queue->shared->not_empty;
+}
+
+/* For people: what a thread that has been waiting since then is about to sleep in, right before it does. */
+static void show_asleep(struct rq_member *m, const struct rq_op *op, int64_t since)
+{
+	rq_store(&m->object, op->queue->object);
+	rq_store(&m->since, (uint64_t)since);
+	rq_store(&m->activity, op->activity ? op->activity : is_get(op) ? RINGQ_ASLEEP_GET : RINGQ_ASLEEP_PUT);
+}
+
+/* Figures of the queue. With the handle held, so its region is there. */
+static void note_sleep(const struct rq_op *op, bool woken)
+{
+	struct rq_queue_shared *s = op->queue->shared;
+	rq_add(is_get(op) ? &s->sleeps_get : &s->sleeps_put, 1);
+	if (woken)
+		rq_add(&s->wakes, 1);
+}
+
 /*
  * Sleeps once. A death can lose a wake-up in two ways (event.h), and who dies is a member. So a sleep that has gone on for
  * a while is one on the leases of all members, too: a death wakes one of them at once, who wakes the others. The first
@@ -89,21 +112,27 @@ static void sleep_once(struct rq_op *op, struct rq_sleep *s, int64_t until)
 		int r = rq_sys.futex_waitv(s->waits, (unsigned)s->leases + 1, rq_sleep_until(now, until, most));
 		if (r > 1)
 			rq_sys.futex_wake(s->waits[r].word, INT_MAX); /* the kernel wakes only one of those who watch */
-		if (r != -ENOSYS)
+		if (r != -ENOSYS) {
+			note_sleep(op, r == 0);
 			return;
+		}
 	}
 	most = most < RQ_SLEEP_SHORT ? most : RQ_SLEEP_SHORT;
-	rq_sys.futex_wait(s->waits[0].word, s->waits[0].value, rq_sleep_until(now, until, most));
+	int r = rq_sys.futex_wait(s->waits[0].word, s->waits[0].value, rq_sleep_until(now, until, most));
+	note_sleep(op, r == 0);
 }
 
 /* Sleeps outside the call, with the handle held. 0, or -EBADF and then the call has been left for good. */
-static int sleep_outside(struct rq_op *op, rq_u32 *event, struct rq_sleep *s, int64_t until)
+static int sleep_outside(struct rq_op *op, rq_u32 *event, struct rq_sleep *s, int64_t until, int64_t since)
 {
 	struct ringq_queue *queue = op->queue;
 	bool gone = rq_handle_is_gone(queue); /* Q2: else its sleepers are yet to be woken, and this is one */
 	rq_handle_ref(queue);
 	if (!gone) {
+		struct rq_member *m = op->port->membership->member; /* the port may go meanwhile, but not the region */
+		show_asleep(m, op, since);
 		sleep_once(op, s, until);
+		rq_store(&m->activity, RINGQ_AWAKE);
 		gone = !rq_enter_held(queue);
 	} else {
 		rq_leave();
@@ -131,7 +160,7 @@ ssize_t rq_block(struct rq_op *op, int64_t timeout)
 		rq_leave();
 		return -EAGAIN;
 	}
-	int64_t until = rq_patience_until(&op->port->order.patience);
+	int64_t until = rq_patience_until(&op->port->order.patience), since = -1;
 	op->port->spinning = true;
 	ssize_t r = rq_patience_is_over(&op->port->order.patience) ? -EAGAIN : spin(op, until);
 	op->port->spinning = false;
@@ -157,7 +186,9 @@ ssize_t rq_block(struct rq_op *op, int64_t timeout)
 		}
 		*op->disarm = 0;
 		slept += !op->brief;
-		int e = sleep_outside(op, event, &s, until);
+		if (since < 0)
+			since = now;
+		int e = sleep_outside(op, event, &s, until, since);
 		if (e)
 			return e;
 		op->slept = true;

@@ -15,9 +15,10 @@ struct rq_op {
 	ssize_t (*attempt)(struct rq_op *op); /* -EAGAIN: not now, and event is set */
 	bool (*poll)(struct rq_op *op);       /* whether an attempt is worth it; cheap; NULL: always */
 	rq_u32 *event;
-	uint32_t *spin;   /* in the port */
-	uint32_t *disarm; /* in the port */
-	rq_u64 *guard;    /* left with the call */
+	uint32_t *spin;    /* in the port */
+	uint32_t *disarm;  /* in the port */
+	rq_u64 *guard;     /* left with the call */
+	uint32_t activity; /* what its sleeper is said to do, enum ringq_activity; 0: put or get, as the event says */
 	/* operands */
 	const void *data;
 	void *buf;

@@ -84,6 +84,18 @@ static inline int rq_enter(struct ringq_queue *queue, struct rq_port **port)
 	return r;
 }
 
+/*
+ * Entering a call that only looks, by the region's file: no membership, no port, also of an observed region. The handle stays
+ * until rq_leave(). -EBADF once it was released; -ENOMEM.
+ */
+static inline int rq_look_enter(const struct ringq_queue *queue)
+{
+	struct rq_thread *t = rq_thread_self();
+	if (!t)
+		return -ENOMEM;
+	return rq_name_handle(t, queue) == RQ_HANDLE_GONE ? -EBADF : 0;
+}
+
 /* Enters again after a sleep, with the handle held. False once it was released: the thread's port may be gone, too. */
 static inline bool rq_enter_held(const struct ringq_queue *queue)
 {

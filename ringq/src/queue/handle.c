@@ -7,14 +7,16 @@
 #include "base/event.h"
 #include "order/order.h"
 #include "queue/peer.h"
+#include "region/glance.h"
+#include "region/objects.h"
 
 struct ringq_queue *rq_process_queues;
 
-bool rq_lane_set_load(struct rq_lane_set *set, struct ringq_region *region, uint64_t first, uint64_t units)
+bool rq_lane_set_load(struct rq_lane_set *set, struct ringq_region *region, uint64_t first, uint64_t units,
+	const struct rq_queue_shared *s)
 {
 	uint64_t from = region->at.units + first * region->at.page, len = units * region->at.page;
-	const struct rq_queue_shared *s = rq_region_at(region, from, len);
-	if (!s || len < sizeof *s)
+	if (from > region->at.size || region->at.size - from < len || len < sizeof *s)
 		return false;
 	*set = (struct rq_lane_set){
 		.region = region,
@@ -36,48 +38,87 @@ bool rq_lane_set_load(struct rq_lane_set *set, struct ringq_region *region, uint
 	       (uint64_t)set->max * set->stride <= from + len - set->lanes;
 }
 
-static bool permits_load(struct ringq_queue *q, uint64_t units)
+static bool permits_load(struct ringq_queue *q, uint64_t units, const struct rq_queue_shared *s)
 {
 	uint64_t page = q->region->at.page, from = q->region->at.units + q->set.first * page, end = from + units * page;
-	uint64_t at = rq_load_once(&q->shared->permits), n = q->max_records;
-	q->permits = (struct rq_permits){.hint = &q->shared->permit_hint, .count = n};
+	uint64_t at = rq_load_once(&s->permits), n = q->max_records;
+	q->permits.count = n;
 	if (n == 0)
 		return true;
 	if (n > RQ_RECORDS_MOST || at % sizeof(rq_u64) || at < from || at > end || (end - at) / sizeof(rq_u64) < n)
 		return false;
-	q->permits.words = (rq_u64 *)(q->region->base + at);
+	if (!rq_region_is_observed(q->region))
+		q->permits.words = (rq_u64 *)(q->region->base + at);
 	return true;
 }
 
-int rq_queue_handle(struct ringq_queue **out, struct ringq_region *region, uint64_t first, uint64_t units)
+/* Checks the constants, which are at s: in the region, or in a copy. */
+static bool constants_load(struct ringq_queue *q, uint64_t first, uint64_t units, const struct rq_queue_shared *s)
 {
-	static uint64_t handles; /* under the process lock */
-	struct ringq_queue *q = calloc(1, sizeof *q);
-	if (!q)
-		return -ENOMEM;
-	bool good = rq_lane_set_load(&q->set, region, first, units);
-	struct rq_queue_shared *s = (struct rq_queue_shared *)rq_unit_at(region, good ? first : 0);
-	q->shared = s;
-	q->region = region;
+	if (!rq_lane_set_load(&q->set, q->region, first, units, s))
+		return false;
 	q->order = rq_load_once(&s->order);
 	q->flags = rq_load_once(&s->flags);
 	q->max_records = rq_load_once(&s->max_records);
-	if (!good || q->order > RINGQ_ORDER_PRODUCER || q->flags > (RINGQ_SINGLE_PRODUCER | RINGQ_SINGLE_CONSUMER) ||
-		!permits_load(q, units)) {
-		free(q);
-		return -EBADMSG;
-	}
 	q->total = q->order == RINGQ_ORDER_TOTAL && !(q->flags & RINGQ_SINGLE_PRODUCER);
 	q->set.stamps = q->total;
 	q->set.counted = q->max_records != 0;
 	q->set.single_consumer = q->flags & RINGQ_SINGLE_CONSUMER;
-	q->refs = 1;
-	rq_process_lock();
+	return q->order <= RINGQ_ORDER_PRODUCER && q->flags <= (RINGQ_SINGLE_PRODUCER | RINGQ_SINGLE_CONSUMER) &&
+	       permits_load(q, units, s);
+}
+
+/* Of a region that is mapped. */
+static int load_mapped(struct ringq_queue *q, uint64_t first, uint64_t units)
+{
+	struct rq_queue_shared *s = (struct rq_queue_shared *)rq_unit_at(q->region, first);
+	q->shared = s;
+	q->permits.hint = &s->permit_hint;
+	q->object = rq_object_id(rq_load(rq_owner_at(q->region, first)), first);
+	return constants_load(q, first, units, s) ? 0 : -EBADMSG;
+}
+
+/* Of one that is only looked at: nothing but the constants. */
+static int load_observed(struct ringq_queue *q, uint64_t first, uint64_t units)
+{
+	struct rq_queue_shared copy;
+	uint64_t owner;
+	int r = rq_glance_read(q->region, rq_unit_offset(q->region, first), &copy, sizeof copy);
+	if (r == 0)
+		r = rq_glance_owner(q->region, first, &owner);
+	if (r)
+		return r;
+	q->object = rq_object_id(owner, first);
+	return constants_load(q, first, units, &copy) ? 0 : -EBADMSG;
+}
+
+/* Under the process lock. Nobody sleeps on what is only observed, or has a port with it: no list need have it. */
+static void list_handle(struct ringq_queue *q)
+{
+	static uint64_t handles;
 	rq_store(&q->id, ++handles);
 	q->cached = (uint32_t)(handles % RQ_THREAD_CACHE * sizeof(struct rq_cached));
+	q->region->refs++;
+	if (rq_region_is_observed(q->region))
+		return;
 	q->next = rq_process_queues;
 	rq_process_queues = q;
-	region->refs++;
+}
+
+int rq_queue_handle(struct ringq_queue **out, struct ringq_region *region, uint64_t first, uint64_t units)
+{
+	struct ringq_queue *q = calloc(1, sizeof *q);
+	if (!q)
+		return -ENOMEM;
+	q->region = region;
+	q->refs = 1;
+	int r = rq_region_is_observed(region) ? load_observed(q, first, units) : load_mapped(q, first, units);
+	if (r) {
+		free(q);
+		return r;
+	}
+	rq_process_lock();
+	list_handle(q);
 	rq_process_unlock();
 	*out = q;
 	return 0;

@@ -18,7 +18,7 @@ struct rq_watch;
 struct ringq_queue {
 	rq_u64 id;       /* of the handle: never used twice in a process; RQ_HANDLE_GONE once it is released */
 	uint32_t cached; /* which entry of each thread's cache is its own, in bytes */
-	struct rq_queue_shared *shared;
+	struct rq_queue_shared *shared; /* NULL if the region is observed: then nothing but looks may use the handle */
 	enum rq_side side;
 	const struct rq_peer_ops *peer; /* NULL: no pipe's */
 	struct rq_lane_set set;
@@ -33,6 +33,7 @@ struct ringq_queue {
 	struct rq_port *ports;          /* under the process lock, as all below */
 	struct rq_watch *_Atomic watch; /* watch.c */
 	bool watched;                   /* the watcher holds the handle just now */
+	uint64_t object;                /* id of the queue: objects.h */
 	struct ringq_queue *next;
 };
 
@@ -53,8 +54,12 @@ void rq_queue_close(struct ringq_queue *queue);
 int rq_queue_build(
 	struct rq_membership *membership, const struct ringq_queue_options *options, uint64_t *first, uint64_t *units);
 
-/* Checks a queue's constants and makes its lane set. False if they contradict the region. */
-bool rq_lane_set_load(struct rq_lane_set *set, struct ringq_region *region, uint64_t first, uint64_t units);
+/*
+ * Checks a queue's constants, which are at s, and makes its lane set. False if they contradict the region. What is at s is
+ * read only if the object lies in the region.
+ */
+bool rq_lane_set_load(struct rq_lane_set *set, struct ringq_region *region, uint64_t first, uint64_t units,
+	const struct rq_queue_shared *s);
 
 /* A handle of the object, whose constants are checked here once. */
 int rq_queue_handle(struct ringq_queue **out, struct ringq_region *region, uint64_t first, uint64_t units);

@@ -1,54 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Looking at a queue from outside: its figures, and whether it is full or empty. */
+/* Whether a queue is full or empty, and how many records wait: asked by who takes part. look/ has what is asked from outside. */
 
-#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "order/next.h"
 #include "queue/put.h"
-
-static void look_at_lane(struct rq_port *b, uint32_t i, struct ringq_queue_stat *out)
-{
-	struct rq_lane *lane = rq_lane_at(&b->queue->set, i);
-	uint64_t owner = rq_load_acquire(&lane->owner);
-	struct rq_count count = {0};
-	rq_lane_count(&b->order.reader, i, 0, &count);
-	uint64_t in = rq_load_acquire(&lane->puts), waiting = count.waiting;
-	out->records_in += in;
-	out->records_out += in > waiting ? in - waiting : 0;
-	out->bytes_held += rq_lane_bytes_held(&b->queue->set, i);
-	out->producers += owner && rq_member_alive(b->queue->region, owner);
-	out->producers_asleep |= rq_load(&lane->not_full) & RQ_EVENT_WAITERS;
-}
-
-int ringq_queue_stat(const ringq_queue *queue, struct ringq_queue_stat *out)
-{
-	struct ringq_queue *q = (struct ringq_queue *)(uintptr_t)queue;
-	struct rq_port *b;
-	if (!q || !out)
-		return -EINVAL;
-	int r = rq_enter(q, &b);
-	if (r)
-		return r;
-	struct rq_queue_shared *s = q->shared;
-	*out = (struct ringq_queue_stat){
-		.max_records = q->max_records,
-		.max_bytes = q->set.max_bytes,
-		.order = q->order,
-		.flags = q->flags,
-		.lanes = rq_lanes_used(q->shared, &q->set),
-		.closed = rq_load(&s->closed) != 0,
-		.consumers_asleep = rq_load(&s->not_empty) & RQ_EVENT_WAITERS,
-		.producers_asleep = rq_load(&s->not_full) & RQ_EVENT_WAITERS,
-	};
-	memcpy(out->name, s->name, sizeof out->name - 1);
-	for (uint32_t i = 0; i < out->lanes; i++)
-		look_at_lane(b, i, out);
-	rq_leave();
-	return 0;
-}
 
 /* Whether it is full for the next turn of a single producer, whoever has that. */
 static bool is_full_ahead(struct rq_port *b, bool places_full)

@@ -6,11 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <ringq/look.h>
+
 #include "base/event.h"
+#include "base/sys.h"
 #include "queue/enter.h"
 #include "queue/watch.h"
 #include "region/create.h"
 #include "region/objects.h"
+#include "region/things.h"
 
 #define MAX_BYTES (UINT64_C(8) << 20)
 #define MAX_PRODUCERS 256u
@@ -23,10 +27,22 @@ static void unlist(struct ringq_queue *queue)
 	*link = queue->next;
 }
 
+static void release_observed(struct ringq_queue *queue)
+{
+	uint64_t id = rq_load(&queue->id);
+	rq_store_release(&queue->id, RQ_HANDLE_GONE); /* Q1 */
+	rq_wait_for_calls(id);
+	rq_handle_unref(queue);
+}
+
 void ringq_queue_release(ringq_queue *queue)
 {
 	if (!queue)
 		return;
+	if (rq_region_is_observed(queue->region)) {
+		release_observed(queue);
+		return;
+	}
 	uint64_t id = rq_load(&queue->id);
 	rq_store_release(&queue->id, RQ_HANDLE_GONE); /* Q1 */
 	rq_watch_end(queue);
@@ -44,8 +60,31 @@ int ringq_queue_open(ringq_queue **out, ringq_region *region, const char *name)
 	uint64_t first, units;
 	if (!out || !region || (name && (!*name || strlen(name) >= RQ_NAME_MAX)))
 		return -EINVAL;
+	if (rq_region_is_observed(region)) {
+		struct rq_thing thing;
+		int r = rq_thing_find(region, RQ_OBJECT_QUEUE, name, &thing);
+		return r ? r : rq_queue_handle(out, region, thing.first, thing.units);
+	}
 	int r = rq_object_find(region, RQ_OBJECT_QUEUE, name, &first, &units);
 	return r ? r : rq_queue_handle(out, region, first, units);
+}
+
+int ringq_queue_open_id(ringq_queue **out, ringq_region *region, uint64_t id)
+{
+	struct rq_thing thing;
+	if (!out || !region)
+		return -EINVAL;
+	int r = rq_thing_of_id(region, id, RQ_OBJECT_QUEUE, &thing);
+	if (r)
+		return r;
+	if (rq_owner_kind(thing.owner) == RQ_OWNER_PIPE && !rq_region_is_observed(region))
+		return -EINVAL; /* whose holders do not know of this one */
+	return rq_queue_handle(out, region, thing.first, thing.units);
+}
+
+uint64_t ringq_queue_id(const ringq_queue *queue)
+{
+	return queue ? queue->object : 0;
 }
 
 ringq_region *ringq_queue_region(const ringq_queue *queue)
@@ -105,6 +144,7 @@ int rq_queue_build(
 	s->lanes = at + lanes;
 	s->permits = o->max_records ? at + places : 0;
 	s->creator = membership->id;
+	s->created = rq_sys_calendar();
 	rq_store(&s->not_empty, rq_region_event(region));
 	rq_store(&s->not_full, rq_region_event(region));
 	memcpy(s->name, o->name ? o->name : "", o->name ? strlen(o->name) + 1 : 1);

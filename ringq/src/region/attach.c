@@ -10,6 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <ringq/look.h>
+#include <ringq/version.h>
+
 #include "base/parcel.h"
 #include "base/process.h"
 #include "base/sys.h"
@@ -72,11 +75,16 @@ static int check_content(const struct rq_header *h, const struct stat *st, struc
 	return 0;
 }
 
-/* Takes fd over. What was opened by its name may have lost it since. */
-static int attach(ringq_region **out, int fd, bool by_name)
+/* How a descriptor was come by. */
+enum origin {
+	GIVEN,  /* inherited or received: its giver may be hostile */
+	NAMED,  /* opened by its name, which it may have lost since */
+	LOOKED, /* for looking only: nothing is mapped, so that nobody can hurt by truncating it */
+};
+
+/* Reads the header once, and checks it, and where it lies. */
+static int check_region(int fd, enum origin origin, struct rq_geometry *at, struct rq_header *h)
 {
-	struct rq_header h;
-	struct rq_geometry at;
 	struct stat st;
 	/*
 	 * Seals before the size: what is sealed now keeps the size that is seen next, while one that is seen before could
@@ -84,26 +92,34 @@ static int attach(ringq_region **out, int fd, bool by_name)
 	 * never, if their owner likes.
 	 */
 	int seals = fcntl(fd, F_GET_SEALS);
-	int r = seals < 0 && !by_name ? -EPROTO : check_file(fd, &st);
+	int r = seals < 0 && origin != NAMED ? -EPROTO : check_file(fd, &st);
 	if (r == 0) {
-		ssize_t n = pread(fd, &h, sizeof h, 0);
-		r = n < 0 ? (errno == EBADF ? -EACCES : -errno) : check_kind(&h, n);
+		ssize_t n = pread(fd, h, sizeof *h, 0);
+		r = n < 0 ? (errno == EBADF ? -EACCES : -errno) : check_kind(h, n);
 	}
-	if (r == 0 && !by_name)
+	if (r == 0 && origin == GIVEN)
 		r = check_seals(seals, &st);
 	if (r == 0)
-		r = check_content(&h, &st, &at);
-	if (r == 0 && (fcntl(fd, F_GETFL) & O_ACCMODE) != O_RDWR)
+		r = check_content(h, &st, at);
+	if (r == 0 && origin != LOOKED && (fcntl(fd, F_GETFL) & O_ACCMODE) != O_RDWR)
 		r = -EACCES;
+	return r;
+}
+
+/* Takes fd over. */
+static int attach(ringq_region **out, int fd, enum origin origin)
+{
+	struct rq_header h;
+	struct rq_geometry at;
+	int r = check_region(fd, origin, &at, &h);
 	if (r == 0)
 		r = rq_process_start();
-	if (r == 0 && h.barrier == RQ_BARRIER_SYSTEM && !rq_sys_has_barrier())
+	if (r == 0 && origin != LOOKED && h.barrier == RQ_BARRIER_SYSTEM && !rq_sys_has_barrier())
 		r = -ENOSYS;
-	if (r) {
-		close(fd);
-		return r;
-	}
-	return rq_region_map(out, fd, &at, &h);
+	if (r == 0)
+		return origin == LOOKED ? rq_region_look(out, fd, &at, h.clock) : rq_region_map(out, fd, &at, &h);
+	close(fd);
+	return r;
 }
 
 int ringq_region_attach(ringq_region **out, int fd)
@@ -111,7 +127,39 @@ int ringq_region_attach(ringq_region **out, int fd)
 	if (!out)
 		return -EINVAL;
 	int own = rq_file_copy(fd);
-	return own < 0 ? own : attach(out, own, false);
+	return own < 0 ? own : attach(out, own, GIVEN);
+}
+
+int ringq_region_observe(ringq_region **out, int fd)
+{
+	if (!out)
+		return -EINVAL;
+	int own = rq_file_copy(fd);
+	return own < 0 ? own : attach(out, own, LOOKED);
+}
+
+int ringq_region_layout(int fd, unsigned *major, unsigned *minor)
+{
+	struct rq_header h;
+	struct stat st;
+	if (!major || !minor)
+		return -EINVAL;
+	if (fd == -1) {
+		*major = RQ_MAJOR;
+		*minor = RQ_MINOR;
+		return 0;
+	}
+	int r = fcntl(fd, F_GETFD) < 0 ? -errno : fcntl(fd, F_GET_SEALS) < 0 ? -EPROTO : check_file(fd, &st);
+	if (r)
+		return r;
+	ssize_t n = pread(fd, &h, offsetof(struct rq_header, word_size), 0);
+	if (n < 0)
+		return errno == EBADF ? -EACCES : -errno;
+	if (n < (ssize_t)offsetof(struct rq_header, word_size) || h.magic != RQ_MAGIC || h.byte_order != RQ_BYTE_ORDER)
+		return -EPROTO;
+	*major = h.major;
+	*minor = h.minor;
+	return 0;
 }
 
 int ringq_region_open(ringq_region **out, const char *name)
@@ -121,7 +169,7 @@ int ringq_region_open(ringq_region **out, const char *name)
 	if (r)
 		return r;
 	int fd = rq_file_descriptor(open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW));
-	return fd < 0 ? fd : attach(out, fd, true);
+	return fd < 0 ? fd : attach(out, fd, NAMED);
 }
 
 int ringq_region_unlink(const char *name)
@@ -154,7 +202,7 @@ int ringq_region_receive(ringq_region **out, int socket)
 	if (n < 0)
 		return (int)n;
 	if (parcel.count == 1)
-		return attach(out, parcel.fds[0], false);
+		return attach(out, parcel.fds[0], GIVEN);
 	rq_parcel_close(&parcel);
 	return -EPROTO;
 }

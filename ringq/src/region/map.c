@@ -119,6 +119,25 @@ int rq_region_map(struct ringq_region **out, int fd, const struct rq_geometry *a
 	return r;
 }
 
+int rq_region_look(struct ringq_region **out, int fd, const struct rq_geometry *at, uint32_t clock)
+{
+	struct stat st;
+	int e = fstat(fd, &st) ? -errno : 0;
+	struct ringq_region *r = e ? NULL : calloc(1, sizeof *r);
+	if (!r) {
+		close(fd);
+		return e ? e : -ENOMEM;
+	}
+	*r = (struct ringq_region){
+		.at = *at,
+		.file = {.fd = fd, .device = st.st_dev, .inode = st.st_ino},
+		.clock = {.kind = clock},
+		.refs = 1,
+	};
+	*out = r;
+	return 0;
+}
+
 void ringq_region_detach(ringq_region *region)
 {
 	if (!region)
@@ -126,6 +145,12 @@ void ringq_region_detach(ringq_region *region)
 	rq_process_lock();
 	if (--region->refs) {
 		rq_process_unlock();
+		return;
+	}
+	if (rq_region_is_observed(region)) {
+		rq_process_unlock();
+		rq_file_close(&region->file, atomic_load_explicit(&region->file.fd, memory_order_relaxed));
+		free(region);
 		return;
 	}
 	struct ringq_region **link = &rq_process_regions;

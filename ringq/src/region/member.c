@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "region/member.h"
 
-#include <errno.h>
-#include <string.h>
-
 #include "base/sys.h"
 
 struct rq_member *rq_member_at(const struct ringq_region *region, uint32_t index)
@@ -75,27 +72,4 @@ int rq_members_watch(const struct ringq_region *region, const rq_u64 *own, struc
 		waits[n++] = wait;
 	}
 	return n;
-}
-
-ssize_t ringq_region_members(const ringq_region *region, struct ringq_member *out, size_t n)
-{
-	ssize_t found = 0;
-	if (!region || (!out && n))
-		return -EINVAL;
-	uint32_t count = backed(region);
-	for (uint32_t i = 0; i < count; i++) {
-		if (!rq_lease_held(rq_load_acquire(rq_lease_at(region, i))))
-			continue;
-		if ((size_t)found < n) {
-			const struct rq_member *m = rq_member_at(region, i);
-			uint64_t name[2] = {rq_load(&m->name[0]), rq_load(&m->name[1])};
-			struct ringq_member *o = &out[found];
-			o->process = rq_load(&m->process);
-			o->thread = rq_load(&m->thread);
-			memcpy(o->name, name, sizeof name);
-			o->name[sizeof o->name - 1] = 0;
-		}
-		found++;
-	}
-	return found;
 }

@@ -20,6 +20,7 @@ static void introduce(struct rq_member *m)
 	} name = {.words = {0}};
 	prctl(PR_GET_NAME, name.text);
 	rq_store(&m->hazard, 0);
+	rq_store(&m->activity, RINGQ_AWAKE);
 	rq_store(&m->process, (uint32_t)getpid());
 	rq_store(&m->thread, rq_sys_thread());
 	rq_store(&m->name[0], name.words[0]);
@@ -106,6 +107,8 @@ void rq_memberships_forget_parent(void)
 
 int rq_membership_of(struct rq_membership **out, struct ringq_region *region)
 {
+	if (rq_region_is_observed(region))
+		return -EROFS;
 	struct rq_thread *t = rq_thread_self();
 	if (!t)
 		return -ENOMEM;

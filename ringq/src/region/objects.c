@@ -35,18 +35,8 @@ void rq_object_drop(struct rq_membership *membership, uint64_t first, uint64_t u
 
 /* ---- names ---- */
 
-#define UNIT_BITS 24
+#define UNIT_BITS RQ_NAME_UNIT_BITS
 #define UNIT_MASK ((UINT64_C(1) << UNIT_BITS) - 1)
-
-/* FNV-1a, folded to 40 bits, never 0. */
-static uint64_t hash_of(const char *name)
-{
-	uint64_t h = UINT64_C(0xcbf29ce484222325);
-	for (; *name; name++)
-		h = (h ^ (unsigned char)*name) * UINT64_C(0x100000001b3);
-	h = (h ^ h >> 40) & ((UINT64_C(1) << 40) - 1);
-	return h ? h : 1;
-}
 
 /* A place of the table, with memory behind it. NULL if there is none to be had. */
 static rq_u64 *place_at(struct ringq_region *region, uint64_t i)
@@ -76,7 +66,7 @@ static bool has_name(struct ringq_region *region, uint64_t first, const char *na
  */
 static int find_or_take(struct ringq_region *region, const char *name, uint64_t mine, uint64_t *first, uint64_t *probes)
 {
-	uint64_t hash = hash_of(name);
+	uint64_t hash = rq_name_hash(name);
 	for (uint64_t i = 0; i < region->at.name_count && *probes; i++, --*probes) {
 		rq_u64 *place = place_at(region, hash + i);
 		if (!place)
@@ -144,7 +134,7 @@ int rq_object_publish(struct rq_membership *membership, uint64_t first, uint64_t
 	put_words(region, first, units, rq_owner_object(created, units, *name));
 	if (!*name)
 		return 0;
-	int r = find_or_take(region, name, hash_of(name) << UNIT_BITS | first, &holder, &probes);
+	int r = find_or_take(region, name, rq_name_hash(name) << UNIT_BITS | first, &holder, &probes);
 	if (r == 0 && holder == first)
 		return 0;
 	withdraw(membership, first, units, created);

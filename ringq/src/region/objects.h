@@ -15,6 +15,25 @@
 
 #include "region/units.h"
 
+/* A name word: the hash, and the unit in so many bits. */
+#define RQ_NAME_UNIT_BITS 24
+
+/* FNV-1a, folded to 40 bits, never 0. */
+static inline uint64_t rq_name_hash(const char *name)
+{
+	uint64_t h = UINT64_C(0xcbf29ce484222325);
+	for (; *name; name++)
+		h = (h ^ (unsigned char)*name) * UINT64_C(0x100000001b3);
+	h = (h ^ h >> 40) & ((UINT64_C(1) << 40) - 1);
+	return h ? h : 1;
+}
+
+/* What others call an object by, never given to another in the region: its number, and where it is. Never 0. */
+static inline uint64_t rq_object_id(uint64_t owner, uint64_t first)
+{
+	return rq_owner_created(owner) << RQ_NAME_UNIT_BITS | first;
+}
+
 /* Claims a zeroed run of units for an object, not visible yet, with memory behind its first `bytes` bytes. */
 int64_t rq_object_claim(struct rq_membership *membership, uint64_t units, uint64_t bytes);
 void rq_object_drop(struct rq_membership *membership, uint64_t first, uint64_t units);

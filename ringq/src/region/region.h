@@ -27,8 +27,8 @@ struct rq_geometry {
 };
 
 struct ringq_region {
-	char *base;
-	struct rq_header *header;
+	char *base;               /* NULL if it is observed: then nothing is mapped, and glance.h reads it */
+	struct rq_header *header; /* NULL, too */
 	struct rq_geometry at;
 	struct rq_file file;
 	struct rq_clock clock;
@@ -99,6 +99,12 @@ static inline void rq_region_light_barrier(const struct ringq_region *region)
 static inline uint32_t rq_region_event(const struct ringq_region *region)
 {
 	return region->fences ? RQ_EVENT_FENCED : 0;
+}
+
+/* Whether the region is only looked at: most calls are -EROFS then. */
+static inline bool rq_region_is_observed(const struct ringq_region *region)
+{
+	return !region->base;
 }
 
 #endif

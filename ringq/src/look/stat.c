@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+
+/* A queue in figures: of the whole, and lane by lane. */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <ringq/look.h>
+
+#include "base/event.h"
+#include "lane/sight.h"
+#include "queue/enter.h"
+#include "region/member.h"
+
+#define LANES_BYTES 65536u /* of lanes, with their tables, that are read at once */
+
+/* Who put to a lane last, and whether that one is still its producer. */
+static int find_producer(const struct rq_lane_set *set, const struct rq_lane *words, struct ringq_producer *out)
+{
+	const struct rq_author *a = words->authors, *last = a;
+	struct rq_person person;
+	uint64_t owner = rq_load(&words->owner), id = owner;
+	if (!rq_load(&a[0].id) || (rq_load(&a[1].id) && rq_load(&a[1].since) > rq_load(&a[0].since)))
+		last = &a[1];
+	if (!owner)
+		id = rq_load(&last->id);
+	*out = (struct ringq_producer){0};
+	if (id == rq_load(&last->id)) {
+		uint64_t name[2] = {rq_load(&last->name[0]), rq_load(&last->name[1])};
+		out->process = rq_load(&last->process);
+		out->thread = rq_load(&last->thread);
+		memcpy(out->name, name, sizeof out->name);
+	}
+	int r = id ? rq_glance_person(set->region, id, &person) : 0;
+	if (r < 0)
+		return r;
+	out->state = !id ? RINGQ_NOBODY : !owner ? RINGQ_LEFT : r == 1 ? RINGQ_ALIVE : RINGQ_DEAD;
+	if (r == 1 && owner) {
+		out->process = person.process;
+		out->thread = person.thread;
+		memcpy(out->name, person.name, sizeof out->name);
+	}
+	out->name[sizeof out->name - 1] = 0;
+	return 0;
+}
+
+static int look_at_lane(
+	const struct rq_lane_set *set, uint32_t index, struct rq_lane *words, struct ringq_lane_stat *out)
+{
+	uint64_t waiting;
+	int r = rq_sight_waiting(set, index, words, &waiting);
+	if (r)
+		return r;
+	uint64_t in = rq_load(&words->puts);
+	*out = (struct ringq_lane_stat){
+		.records_in = in,
+		.records_out = in > waiting ? in - waiting : 0,
+		.bytes_held = rq_sight_bytes_held(set, words),
+		.bytes_most = rq_load(&words->most),
+		.lane = index,
+		.asleep = rq_load(&words->not_full) & RQ_EVENT_WAITERS,
+	};
+	return find_producer(set, words, &out->producer);
+}
+
+/* Has `see` look at the first n lanes, of which it reads as many at once as fit. */
+static int each_lane(const struct rq_lane_set *set, uint32_t n,
+	void (*see)(const struct ringq_lane_stat *lane, void *arg), void *arg)
+{
+	struct ringq_lane_stat lane;
+	uint32_t at_once = set->stride < LANES_BYTES ? LANES_BYTES / set->stride : 1;
+	at_once = at_once < n ? at_once : n;
+	char *lanes = malloc((size_t)at_once * set->stride + 1);
+	int r = lanes ? 0 : -ENOMEM;
+	for (uint32_t i = 0; r == 0 && i < n; i++) {
+		uint32_t k = i % at_once;
+		if (k == 0)
+			r = rq_sight_lanes(set, i, n - i < at_once ? n - i : at_once, lanes);
+		if (r == 0)
+			r = look_at_lane(set, i, (struct rq_lane *)(lanes + (size_t)k * set->stride), &lane);
+		if (r == 0)
+			see(&lane, arg);
+	}
+	free(lanes);
+	return r;
+}
+
+static uint32_t lanes_used(const struct ringq_queue *q, const struct rq_queue_shared *words)
+{
+	uint32_t n = rq_load(&words->lanes_used);
+	return n <= q->set.max ? n : q->set.max;
+}
+
+static int read_words(const struct ringq_queue *q, struct rq_queue_shared *words)
+{
+	const struct ringq_region *region = q->region;
+	return rq_glance_read(
+		region, rq_unit_offset(region, q->set.first), words, offsetof(struct rq_queue_shared, roster));
+}
+
+static void add_lane(const struct ringq_lane_stat *lane, void *arg)
+{
+	struct ringq_queue_stat *out = arg;
+	out->records_in += lane->records_in;
+	out->records_out += lane->records_out;
+	out->bytes_held += lane->bytes_held;
+	out->producers += lane->producer.state == RINGQ_ALIVE;
+	out->dead_producers += lane->producer.state == RINGQ_DEAD;
+	out->producers_asleep |= lane->asleep;
+	if (lane->bytes_most > out->bytes_most)
+		out->bytes_most = lane->bytes_most;
+}
+
+static int look_at_queue(const struct ringq_queue *q, struct ringq_queue_stat *out)
+{
+	struct rq_queue_shared words;
+	int r = read_words(q, &words);
+	if (r)
+		return r;
+	*out = (struct ringq_queue_stat){
+		.max_records = q->max_records,
+		.max_bytes = q->set.max_bytes,
+		.order = q->order,
+		.flags = q->flags,
+		.lanes = lanes_used(q, &words),
+		.closed = rq_load(&words.closed) != 0,
+		.consumers_asleep = rq_load(&words.not_empty) & RQ_EVENT_WAITERS,
+		.producers_asleep = rq_load(&words.not_full) & RQ_EVENT_WAITERS,
+		.max_producers = q->set.max,
+		.sleeps_get = rq_load(&words.sleeps_get),
+		.sleeps_put = rq_load(&words.sleeps_put),
+		.wakes = rq_load(&words.wakes),
+		.created = words.created,
+	};
+	memcpy(out->name, words.name, sizeof out->name - 1);
+	return each_lane(&q->set, out->lanes, add_lane, out);
+}
+
+int ringq_queue_stat(const ringq_queue *queue, struct ringq_queue_stat *out)
+{
+	struct ringq_queue_stat stat;
+	if (!queue || !out)
+		return -EINVAL;
+	int r = rq_look_enter(queue);
+	if (r)
+		return r;
+	r = look_at_queue(queue, &stat);
+	rq_leave();
+	if (r == 0)
+		*out = stat;
+	return r;
+}
+
+static void list_lane(const struct ringq_lane_stat *lane, void *arg)
+{
+	struct ringq_lane_stat **out = arg;
+	*(*out)++ = *lane;
+}
+
+static ssize_t look_at_lanes(const struct ringq_queue *q, struct ringq_lane_stat *out, size_t n)
+{
+	struct rq_queue_shared words;
+	int r = read_words(q, &words);
+	if (r)
+		return r;
+	uint32_t used = lanes_used(q, &words);
+	r = each_lane(&q->set, used < n ? used : (uint32_t)n, list_lane, &out);
+	return r ? r : (ssize_t)used;
+}
+
+ssize_t ringq_queue_lanes(const ringq_queue *queue, struct ringq_lane_stat *out, size_t n)
+{
+	if (!queue || (!out && n))
+		return -EINVAL;
+	ssize_t r = rq_look_enter(queue);
+	if (r)
+		return r;
+	r = look_at_lanes(queue, out, n);
+	rq_leave();
+	return r;
+}
