@@ -106,6 +106,44 @@ struct ringq_lane_stat {
  */
 RINGQ_API ssize_t ringq_queue_lanes(const ringq_queue *queue, struct ringq_lane_stat *out, size_t n);
 
+/** A cursor over what waits in a queue. One thread at a time may use it. */
+typedef struct ringq_browser ringq_browser;
+
+/** A record that a browse shows. */
+struct ringq_record_info {
+	uint64_t sequence; /* how many records were put to its lane before it, since the queue was made */
+	uint32_t lane;
+	uint32_t attempt; /* 1: it was not delivered before, or the queue does not acknowledge */
+	uint32_t in_hand; /* 1: it was taken, and is neither acknowledged nor given back */
+	uint32_t reserved;
+	struct ringq_producer producer; /* who put it; RINGQ_NOBODY: two others have had the lane since */
+	struct ringq_producer holder;   /* who has it in hand */
+};
+
+/**
+ * Begins to browse a queue, oldest record first. Errors: -EINVAL, -EBADF, -ENOMEM. Ownership: *out is ended by
+ * ringq_browse_end(); it holds the region, not the queue's handle. Threads: any. Progress: wait-free.
+ */
+RINGQ_API int ringq_browse(ringq_browser **out, const ringq_queue *queue);
+
+/**
+ * Shows the next record: copies its first size bytes to buf, and returns its length, which may be more. *info, unless NULL,
+ * tells of it.
+ *
+ * Nothing is taken, nobody is delayed, and it never waits. What it shows was in the queue at an instant of the call, whole. What
+ * others take meanwhile is skipped; what nobody takes is shown, once. In total order records are shown in the order in which they
+ * would come out, except that one whose put was under way for long may be shown late; in producer order, in each producer's
+ * order.
+ *
+ * Errors: -ENOENT: no more; a later call shows what has been put since. So, beside producers that are faster, it may not
+ * come to that. -EAGAIN: others took all the time; call again. -EBADMSG: a lane failed validation; a later call goes on
+ * with the others. -EINVAL, -ENOMEM. Progress: bounded, some system calls.
+ */
+RINGQ_API ssize_t ringq_browse_next(ringq_browser *browser, void *buf, size_t size, struct ringq_record_info *info);
+
+/** Ends it. NULL is ignored. */
+RINGQ_API void ringq_browse_end(ringq_browser *browser);
+
 #ifdef __cplusplus
 }
 #endif

@@ -10,40 +10,10 @@
 
 #include "base/event.h"
 #include "lane/sight.h"
+#include "look/author.h"
 #include "queue/enter.h"
-#include "region/member.h"
 
 #define LANES_BYTES 65536u /* of lanes, with their tables, that are read at once */
-
-/* Who put to a lane last, and whether that one is still its producer. */
-static int find_producer(const struct rq_lane_set *set, const struct rq_lane *words, struct ringq_producer *out)
-{
-	const struct rq_author *a = words->authors, *last = a;
-	struct rq_person person;
-	uint64_t owner = rq_load(&words->owner), id = owner;
-	if (!rq_load(&a[0].id) || (rq_load(&a[1].id) && rq_load(&a[1].since) > rq_load(&a[0].since)))
-		last = &a[1];
-	if (!owner)
-		id = rq_load(&last->id);
-	*out = (struct ringq_producer){0};
-	if (id == rq_load(&last->id)) {
-		uint64_t name[2] = {rq_load(&last->name[0]), rq_load(&last->name[1])};
-		out->process = rq_load(&last->process);
-		out->thread = rq_load(&last->thread);
-		memcpy(out->name, name, sizeof out->name);
-	}
-	int r = id ? rq_glance_person(set->region, id, &person) : 0;
-	if (r < 0)
-		return r;
-	out->state = !id ? RINGQ_NOBODY : !owner ? RINGQ_LEFT : r == 1 ? RINGQ_ALIVE : RINGQ_DEAD;
-	if (r == 1 && owner) {
-		out->process = person.process;
-		out->thread = person.thread;
-		memcpy(out->name, person.name, sizeof out->name);
-	}
-	out->name[sizeof out->name - 1] = 0;
-	return 0;
-}
 
 static int look_at_lane(
 	const struct rq_lane_set *set, uint32_t index, struct rq_lane *words, struct ringq_lane_stat *out)
@@ -61,7 +31,7 @@ static int look_at_lane(
 		.lane = index,
 		.asleep = rq_load(&words->not_full) & RQ_EVENT_WAITERS,
 	};
-	return find_producer(set, words, &out->producer);
+	return rq_author_of(set, words, RQ_AUTHOR_LAST, &out->producer);
 }
 
 /* Has `see` look at the first n lanes, of which it reads as many at once as fit. */
