@@ -488,5 +488,17 @@ class Pipes(unittest.TestCase):
         self.assertRaises(BrokenPipeError, a.send, 1)
 
 
+class Interpreters(unittest.TestCase):
+    def test_a_subinterpreter_is_told_that_it_may_not(self):
+        try:
+            import _xxsubinterpreters as interpreters
+        except ImportError:
+            import _interpreters as interpreters
+        other = interpreters.create()
+        program = 'try:\n    import ringq\nexcept ImportError:\n    pass\nelse:\n    raise SystemError("was imported")\n'
+        self.assertIsNone(interpreters.run_string(other, program))
+        interpreters.destroy(other)
+
+
 if __name__ == '__main__':
     unittest.main()

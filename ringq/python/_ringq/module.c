@@ -143,9 +143,15 @@ int64_t rq_py_now(void)
 
 bool rq_py_int64(PyObject *number, int64_t *out)
 {
-	PyObject *index = PyNumber_Index(number);
+	PyObject *index;
 	int overflow;
 
+	if (PyLong_CheckExact(number)) {
+		*out = PyLong_AsLongLongAndOverflow(number, &overflow);
+		if (!overflow)
+			return true;
+	}
+	index = PyNumber_Index(number);
 	if (!index)
 		return false;
 	*out = PyLong_AsLongLongAndOverflow(index, &overflow);
@@ -212,6 +218,7 @@ static int add(PyObject *module, const char *name, PyObject *object)
 	return -1;
 }
 
+/* A type with a small letter is for C code only. */
 static int add_type(PyObject *module, PyTypeObject **kept, PyType_Spec *spec, PyObject *base)
 {
 	PyObject *bases = base ? PyTuple_Pack(1, base) : NULL;
@@ -224,7 +231,7 @@ static int add_type(PyObject *module, PyTypeObject **kept, PyType_Spec *spec, Py
 	Py_XDECREF(bases);
 	if (!type)
 		return -1;
-	if (add(module, name, type) < 0) {
+	if (name[0] >= 'A' && name[0] <= 'Z' && add(module, name, type) < 0) {
 		Py_DECREF(type);
 		return -1;
 	}
@@ -264,6 +271,10 @@ static int execute(PyObject *module)
 	PyObject *pickle;
 
 	memset(state, 0, sizeof(*state));
+	if (PyInterpreterState_GetID(PyInterpreterState_Get()) != 0) {
+		PyErr_SetString(PyExc_ImportError, "ringq cannot be used in a subinterpreter");
+		return -1;
+	}
 	pickle = PyImport_ImportModule("pickle");
 	if (!pickle)
 		return -1;
@@ -337,19 +348,11 @@ static PyMethodDef methods[] = {
 	{NULL, NULL, 0, NULL},
 };
 
-/*
- * Slots that came after 3.11, by number, as a module for 3.11 and all later versions finds out when it is imported which
- * one it is in.
- */
-#define MULTIPLE_INTERPRETERS 3
-#define PER_INTERPRETER_GIL ((void *)2)
-
 static PyModuleDef_Slot slots[] = {
 	{Py_mod_exec, execute},
 #ifdef Py_GIL_DISABLED
 	{Py_mod_gil, Py_MOD_GIL_USED},
 #endif
-	{0, NULL},
 	{0, NULL},
 };
 
@@ -367,17 +370,5 @@ static struct PyModuleDef definition = {
 
 PyMODINIT_FUNC PyInit__ringq(void)
 {
-	unsigned long version = 0;
-#if defined(Py_LIMITED_API) || PY_VERSION_HEX >= 0x030b0000
-	version = Py_Version;
-#endif
-	if (version >= 0x030c0000) {
-		PyModuleDef_Slot *slot = slots;
-
-		while (slot->slot)
-			slot++;
-		if (slot == slots + (sizeof(slots) / sizeof(slots[0])) - 2)
-			*slot = (PyModuleDef_Slot){MULTIPLE_INTERPRETERS, PER_INTERPRETER_GIL};
-	}
 	return PyModuleDef_Init(&definition);
 }

@@ -148,7 +148,7 @@ static PyType_Slot writer_slots[] = {
 };
 
 PyType_Spec rq_py_writer_spec = {
-	.name = "ringq._ringq.Writer",
+	.name = "ringq._ringq.writer",
 	.basicsize = sizeof(struct writer),
 	.flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
 	.slots = writer_slots,
@@ -209,7 +209,7 @@ static PyType_Slot reducers_slots[] = {
 };
 
 PyType_Spec rq_py_reducers_spec = {
-	.name = "ringq._ringq.Reducers",
+	.name = "ringq._ringq.reducers",
 	.basicsize = sizeof(struct reducers),
 	.flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
 	.slots = reducers_slots,
@@ -393,7 +393,7 @@ static PyType_Slot memory_slots[] = {
 };
 
 PyType_Spec rq_py_memory_spec = {
-	.name = "ringq._ringq.Memory",
+	.name = "ringq._ringq.memory",
 	.basicsize = sizeof(struct memory),
 	.flags = Py_TPFLAGS_DEFAULT,
 	.slots = memory_slots,

@@ -12,6 +12,8 @@ def __getattr__(name):
 class _Factories:
     """The factories of multiprocessing's contexts that make ringq's objects."""
 
+    _name: str
+
     def Manager(self):
         """A manager whose Queue() and JoinableQueue() are ringq queues; its process starts when something else is asked."""
         from .managers import Manager

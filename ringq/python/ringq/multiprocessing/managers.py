@@ -2,7 +2,7 @@
 """Manager() whose queues are ringq's, and whose process is started by what needs it."""
 import multiprocessing.managers as _std
 from multiprocessing.managers import *  # noqa: F401,F403
-from multiprocessing.managers import State, SyncManager
+from multiprocessing.managers import State, SyncManager  # type: ignore[attr-defined]
 from multiprocessing.managers import __all__  # noqa: F401
 
 

@@ -177,7 +177,7 @@ class SimpleQueue(_Common, _ringq.SimpleQueue):
     """multiprocessing.SimpleQueue, whose put() waits for no reader."""
 
     # Those of Queue are not its own.
-    put_nowait = get_nowait = put_many = get_many = qsize = full = shutdown = property()
+    put_nowait = get_nowait = put_many = get_many = qsize = full = shutdown = property()  # type: ignore
 
     def __init__(self, *, ctx=None):
         self._make(0)

@@ -8,7 +8,7 @@ import multiprocessing.sharedctypes as _std
 import struct
 import weakref
 from multiprocessing.reduction import ForkingPickler
-from multiprocessing.sharedctypes import typecode_to_type
+from multiprocessing.sharedctypes import typecode_to_type  # type: ignore[attr-defined]
 
 from .. import _heap, _ringq
 from .._array import Shared
@@ -151,7 +151,7 @@ def synchronized(obj, lock=None, ctx=None):
     return _classes[cls](obj, lock, ctx)
 
 
-_classes = weakref.WeakKeyDictionary()
+_classes: "weakref.WeakKeyDictionary[type, type]" = weakref.WeakKeyDictionary()
 
 
 class _Synchronized(_std.SynchronizedBase):
