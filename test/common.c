@@ -31,9 +31,20 @@ void test_fail(const char *file, int line, const char *what)
 	_exit(1);
 }
 
+/* A libc that is not glibc, or an older one, has no names. */
+static const char *error_name(int error)
+{
+#ifdef __GLIBC_PREREQ
+#if __GLIBC_PREREQ(2, 32)
+	return strerrorname_np(error);
+#endif
+#endif
+	return strerror(error);
+}
+
 static const char *errno_name(long long value)
 {
-	const char *name = value < 0 && value > -200 ? strerrorname_np((int)-value) : NULL;
+	const char *name = value < 0 && value > -200 ? error_name((int)-value) : NULL;
 
 	return name ? name : "";
 }

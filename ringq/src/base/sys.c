@@ -6,7 +6,6 @@
 #include <limits.h>
 #include <linux/futex.h>
 #include <linux/membarrier.h>
-#include <pthread.h>
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -20,6 +19,19 @@
 #endif
 
 #define BITSET_ANY 0xffffffffu
+
+/* As in the headers of Linux 5.16, which may be younger than those here. */
+#ifndef SYS_futex_waitv
+#define SYS_futex_waitv 449
+#endif
+#define WAITV_32 2u
+
+struct waitv {
+	uint64_t val;
+	uint64_t uaddr;
+	uint32_t flags;
+	uint32_t reserved;
+};
 
 static struct timespec spec(int64_t ns)
 {
@@ -63,14 +75,14 @@ static int sys_futex_wake(const _Atomic uint32_t *word, int n)
 
 static int sys_futex_waitv(const struct rq_sys_wait *waits, unsigned n, int64_t until)
 {
-	struct futex_waitv v[RQ_SYS_WAITV_MAX];
+	struct waitv v[RQ_SYS_WAITV_MAX];
 	struct timespec t = spec(until);
 	if (n > RQ_SYS_WAITV_MAX)
 		return -EINVAL;
 	if (rq_load(&waitv_is_refused))
 		return -ENOSYS;
 	for (unsigned i = 0; i < n; i++)
-		v[i] = (struct futex_waitv){.val = waits[i].value, .uaddr = (uintptr_t)waits[i].word, .flags = FUTEX_32};
+		v[i] = (struct waitv){.val = waits[i].value, .uaddr = (uintptr_t)waits[i].word, .flags = WAITV_32};
 	int r = result(syscall(SYS_futex_waitv, v, n, 0, until < 0 ? NULL : &t, CLOCK_MONOTONIC));
 	if (is_slept(r))
 		return r;
@@ -161,10 +173,14 @@ static int probe_barrier(void)
 	return sys_barrier();
 }
 
+/* Where the futex is beside a list's entry is libc's to choose; leases lie as glibc's choice wants it. */
+#define FUTEX_OFFSET (-32)
+
 static int probe_robust_list(void)
 {
 	struct rq_robust_list *list;
-	return rq_sys_robust_list(&list);
+	int r = rq_sys_robust_list(&list);
+	return r ? r : list->futex_offset == FUTEX_OFFSET ? 0 : -ENOSYS;
 }
 
 static int probe_thread(void)
@@ -229,36 +245,11 @@ uint64_t rq_sys_calendar(void)
 	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
-static struct rq_robust_list *robust_list(void)
+int rq_sys_robust_list(struct rq_robust_list **out)
 {
 	struct rq_robust_list *head = NULL;
 	size_t len = 0;
-	return syscall(SYS_get_robust_list, 0, &head, &len) || len != sizeof *head ? NULL : head;
-}
-
-/* A libc may tell the kernel of a thread's list only when the thread first holds a robust mutex. */
-static void have_a_list(void)
-{
-	pthread_mutexattr_t robust;
-	pthread_mutex_t mutex;
-	if (pthread_mutexattr_init(&robust))
-		return;
-	if (pthread_mutexattr_setrobust(&robust, PTHREAD_MUTEX_ROBUST) == 0 && pthread_mutex_init(&mutex, &robust) == 0) {
-		if (pthread_mutex_lock(&mutex) == 0)
-			pthread_mutex_unlock(&mutex);
-		pthread_mutex_destroy(&mutex);
-	}
-	pthread_mutexattr_destroy(&robust);
-}
-
-int rq_sys_robust_list(struct rq_robust_list **out)
-{
-	struct rq_robust_list *head = robust_list();
-	if (!head) {
-		have_a_list();
-		head = robust_list();
-	}
-	if (!head)
+	if (syscall(SYS_get_robust_list, 0, &head, &len) || !head || len != sizeof *head)
 		return -ENOSYS;
 	*out = head;
 	return 0;
