@@ -70,17 +70,18 @@ static void queues_work(ringq_region *region)
 	ringq_queue_release(queue);
 }
 
+static char root[] = "/tmp/ringq-test-XXXXXX"; /* empty outside of the child's mount namespace */
+
 /* `arg`: the rights of an ordinary user, who may link no file by its descriptor alone. */
 static void in_a_chroot(void *arg)
 {
-	char root[] = "/tmp/ringq-test-XXXXXX";
 	ringq_region *region;
 	ringq_pipe *a, *b;
 	ringq_array *array;
 
 	if (unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL))
 		_exit(0); /* not allowed here */
-	if (!mkdtemp(root) || mount("tmpfs", root, "tmpfs", 0, NULL))
+	if (mount("tmpfs", root, "tmpfs", 0, NULL))
 		_exit(0);
 	make_folder(root, "/dev");
 	make_folder(root, "/dev/shm");
@@ -119,8 +120,10 @@ int main(void)
 {
 	unsigned before = count_files();
 
+	check(mkdtemp(root));
 	reap_child(fork_child(in_a_chroot, NULL));
 	reap_child(fork_child(in_a_chroot, "as an ordinary user"));
+	check_eq(rmdir(root), 0);
 	if (sandbox_works())
 		for (uintptr_t i = 0; i < 3; i++)
 			reap_child(fork_child(without_nameless_files, (void *)i));
