@@ -3,6 +3,7 @@
 
 #include "queue/port.h"
 #include "queue/watch.h"
+#include "queue/watcher.h"
 #include "region/family.h"
 #include "region/membership.h"
 #include "sweep.h"
@@ -14,16 +15,29 @@ static void thread_ends(struct rq_thread *thread)
 	rq_memberships_end(thread);
 }
 
+static void unload(void)
+{
+	rq_watcher_stop();
+	rq_process_lock();
+	rq_memberships_tidy();
+	rq_process_unlock();
+}
+
 static void forget_parent(void)
 {
 	rq_memberships_forget_parent();
-	rq_watch_forget_parent();
+	rq_watches_forget_parent();
 	rq_families_forget_parent();
 	rq_ports_forget_parent();
 }
 
 const struct rq_upcalls rq_upcalls = {
 	.thread_ends = thread_ends,
+	.port_made = rq_watch_used,
+	.port_ends = rq_watch_port_ends,
+	.handle_ends = rq_watches_free,
+	.unload = unload,
+	.forked = rq_watches_share,
 	.forget_parent = forget_parent,
 	.reclaim = rq_sweep,
 };

@@ -88,13 +88,16 @@ static void *keep_releasing(void *unused)
 	return unused;
 }
 
+/* It has the descriptor of a handle that was not in a release yet, by its number; of one that was, it has none. */
 static void child_of_a_storm(void *descriptors)
 {
-	check_eq(count_descriptors(), *(const unsigned *)descriptors);
+	unsigned before = *(const unsigned *)descriptors, now = count_descriptors();
+
+	check(now == before || now == before + 1);
 	watch_and_release(NULL);
 }
 
-/* The fork comes anywhere in a release. The child has none of the parent's event descriptors. */
+/* The fork comes anywhere in a release, before it, or behind it. */
 static void anywhere_in_a_release(void)
 {
 	unsigned descriptors = count_descriptors();

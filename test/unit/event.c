@@ -53,6 +53,12 @@ static void *close_later(void *queue)
 	return NULL;
 }
 
+static void release_queues(ringq_queue **queues, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		ringq_queue_release(queues[i]);
+}
+
 Test(event_fd, is_readable_when_there_is_a_record_and_not_when_drained)
 {
 	for (size_t kind = 0; kind < kinds_count; kind++) {
@@ -125,28 +131,32 @@ Test(event_fd, leaves_nothing_open)
 	check_compare(count_descriptors(), <=, descriptors);
 }
 
-Test(event_fd, is_there_for_120_queues)
+/* More than one sleep can be on. */
+Test(event_fd, is_there_for_more_queues_than_one_sleep_is_on)
 {
+	enum { MANY = 300 };
 	ringq_region *region = region_new(0);
-	ringq_queue *queues[MOST + 1];
+	ringq_queue *queues[MANY];
 
-	for (int i = 0; i < MOST; i++) {
+	for (int i = 0; i < MANY; i++) {
 		queues[i] = queue_in(region, &defaults);
 		check_compare(ringq_event_fd(queues[i]), >=, 0);
+		check(!readable(ringq_event_fd(queues[i]), 0));
 	}
-	queues[MOST] = queue_in(region, &defaults);
-	check_eq(ringq_event_fd(queues[MOST]), -ENOSPC);
-	for (int i = 0; i < MOST; i += 7) {
+	for (int i = 0; i < MANY; i += 7) {
 		check_eq(put_number(queues[i], i, RINGQ_NOWAIT), 0);
 		check(readable(ringq_event_fd(queues[i]), TEST_SOON));
 	}
-	ringq_queue_release(queues[3]);
-	check_compare(ringq_event_fd(queues[MOST]), >=, 0);
-	check_eq(put_number(queues[MOST], 5, RINGQ_NOWAIT), 0);
-	check(readable(ringq_event_fd(queues[MOST]), TEST_SOON));
-	for (int i = 0; i <= MOST; i++)
-		if (i != 3)
-			ringq_queue_release(queues[i]);
+	for (int i = 0; i < MANY; i += 7) {
+		check_eq(get_number(queues[i], RINGQ_NOWAIT), i);
+		check_eq(drain_until_quiet(queues[i], ringq_event_fd(queues[i])), 0);
+	}
+	release_queues(queues, MANY / 2);
+	for (int i = MANY / 2; i < MANY; i += 50) {
+		check_eq(put_number(queues[i], i, RINGQ_NOWAIT), 0);
+		check(readable(ringq_event_fd(queues[i]), TEST_SOON));
+	}
+	release_queues(queues + MANY / 2, MANY - MANY / 2);
 	ringq_region_detach(region);
 }
 
@@ -261,10 +271,195 @@ static void new_queues(ringq_queue **queues, size_t n)
 		queues[i] = queue_new(&(struct ringq_queue_options){.order = i % 2});
 }
 
-static void release_queues(ringq_queue **queues, size_t n)
+/* ---- whatever call has found nothing ---- */
+
+static void look_by_poll(ringq_pipe *pipe)
 {
-	for (size_t i = 0; i < n; i++)
-		ringq_queue_release(queues[i]);
+	check_eq(ringq_poll(pipe, RINGQ_NOWAIT), 0);
+}
+
+static void look_by_empty(ringq_pipe *pipe)
+{
+	check(ringq_empty(ringq_pipe_input(pipe)));
+}
+
+static void look_by_size(ringq_pipe *pipe)
+{
+	check_eq(ringq_size(ringq_pipe_input(pipe)), 0);
+}
+
+static void look_by_peek(ringq_pipe *pipe)
+{
+	char c;
+
+	check_eq(ringq_peek(ringq_pipe_input(pipe), &c, 1), -EAGAIN);
+}
+
+static void look_by_get(ringq_pipe *pipe)
+{
+	char c;
+
+	check_eq(ringq_receive(pipe, &c, 1, RINGQ_NOWAIT), -EAGAIN);
+}
+
+static void look_not_at_all(ringq_pipe *pipe)
+{
+	(void)pipe;
+	pause_ns(RINGQ_MS(5)); /* the library's thread has looked */
+}
+
+Test(event_fd, is_not_readable_once_any_call_has_found_nothing)
+{
+	static void (*const looks[])(ringq_pipe *) = {
+		look_by_poll, look_by_empty, look_by_size, look_by_peek, look_by_get, look_not_at_all};
+	ringq_pipe *here, *there;
+	char c;
+
+	check_eq(ringq_pipe_create(&here, &there, NULL, 0), 0);
+	int fd = ringq_event_fd(ringq_pipe_input(here));
+	for (int round = 0; round < 20; round++) {
+		for (size_t i = 0; i < COUNT(looks); i++) {
+			int64_t deadline = now_ns() + TEST_SOON;
+
+			test_row(i);
+			check_eq(ringq_send(there, "x", 1, RINGQ_NOWAIT), 0);
+			check(readable(fd, TEST_SOON));
+			check_eq(ringq_receive(here, &c, 1, RINGQ_NOWAIT), 1);
+			do {
+				looks[i](here);
+				check_compare(now_ns(), <, deadline);
+			} while (readable(fd, 0));
+		}
+	}
+	ringq_pipe_close(here);
+	ringq_pipe_close(there);
+}
+
+Test(event_fd, of_edges_tells_of_what_comes_after_a_short_batch)
+{
+	struct epoll_event event = {.events = EPOLLIN | EPOLLET};
+	ringq_queue *queue = queue_new(&defaults);
+	int epoll = epoll_create1(EPOLL_CLOEXEC);
+
+	check_eq(epoll_ctl(epoll, EPOLL_CTL_ADD, ringq_event_fd(queue), &event), 0);
+	for (int i = 0; i < 100; i++) {
+		uint64_t numbers[4];
+		struct iovec records[4];
+
+		for (size_t k = 0; k < COUNT(records); k++)
+			records[k] = (struct iovec){&numbers[k], sizeof(numbers[k])};
+		check_eq(put_number(queue, i, RINGQ_NOWAIT), 0);
+		check_eq(epoll_wait(epoll, &event, 1, TEST_SOON / RINGQ_MS(1)), 1);
+		check_eq(ringq_get_many(queue, records, COUNT(records), RINGQ_FOREVER), 1);
+	}
+	close(epoll);
+	ringq_queue_release(queue);
+}
+
+/* A loop that takes one record for each edge, of those that come while others wait, too. */
+Test(event_fd, of_edges_tells_of_what_comes_while_others_wait)
+{
+	struct epoll_event event = {.events = EPOLLIN | EPOLLET};
+	ringq_queue *queue = queue_new(&defaults);
+	int epoll = epoll_create1(EPOLL_CLOEXEC);
+
+	check_eq(epoll_ctl(epoll, EPOLL_CTL_ADD, ringq_event_fd(queue), &event), 0);
+	check_eq(put_number(queue, 1, RINGQ_NOWAIT), 0);
+	for (int i = 0; i < 50; i++) {
+		check_eq(put_number(queue, i, RINGQ_NOWAIT), 0);
+		check_eq(epoll_wait(epoll, &event, 1, TEST_SOON / RINGQ_MS(1)), 1);
+	}
+	close(epoll);
+	ringq_queue_release(queue);
+}
+
+/* ---- room ---- */
+
+static void fill(ringq_queue *queue)
+{
+	while (put_number(queue, 1, RINGQ_NOWAIT) == 0)
+		continue;
+	check_eq(put_number(queue, 1, RINGQ_NOWAIT), -EAGAIN);
+}
+
+Test(event_fd_for, room_is_readable_while_a_put_goes_in)
+{
+	static const struct ringq_queue_options kinds_of_full[] = {{.max_bytes = 2000}, {.max_records = 5},
+		{.max_records = 5, .order = RINGQ_ORDER_PRODUCER}, {.max_bytes = 2000, .flags = RINGQ_SINGLE_PRODUCER}};
+
+	for (size_t i = 0; i < COUNT(kinds_of_full); i++) {
+		ringq_queue *queue = queue_new(&kinds_of_full[i]);
+		int fd = ringq_event_fd_for(queue, RINGQ_WRITABLE);
+
+		test_row(i);
+		check_compare(fd, >=, 0);
+		check_eq(ringq_event_fd_for(queue, RINGQ_WRITABLE), fd);
+		check_compare(ringq_event_fd(queue), !=, fd);
+		for (int round = 0; round < 20; round++) {
+			check(readable(fd, 0));
+			fill(queue);
+			check(!readable(fd, 20 * RINGQ_MS(1)));
+			check_eq(get_number(queue, RINGQ_NOWAIT), 1);
+			if (kinds_of_full[i].max_records) {
+				check(readable(fd, TEST_SOON));
+				check_eq(put_number(queue, 1, RINGQ_NOWAIT), 0); /* the last that goes in */
+				check(!readable(fd, RINGQ_MS(20)));
+			}
+			while (get_number(queue, RINGQ_NOWAIT) == 1)
+				continue;
+			check(readable(fd, TEST_SOON));
+		}
+		ringq_close(queue);
+		check(readable(fd, TEST_SOON)); /* a put says -EPIPE, not -EAGAIN */
+		ringq_queue_release(queue);
+	}
+}
+
+static void fill_in_child(void *queue)
+{
+	fill(queue);
+}
+
+static void drain_in_child(void *queue)
+{
+	while (get_number(queue, RINGQ_NOWAIT) >= 0)
+		continue;
+}
+
+Test(event_fd_for, room_that_others_take_is_told_of)
+{
+	ringq_queue *queue = queue_new(&(struct ringq_queue_options){.max_records = 5});
+	int fd = ringq_event_fd_for(queue, RINGQ_WRITABLE);
+
+	for (int round = 0; round < 5; round++) {
+		int64_t deadline = now_ns() + TEST_SOON;
+
+		check(readable(fd, 0));
+		reap_child(fork_child(fill_in_child, queue));
+		while (readable(fd, 0))
+			check_compare(now_ns(), <, deadline);
+		reap_child(fork_child(drain_in_child, queue));
+		check(readable(fd, TEST_SOON));
+	}
+	ringq_queue_release(queue);
+}
+
+Test(event_fd_for, asks_for_one_kind_of_what_the_handle_can_do)
+{
+	ringq_pipe *here, *there;
+	ringq_queue *queue = queue_new(&defaults);
+
+	check_eq(ringq_event_fd_for(NULL, RINGQ_READABLE), -EINVAL);
+	check_eq(ringq_event_fd_for(queue, 0), -EINVAL);
+	check_eq(ringq_event_fd_for(queue, 3), -EINVAL);
+	check_eq(ringq_event_fd_for(queue, 4), -EINVAL);
+	check_eq(ringq_pipe_create(&here, &there, NULL, 0), 0);
+	check_eq(ringq_event_fd_for(ringq_pipe_output(here), RINGQ_READABLE), -EINVAL);
+	check_eq(ringq_event_fd_for(ringq_pipe_input(here), RINGQ_WRITABLE), -EINVAL);
+	check_compare(ringq_event_fd_for(ringq_pipe_output(here), RINGQ_WRITABLE), >=, 0);
+	ringq_pipe_close(here);
+	ringq_pipe_close(there);
+	ringq_queue_release(queue);
 }
 
 Test(wait_any, finds_the_one_with_a_record)
@@ -344,14 +539,31 @@ Test(wait_any, times_out_no_sooner_than_asked)
 	release_queues(queues, 100);
 }
 
+Test(wait_any, waits_for_more_queues_than_one_sleep_is_on)
+{
+	enum { MANY = 300 };
+	static ringq_queue *queues[MANY];
+
+	new_queues(queues, MANY);
+	for (size_t i = 0; i < MANY; i += 97) {
+		pthread_t other = start_thread(put_later, queues[i]);
+
+		check_eq(ringq_wait_any(queues, MANY, RINGQ_FOREVER), i);
+		join_thread(other);
+		check_eq(get_number(queues[i], RINGQ_NOWAIT), 1);
+	}
+	check_eq(ringq_wait_any(queues, MANY, RINGQ_MS(20)), -ETIMEDOUT);
+	release_queues(queues, MANY);
+}
+
 Test(wait_any, bad_arguments_are_einval)
 {
-	ringq_queue *queues[MOST + 1];
+	ringq_queue *queues[2];
 
-	new_queues(queues, MOST + 1);
+	new_queues(queues, 2);
 	check_eq(ringq_wait_any(queues, 0, RINGQ_NOWAIT), -EINVAL);
-	check_eq(ringq_wait_any(queues, MOST + 1, RINGQ_NOWAIT), -EINVAL);
+	check_eq(ringq_wait_any(queues, ((size_t)1 << 20) + 1, RINGQ_NOWAIT), -EINVAL);
 	check_eq(ringq_wait_any(NULL, 1, RINGQ_NOWAIT), -EINVAL);
 	check_eq(ringq_wait_any(&(ringq_queue *){NULL}, 1, RINGQ_NOWAIT), -EINVAL);
-	release_queues(queues, MOST + 1);
+	release_queues(queues, 2);
 }

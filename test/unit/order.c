@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "region/region.h"
+
 enum { PLAYERS = 4, TURNS = TEST_UNDER_TSAN ? 3000 : 15000 };
 
 struct game {
@@ -283,4 +285,61 @@ Test(order, many_consumers_together_take_the_oldest_first, .timeout = 200)
 	run_flow(2, 0);
 	run_flow(4, 0);
 	run_flow(4, 5);
+}
+
+/* ---- a clock that goes back ---- */
+
+struct late {
+	ringq_queue *queue;
+	pthread_barrier_t met;
+};
+
+static void *put_before_and_after(void *arg)
+{
+	struct late *late = arg;
+
+	check_eq(put_number(late->queue, 1, RINGQ_NOWAIT), 0);
+	pthread_barrier_wait(&late->met);
+	pthread_barrier_wait(&late->met); /* the clock has gone back */
+	check_eq(put_number(late->queue, 2, RINGQ_NOWAIT), 0);
+	pthread_barrier_wait(&late->met);
+	pthread_barrier_wait(&late->met);
+	return NULL;
+}
+
+/* The consumer knows both producers and always finds a record of one; the other's one comes out all the same. */
+Test(order, nobody_starves_where_the_clock_has_gone_back)
+{
+	enum { MOST = 50000 };
+	struct late late;
+	pthread_t other;
+	int i;
+
+	setenv("RINGQ_CLOCK", "ticket", 1);
+	late.queue = queue_new(&(struct ringq_queue_options){0});
+	rq_u64 *ticket = &ringq_queue_region(late.queue)->header->ticket;
+	rq_store(ticket, UINT64_C(1) << 50);
+	pthread_barrier_init(&late.met, NULL, 2);
+	other = start_thread(put_before_and_after, &late);
+	pthread_barrier_wait(&late.met);
+	for (i = 0; i < 20; i++)
+		check_eq(put_number(late.queue, 7, RINGQ_NOWAIT), 0);
+	check_eq(get_number(late.queue, RINGQ_NOWAIT), 1);
+	for (i = 0; i < 10; i++)
+		check_eq(get_number(late.queue, RINGQ_NOWAIT), 7);
+	rq_store(ticket, 1);
+	pthread_barrier_wait(&late.met);
+	pthread_barrier_wait(&late.met);
+	for (i = 0; i < MOST; i++) {
+		check_eq(put_number(late.queue, 7, RINGQ_NOWAIT), 0);
+		if (get_number(late.queue, RINGQ_NOWAIT) == 2)
+			break;
+	}
+	check_compare(i, <, MOST);
+	for (; ringq_size(late.queue) != 0; i++) /* nothing is lost */
+		check_eq(get_number(late.queue, RINGQ_NOWAIT), 7);
+	pthread_barrier_wait(&late.met);
+	join_thread(other);
+	ringq_queue_release(late.queue);
+	unsetenv("RINGQ_CLOCK");
 }

@@ -159,7 +159,10 @@ RINGQ_API void ringq_abort(ringq_queue *queue, void *reserved);
  */
 RINGQ_API int ringq_close(ringq_queue *queue);
 
-/** Whether there was no record at some instant of the call. Lock-free. True for NULL. */
+/**
+ * Whether there was no record at some instant of the call. Lock-free. True for NULL. A thread that cannot become a member of
+ * the region (-EUSERS, -ENOMEM) is told, too, by system calls.
+ */
 RINGQ_API bool ringq_empty(const ringq_queue *queue);
 
 /**
@@ -176,21 +179,56 @@ RINGQ_API bool ringq_full(const ringq_queue *queue);
  */
 RINGQ_API uint64_t ringq_size(const ringq_queue *queue);
 
+enum { RINGQ_READABLE = 1, RINGQ_WRITABLE = 2 };
+
 /**
- * A descriptor that poll, select and epoll report readable when a get may succeed or would get -EPIPE. It belongs to the
- * handle: do not read or close it. When it is readable, get with RINGQ_NOWAIT until -EAGAIN, which arms it again.
- * A thread of the library does the waiting, one for all such queues of the process, from the first call on.
- * Errors: -EMFILE, -ENFILE, -ENOMEM, -EAGAIN (no thread to be had), -ENOSPC (more than 120 such queues), -ENOSYS (the
- * kernel lacks futex_waitv: before 5.16).
+ * A descriptor for poll, select and epoll. RINGQ_READABLE: it is readable while a get would not say -EAGAIN. RINGQ_WRITABLE: it
+ * is readable while a put of a small record by the thread that asks would not; each thread is a producer of its own, and has
+ * a descriptor of its own. Either is right within a millisecond, whatever call changed it, in this process or another, and
+ * before that once a call of this process has found nothing, or no room. Edge-triggered epoll tells of each change, and of
+ * records that come while others wait, within a millisecond.
+ *
+ * It belongs to the handle: poll it, but do not read, write or close it. If a program closes it all the same, no other file
+ * that gets the number is touched; to ask again makes a new one. After a fork the child has it too, by the same number, and an
+ * epoll set made before goes on to tell of records; the child's own watching begins with the first call of a thread on the
+ * handle, until when the parent's serves, while the parent lives. One for RINGQ_WRITABLE is about puts of the thread that has
+ * forked there, and in the child about that thread's puts, by a new eventfd of the same number: make epoll sets anew for it.
+ *
+ * A thread of the library does the watching, one for the process from the first call on, with all signals blocked and the
+ * scheduling of who made the first call; where one sleep cannot be on all queues, more of them sleep: one for each 127 queues,
+ * or one for each queue where the kernel has no futex_waitv (before 5.16) or refuses it. It is a member of the region. While
+ * something waits in a watched queue it looks each millisecond, which is about a hundredth of a CPU.
+ *
+ * Errors: -EINVAL (not one of the two, or a pipe's other side), -EMFILE, -ENFILE, -ENOMEM, -EAGAIN (no thread to be had),
+ * -EUSERS (the region has no place for the watching thread).
  */
+RINGQ_API int ringq_event_fd_for(ringq_queue *queue, unsigned what);
+
+/** ringq_event_fd_for() of RINGQ_READABLE. */
 RINGQ_API int ringq_event_fd(ringq_queue *queue);
 
 /**
  * Waits until one of n queues has a record or is closed, and returns its index; which one, if several, goes round.
- * Errors: -EAGAIN, -ETIMEDOUT, -EINVAL (n of 0 or over 120), -ENOSYS (the kernel lacks futex_waitv: before 5.16). A
- * record may be gone before you get it.
+ * Errors: -EAGAIN, -ETIMEDOUT, -EINTR (ringq_interrupt()), -EINVAL (n of 0 or over 2^20), -ENOMEM; above 127 queues, or where
+ * the kernel refuses futex_waitv, or where a queue is interruptible, those of ringq_event_fd_for(), as its thread does the
+ * waiting. A record may be gone before you get it.
  */
 RINGQ_API int ringq_wait_any(ringq_queue *const *queues, size_t n, int64_t timeout);
+
+/**
+ * Ends the waits of this process on this handle: they say -EINTR. If no call waits, the next that would says so. A wait that
+ * ends in another way just then leaves the interrupt for the next one.
+ * Async-signal-safe: it may be called from a signal handler, whatever that has interrupted, and leaves errno alone. Calls
+ * that do not wait, RINGQ_NOWAIT among them, take no interrupt. Errors: -EINVAL.
+ */
+RINGQ_API int ringq_interrupt(ringq_queue *queue);
+
+/**
+ * With on, a call that sleeps on this handle says -EINTR when a signal handler has run in its thread meanwhile, whether or not
+ * the handler was installed with SA_RESTART. One that has run right before the call fell asleep is not seen: a handler that
+ * must not be missed calls ringq_interrupt(). Such a wait wakes ten times a second. Errors: -EINVAL.
+ */
+RINGQ_API int ringq_queue_interruptible(ringq_queue *queue, bool on);
 
 /**
  * A look at a queue from outside. Counts are of all lanes since creation; nobody is delayed by the look, and the looker does not

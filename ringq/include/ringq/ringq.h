@@ -14,13 +14,15 @@
  *             0. Buffers need no alignment. Outputs are written only on success, unless the call says otherwise.
  *  Times      relative nanoseconds on the monotonic clock; they bound the whole call, however often it wakes inside.
  *             RINGQ_NOWAIT never waits, RINGQ_FOREVER never gives up; other negative values are -EINVAL. Signals do not
- *             end a call: -EINTR is not returned.
+ *             end a call; -EINTR is returned only because of ringq_interrupt() and ringq_queue_interruptible().
  *  Handles    opaque, of one process, usable from any number of its threads at once. fork() carries them over: the child
  *             goes on using them at once, as a participant of its own. Do not use them between vfork() and exec().
  *  Release    ringq_queue_release(), ringq_pipe_close() and ringq_region_detach() may run while other threads are inside
  *             calls on the same handle: those calls end with -EBADF. A call that begins after the release has returned is
  *             a use after free. ringq_array_release() is as free(): nobody else may be using the handle.
- *  Signals    no call is async-signal-safe. A process may be killed or stopped at any instruction of any call without
+ *  Signals    no call is async-signal-safe but ringq_interrupt(). To stop a wait: a time-out, ringq_close(), a release, or that
+ *             call. Do not leave a call by longjmp(), an exception or pthread_exit() out of a handler: a release by another
+ *             thread would wait until the thread's next call. A process may be killed or stopped at any instruction of any call without
  *             harm to other participants.
  *  Progress   each call says whether it is wait-free, lock-free or blocking. Blocking calls wait only
  *             for room or for a record; ringq_lock() waits for the lock's holder. -EAGAIN and -ETIMEDOUT may also be

@@ -20,7 +20,7 @@ struct listed_thread {
 	struct listed_thread *next;
 };
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER, watch_lock = PTHREAD_MUTEX_INITIALIZER;
 static _Thread_local bool forking; /* this thread has the lock for a fork that is under way */
 static struct listed_thread *threads;
 static pthread_key_t thread_end;
@@ -35,31 +35,58 @@ static bool is_new_child(void)
 }
 
 /* Where priorities cannot be lent, it is an ordinary mutex. */
-static __attribute__((constructor)) void init_lock(void)
+static __attribute__((constructor)) void init_locks(void)
 {
 	pthread_mutexattr_t attributes;
 	pthread_mutex_t fresh = PTHREAD_MUTEX_INITIALIZER;
-	lock = fresh;
+	lock = watch_lock = fresh;
 	if (pthread_mutexattr_init(&attributes))
 		return;
-	if (pthread_mutexattr_setprotocol(&attributes, PTHREAD_PRIO_INHERIT) == 0)
+	if (pthread_mutexattr_setprotocol(&attributes, PTHREAD_PRIO_INHERIT) == 0) {
 		pthread_mutex_init(&lock, &attributes);
+		pthread_mutex_init(&watch_lock, &attributes);
+	}
 	pthread_mutexattr_destroy(&attributes);
 }
 
-void rq_process_lock(void)
+static void take(pthread_mutex_t *mutex)
 {
 	if (rq_unlikely(forking))
 		return;
 	if (rq_unlikely(is_new_child())) /* made without the fork handlers */
 		forget_parent();
-	pthread_mutex_lock(&lock);
+	pthread_mutex_lock(mutex);
+}
+
+static void give(pthread_mutex_t *mutex)
+{
+	if (rq_likely(!forking))
+		pthread_mutex_unlock(mutex);
+}
+
+bool rq_process_is_forking(void)
+{
+	return forking;
+}
+
+void rq_watch_lock(void)
+{
+	take(&watch_lock);
+}
+
+void rq_watch_unlock(void)
+{
+	give(&watch_lock);
+}
+
+void rq_process_lock(void)
+{
+	take(&lock);
 }
 
 void rq_process_unlock(void)
 {
-	if (rq_likely(!forking))
-		pthread_mutex_unlock(&lock);
+	give(&lock);
 }
 
 /* ---- barriers ---- */
@@ -160,6 +187,7 @@ static void thread_ends(void *arg)
  */
 static void forget_parent(void)
 {
+	init_locks(); /* whoever had them is not here */
 	rq_upcalls.forget_parent();
 	while (threads) {
 		struct listed_thread *l = threads;
@@ -169,20 +197,22 @@ static void forget_parent(void)
 	}
 	rq_thread_current = &rq_no_thread;
 	pthread_setspecific(thread_end, NULL);
-	init_lock(); /* whoever had it is not here */
 	*wiped = 1;
 }
 
 static void before_fork(void)
 {
+	rq_watch_lock();
 	rq_process_lock();
 	forking = true;
 }
 
 static void after_fork_parent(void)
 {
+	rq_upcalls.forked();
 	forking = false;
 	rq_process_unlock();
+	rq_watch_unlock();
 }
 
 /* The application's handlers may have called already, and so have had the parent forgotten. */
@@ -191,7 +221,7 @@ static void after_fork_child(void)
 	if (is_new_child())
 		forget_parent();
 	else
-		init_lock();
+		init_locks();
 	forking = false;
 }
 
@@ -219,6 +249,36 @@ static int start(void)
 	return 0;
 }
 
+/*
+ * The library is unloaded, or the process exits: no code of it must be called any more, be it the watching thread's or what
+ * threads are to call when they end. Not where a lock is held, as where exit() is called by a signal handler in the middle of
+ * a call: then it is the process's end. What other threads have stays where it is, as data only.
+ */
+static __attribute__((destructor)) void end(void)
+{
+	struct rq_thread *t = rq_thread_current;
+	if (!key_made || is_new_child() || pthread_mutex_trylock(&watch_lock))
+		return;
+	bool quiet = pthread_mutex_trylock(&lock) == 0;
+	if (quiet)
+		pthread_mutex_unlock(&lock);
+	pthread_mutex_unlock(&watch_lock);
+	if (!quiet)
+		return;
+	rq_upcalls.unload();
+	rq_process_lock();
+	bool unused = t != &rq_no_thread && !t->memberships && !t->ports;
+	if (unused)
+		unlist_thread(t);
+	pthread_key_delete(thread_end);
+	key_made = false;
+	rq_process_unlock();
+	if (!unused)
+		return;
+	rq_thread_current = &rq_no_thread;
+	munmap(t, sizeof *t);
+}
+
 int rq_process_start(void)
 {
 	rq_process_lock();
@@ -238,7 +298,7 @@ struct rq_thread *rq_thread_create(void)
 		munmap(t, sizeof *t);
 		return NULL;
 	}
-	if (pthread_setspecific(thread_end, t)) {
+	if (key_made && pthread_setspecific(thread_end, t)) { /* it is not there any more while the process exits */
 		rq_process_lock();
 		unlist_thread(t);
 		rq_process_unlock();

@@ -38,6 +38,12 @@ struct rq_thread {
 void rq_process_lock(void);
 void rq_process_unlock(void);
 
+/* Whether this thread is in the handlers of a fork of its own. */
+bool rq_process_is_forking(void);
+
+/* The watch lock (queue/watch.h), which is taken before the process lock where both are. */
+void rq_watch_lock(void);
+void rq_watch_unlock(void);
 extern struct rq_thread rq_no_thread;
 extern _Thread_local struct rq_thread *rq_thread_current; /* &rq_no_thread, of which nothing is known, at first */
 extern const uint32_t *rq_process_is_parent; /* 1 in the process that set it up; the kernel clears it in any child */

@@ -86,7 +86,7 @@ static int sys_futex_waitv(const struct rq_sys_wait *waits, unsigned n, int64_t 
 	int r = result(syscall(SYS_futex_waitv, v, n, 0, until < 0 ? NULL : &t, CLOCK_MONOTONIC));
 	if (is_slept(r))
 		return r;
-	if (r != -ENOMEM)
+	if (r != -ENOMEM && r != -EFAULT) /* a word may be of a region that was detached just now */
 		rq_store(&waitv_is_refused, 1);
 	return -ENOSYS;
 }

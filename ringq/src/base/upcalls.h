@@ -11,10 +11,20 @@
 
 struct ringq_region;
 struct rq_thread;
+struct rq_port;
+struct ringq_queue;
 
 struct rq_upcalls {
 	/* The thread ends: what it owned is free for others. Under the process lock. */
 	void (*thread_ends)(struct rq_thread *thread);
+	/* A thread has a new port with a queue that has watches; a port goes, under the process lock; a handle goes. */
+	void (*port_made)(struct rq_port *port);
+	void (*port_ends)(struct rq_port *port);
+	void (*handle_ends)(struct ringq_queue *queue);
+	/* No code of the library may run from now on but by calls: the calling thread tidies up. */
+	void (*unload)(void);
+	/* The process has a child of fork now. Under both locks. */
+	void (*forked)(void);
 	/* In a child of fork: what the parent's threads had stays theirs, and is forgotten here. */
 	void (*forget_parent)(void);
 	/* Frees what belongs to nobody. How many units that were. */

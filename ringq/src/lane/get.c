@@ -5,6 +5,7 @@
 #include "lane/get.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 #include "lane/chunks.h"
 
@@ -155,4 +156,47 @@ void rq_lane_count(struct rq_reader *reader, uint32_t index, uint64_t least, str
 	uint64_t n = r == 1 ? count_from(reader->set, view.lane, &view, puts) : 0;
 	count->moves += view.head + puts + rq_load_acquire(&view.lane->head); /* N1 */
 	count->waiting += n;
+}
+
+/* The header at an offset of the region's file. */
+static bool read_header(const struct rq_lane_set *set, const char *at, uint64_t *header)
+{
+	off_t offset = at - set->region->base;
+	int fd = rq_file_number(&set->region->file);
+	return fd >= 0 && pread(fd, header, sizeof *header, offset) == sizeof *header;
+}
+
+/*
+ * By system calls: memory that has been given back is read as zeros then, and does not come back. What was read counts only
+ * if head is the same afterwards, or the chunk may have been another's.
+ */
+uint64_t rq_lane_count_outside(const struct rq_lane_set *set, uint32_t index)
+{
+	struct rq_lane *lane = rq_lane_at(set, index);
+	uint64_t head = rq_load_acquire(&lane->head), at = head;
+	for (unsigned steps = 0; steps < RQ_LOOK_STEPS; steps++) {
+		struct rq_ring ring;
+		uint64_t header = 0, entry = rq_load_acquire(rq_entry_at(set, lane, rq_head_chunk(at)));
+		uint64_t puts = rq_load_acquire(&lane->puts);
+		if (entry && rq_entry_chunk(entry) == rq_head_chunk(at) &&
+			(!rq_ring_of(set, entry, &ring) ||
+				!read_header(set, ring.base + (rq_head_bytes(at) & ring.mask), &header)))
+			return 0;
+		uint64_t now = rq_load_acquire(&lane->head);
+		if (now != head) {
+			head = at = now;
+			continue;
+		}
+		if (rq_record_is_data(header)) {
+			uint64_t n = (puts - (header >> 36)) & RQ_SEQUENCE_MASK;
+			return n == 0 || n > RQ_SEQUENCE_MASK / 2 ? 1 : n;
+		}
+		if ((header & 7) == RQ_RECORD_PAD && rq_record_len(header))
+			at += rq_record_len(header) >> 2;
+		else if ((header & 7) == RQ_RECORD_LINK)
+			at = rq_head(rq_head_chunk(at) + 1, 0);
+		else
+			return 0;
+	}
+	return 0;
 }

@@ -44,6 +44,7 @@ struct rq_producer {
 	uint64_t end;
 	uint64_t adopted;      /* where the lane was taken over, as a head: what lies before is not this producer's */
 	bool inherited;        /* head has not come there yet; never of a queue with a single producer */
+	bool watched;          /* each put has more to do: tell a watch (queue/watch.h) */
 	struct rq_sent sent[]; /* entry i: of chunk c, where c mod table = i */
 };
 
@@ -139,7 +140,7 @@ static inline uint64_t rq_producer_free_end(const struct rq_producer *p)
 /* How far records may be appended one behind the other: nowhere if there is more to do for each than to write it. */
 static inline uint64_t rq_producer_run_limit(const struct rq_producer *p)
 {
-	return p->set->counted ? 0 : rq_producer_free_end(p);
+	return p->set->counted || p->watched ? 0 : rq_producer_free_end(p);
 }
 
 /*

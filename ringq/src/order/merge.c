@@ -8,6 +8,7 @@
 #include "order/stamp.h"
 
 #define DISMISS_EVERY 1024u /* a dismissal interrupts every processor: see rq_sys.barrier() */
+#define REFRESH_EVERY 256u  /* choices that go by what is remembered */
 #define MERGES_MOST (4 * RQ_LIVE)
 #define ROUNDS_A_CLOCK 16u /* so many of them before the first look at the clock */
 
@@ -235,7 +236,13 @@ int rq_merge_choose(struct rq_order *o, struct rq_view *view)
 		if (round % ROUNDS_A_CLOCK == ROUNDS_A_CLOCK - 1 && rq_patience_is_over(&o->patience))
 			break;
 		int r = look_at_peeked(o, view);
-		if (r == 0)
+		/*
+		 * What is remembered holds for good, as long as the clock does not go back. Where it does, a lane that
+		 * is not remembered could wait until the clock has caught up: so now and then all is looked at anew.
+		 */
+		if (r == 0 && o->until_refresh-- == 0)
+			o->until_refresh = REFRESH_EVERY;
+		else if (r == 0)
 			r = merge(o, view);
 		if (r)
 			return r;

@@ -41,6 +41,7 @@ struct rq_order {
 	uint32_t bias_in;            /* how often, of 1024 puts each, until it tries to stand alone, */
 	uint32_t bias_wait;          /* and until the next time, if that is in vain */
 	uint32_t until_dismissal;    /* gets in total order */
+	uint32_t until_refresh;
 	uint32_t *idle; /* lanes that the last look for dismissal found empty, as in the roster's words; total order */
 	struct rq_merge merge;
 };

@@ -177,7 +177,8 @@ ssize_t ringq_receive(ringq_pipe *end, void *buf, size_t size, int64_t timeout)
 
 static ssize_t attempt_poll(struct rq_op *op)
 {
-	return rq_is_ready(op->port) ? 1 : -EAGAIN;
+	return rq_is_ready(op->port) || (rq_unlikely(op->queue->watch != NULL) && rq_watch_emptied(op->port)) ? 1
+	                                                                                                      : -EAGAIN;
 }
 
 /* A wake-up that this call may have taken was for somebody who gets. The handle is held for passing it on. */
@@ -203,11 +204,6 @@ int ringq_poll(ringq_pipe *end, int64_t timeout)
 		rq_leave();
 		return r;
 	}
-	if (rq_is_ready(port)) {
-		rq_guard_leave(rq_guard_get(end->in));
-		rq_leave();
-		return 1;
-	}
 	port->order.patience = (struct rq_patience){.timeout = timeout};
 	struct rq_op op = {.queue = port->queue,
 		.port = port,
@@ -216,7 +212,13 @@ int ringq_poll(ringq_pipe *end, int64_t timeout)
 		.spin = &port->spin_get,
 		.disarm = &port->disarm_get,
 		.guard = rq_guard_get(end->in)};
-	r = (int)poll_waiting(&op, timeout);
+	r = (int)attempt_poll(&op);
+	if (r == -EAGAIN) {
+		r = (int)poll_waiting(&op, timeout);
+	} else {
+		rq_guard_leave(op.guard);
+		rq_leave();
+	}
 	return r == -EAGAIN || r == -ETIMEDOUT ? 0 : r;
 }
 

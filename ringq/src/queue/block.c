@@ -6,6 +6,7 @@
 
 #include "lane/chunks.h"
 #include "queue/single.h"
+#include "queue/interrupt.h"
 #include "base/sys.h"
 #include "base/event.h"
 
@@ -98,40 +99,45 @@ static void note_sleep(const struct rq_op *op, bool woken)
 /*
  * Sleeps once. A death can lose a wake-up in two ways (event.h), and who dies is a member. So a sleep that has gone on for
  * a while is one on the leases of all members, too: a death wakes one of them at once, who wakes the others. The first
- * sleep does without, as most are short, and ends early instead; so do sleeps beside more members than fit.
+ * sleep does without, as most are short, and ends early instead; so do sleeps beside more members than fit, and those that a
+ * signal is to end: a sleep on several words begins anew by itself where the signal's handler asks for that. True: a handler
+ * has run, and that ends the call.
  */
-static void sleep_once(struct rq_op *op, struct rq_sleep *s, int64_t until)
+static bool sleep_once(struct rq_op *op, struct rq_sleep *s, int64_t until)
 {
+	bool interruptible = rq_load(&op->queue->interruptible);
 	int64_t now = rq_sys.now(), most = s->leases >= 0 ? RQ_SLEEP_LONG : RQ_SLEEP_SHORT;
 	if (op->queue->peer)
 		most = op->queue->peer->sleep_most(op->port, most);
 	if (op->brief)
 		most = SLEEP_BRIEF;
 	rq_leave();
-	if (s->leases >= 0) {
+	if (s->leases >= 0 && !interruptible) {
 		int r = rq_sys.futex_waitv(s->waits, (unsigned)s->leases + 1, rq_sleep_until(now, until, most));
 		if (r > 1)
 			rq_sys.futex_wake(s->waits[r].word, INT_MAX); /* the kernel wakes only one of those who watch */
 		if (r != -ENOSYS) {
 			note_sleep(op, r == 0);
-			return;
+			return false;
 		}
 	}
 	most = most < RQ_SLEEP_SHORT ? most : RQ_SLEEP_SHORT;
 	int r = rq_sys.futex_wait(s->waits[0].word, s->waits[0].value, rq_sleep_until(now, until, most));
 	note_sleep(op, r == 0);
+	return r == -EINTR && interruptible;
 }
 
-/* Sleeps outside the call, with the handle held. 0, or -EBADF and then the call has been left for good. */
+/* Sleeps outside the call, with the handle held. 0, -EINTR, or -EBADF and then the call has been left for good. */
 static int sleep_outside(struct rq_op *op, rq_u32 *event, struct rq_sleep *s, int64_t until, int64_t since)
 {
 	struct ringq_queue *queue = op->queue;
+	bool interrupted = false;
 	bool gone = rq_handle_is_gone(queue); /* Q2: else its sleepers are yet to be woken, and this is one */
 	rq_handle_ref(queue);
 	if (!gone) {
 		struct rq_member *m = op->port->membership->member; /* the port may go meanwhile, but not the region */
 		show_asleep(m, op, since);
-		sleep_once(op, s, until);
+		interrupted = sleep_once(op, s, until);
 		rq_store(&m->activity, RINGQ_AWAKE);
 		gone = !rq_enter_held(queue);
 	} else {
@@ -142,7 +148,7 @@ static int sleep_outside(struct rq_op *op, rq_u32 *event, struct rq_sleep *s, in
 		rq_guard_leave(op->guard);
 	}
 	rq_handle_unref(queue);
-	return gone ? -EBADF : 0;
+	return gone ? -EBADF : interrupted ? -EINTR : 0;
 }
 
 /* A first sleep has ended and nothing has come: the queue is at rest, and what its lanes keep for more can go. */
@@ -161,6 +167,12 @@ ssize_t rq_block(struct rq_op *op, int64_t timeout)
 		return -EAGAIN;
 	}
 	int64_t until = rq_patience_until(&op->port->order.patience), since = -1;
+	uint64_t seen;
+	if (rq_wait_begin(op->queue, &seen)) {
+		rq_guard_leave(op->guard);
+		rq_leave();
+		return -EINTR;
+	}
 	op->port->spinning = true;
 	ssize_t r = rq_patience_is_over(&op->port->order.patience) ? -EAGAIN : spin(op, until);
 	op->port->spinning = false;
@@ -180,6 +192,10 @@ ssize_t rq_block(struct rq_op *op, int64_t timeout)
 			r = -ETIMEDOUT;
 			break;
 		}
+		if (rq_wait_interrupted(op->queue, seen)) {
+			r = -EINTR;
+			break;
+		}
 		if (op->event != event) {
 			rq_event_wake(event, 1); /* nor is it any use to who now sleeps for something else */
 			continue;
@@ -189,13 +205,16 @@ ssize_t rq_block(struct rq_op *op, int64_t timeout)
 		if (since < 0)
 			since = now;
 		int e = sleep_outside(op, event, &s, until, since);
-		if (e)
+		if (e == -EBADF)
 			return e;
 		op->slept = true;
 		r = op->attempt(op);
+		if (r == -EAGAIN)
+			r = e ? e : r;
 	}
 	if (r < 0 && r != -ETIMEDOUT && event)
 		rq_event_wake(event, 1); /* a record too large for this buffer may be what another waits for */
+	rq_wait_end(op->queue, seen, r == -EINTR && op->done == 0); /* a batch says what it has done */
 	rq_guard_leave(op->guard);
 	rq_leave();
 	return r;

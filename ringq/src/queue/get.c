@@ -92,7 +92,7 @@ ssize_t rq_get_one(struct rq_port *b, void *buf, size_t size)
 ssize_t rq_get_arming(struct rq_op *op, ssize_t (*get)(struct rq_op *))
 {
 	ssize_t r = get(op);
-	if (r == -EAGAIN && op->queue->watch && rq_watch_arm(op->queue, op->port))
+	if (r == -EAGAIN && rq_unlikely(op->queue->watch != NULL) && rq_watch_emptied(op->port))
 		r = get(op);
 	return r;
 }

@@ -54,7 +54,7 @@ static inline bool rq_get_may_retry(struct rq_port *b, uint64_t *lost, const str
 /* The length of the next record, copied out and taken: -EMSGSIZE, or as rq_get_find(). */
 ssize_t rq_get_one(struct rq_port *b, void *buf, size_t size);
 
-/* With an event fd, the get that finds nothing arms it, and looks again at what came before that. */
+/* With an event fd, the get that finds nothing lowers it, and looks again at what came before that. */
 ssize_t rq_get_arming(struct rq_op *op, ssize_t (*get)(struct rq_op *));
 
 /* Whether an attempt is worth it for one who waits for a record. */

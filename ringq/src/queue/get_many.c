@@ -143,7 +143,11 @@ static ssize_t get_some(struct rq_op *op)
 
 static ssize_t attempt_get_many(struct rq_op *op)
 {
-	return rq_get_arming(op, get_some);
+	ssize_t r = rq_get_arming(op, get_some);
+	/* Fewer than were asked for: who polls need not ask again to know that there are no more. */
+	if (r > 0 && op->done < op->len && rq_unlikely(op->queue->watch != NULL))
+		rq_watch_emptied(op->port);
+	return r;
 }
 
 ssize_t ringq_get_many(ringq_queue *queue, struct iovec *records, size_t n, int64_t timeout)
@@ -193,7 +197,7 @@ ssize_t ringq_peek(ringq_queue *queue, void *buf, size_t size)
 	struct rq_op op = rq_get_op(b, NULL, (struct rq_patience){.timeout = RINGQ_NOWAIT});
 	op.buf = buf;
 	op.len = size;
-	ssize_t n = peek(&op);
+	ssize_t n = rq_get_arming(&op, peek);
 	rq_leave();
 	return n;
 }

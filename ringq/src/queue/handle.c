@@ -9,6 +9,7 @@
 #include "queue/peer.h"
 #include "region/glance.h"
 #include "region/objects.h"
+#include "base/upcalls.h"
 
 struct ringq_queue *rq_process_queues;
 
@@ -137,6 +138,7 @@ void rq_handle_unref(struct ringq_queue *queue)
 	if (queue->peer)
 		queue->peer->ended(queue);
 	ringq_region_detach(queue->region);
+	rq_upcalls.handle_ends(queue);
 	free(queue);
 }
 

@@ -31,9 +31,12 @@ struct ringq_queue {
 	int hold;                       /* the descriptor that holds it: liveness.h */
 	rq_u32 refs;                    /* one for the holder, one for each sleeper */
 	struct rq_port *ports;          /* under the process lock, as all below */
-	struct rq_watch *_Atomic watch; /* watch.c */
-	bool watched;                   /* the watcher holds the handle just now */
-	uint64_t object;                /* id of the queue: objects.h */
+	struct rq_watch *_Atomic watch; /* of its gets: watch.h */
+	struct rq_watch *watches;       /* all, under the watch lock */
+	struct rq_watch *inherited; /* in a child of fork: of the puts of the thread that forked, until that has a port */
+	rq_u64 waits;               /* interrupt.h */
+	rq_u32 interruptible;
+	uint64_t object; /* id of the queue: objects.h */
 	struct ringq_queue *next;
 };
 

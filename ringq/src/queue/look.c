@@ -21,12 +21,37 @@ static bool is_full_ahead(struct rq_port *b, bool places_full)
 	return full;
 }
 
+/*
+ * A thread that could not join the region, or of which the library cannot even keep a note, asks without: under the process
+ * lock, so that no release of the handle gets through.
+ */
+static uint64_t count_outside(const struct ringq_queue *q)
+{
+	uint64_t n = 0;
+	rq_process_lock();
+	if (!rq_handle_is_gone(q))
+		for (uint32_t i = 0, used = rq_lanes_used(q->shared, &q->set); i < used; i++)
+			n += rq_lane_count_outside(&q->set, i);
+	rq_process_unlock();
+	return n;
+}
+
+static bool is_full_outside(const struct ringq_queue *q)
+{
+	rq_process_lock();
+	bool full = !rq_handle_is_gone(q) && rq_permits_full(&q->permits, &q->set);
+	rq_process_unlock();
+	return full;
+}
+
 bool ringq_full(const ringq_queue *queue)
 {
 	struct ringq_queue *q = (struct ringq_queue *)(uintptr_t)queue;
 	struct rq_port *b;
-	if (!q || rq_enter(q, &b))
+	if (!q)
 		return false;
+	if (rq_enter(q, &b))
+		return is_full_outside(q);
 	bool full = rq_permits_full(&q->permits, &q->set);
 	if (q->flags & RINGQ_SINGLE_PRODUCER && !rq_port_owns_lane(b)) {
 		full = is_full_ahead(b, full);
@@ -40,21 +65,36 @@ bool ringq_full(const ringq_queue *queue)
 	return full;
 }
 
+/* A descriptor of the handle is not readable any more where the caller is told that nothing is there. */
+static void found_empty(struct rq_port *b)
+{
+	if (rq_unlikely(b->queue->watch != NULL))
+		rq_watch_emptied(b);
+}
+
 bool ringq_empty(const ringq_queue *queue)
 {
+	struct ringq_queue *q = (struct ringq_queue *)(uintptr_t)queue;
 	struct rq_port *b;
-	if (!queue || rq_enter((struct ringq_queue *)(uintptr_t)queue, &b))
+	if (!q)
 		return true;
+	if (rq_enter(q, &b))
+		return count_outside(q) == 0;
 	bool empty = rq_was_empty(&b->order);
+	if (empty)
+		found_empty(b);
 	rq_leave();
 	return empty;
 }
 
 uint64_t ringq_size(const ringq_queue *queue)
 {
+	struct ringq_queue *q = (struct ringq_queue *)(uintptr_t)queue;
 	struct rq_port *b;
-	if (!queue || rq_enter((struct ringq_queue *)(uintptr_t)queue, &b))
+	if (!q)
 		return 0;
+	if (rq_enter(q, &b))
+		return count_outside(q);
 	uint64_t least = 0;
 	rq_port_reap(b);            /* who died right behind a publish has not counted it */
 	if (rq_port_turn_died(b)) { /* the same, where that is the next turn's to mend */
@@ -63,6 +103,8 @@ uint64_t ringq_size(const ringq_queue *queue)
 		free(p);
 	}
 	uint64_t n = rq_records_waiting(&b->order, least);
+	if (n == 0)
+		found_empty(b);
 	rq_leave();
 	return n;
 }

@@ -126,6 +126,9 @@ int rq_port_produce(struct rq_port *port)
 		return r;
 	}
 	port->producer = p;
+	p->watched = port->writable != NULL;
+	if (p->watched)
+		rq_producer_set_limit(p);
 	if (!queue->total && !rq_guard_put(queue))
 		port->put_kind = queue->side ? RQ_PUT_PLAIN_ASKING : RQ_PUT_PLAIN;
 	return 0;

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 
 #include "queue/single.h"
+#include "queue/interrupt.h"
+#include "base/upcalls.h"
 #include "base/event.h"
 
 #define SPIN_FIRST 200
@@ -81,6 +83,8 @@ int rq_port_make(struct rq_port **out, struct ringq_queue *queue, uint64_t id)
 		rq_process_unlock();
 	}
 	*rq_cached_at(t, queue) = (struct rq_cached){id, b};
+	if (rq_unlikely(queue->watches != NULL))
+		rq_upcalls.port_made(b);
 	*out = b;
 	return 0;
 }
@@ -125,6 +129,7 @@ void rq_port_unreserve(struct rq_port *b)
  */
 static void end_port(struct rq_port *b)
 {
+	rq_upcalls.port_ends(b);
 	bool alive = rq_member_alive(b->queue->region, b->membership->id);
 	if (b->queue->peer)
 		b->queue->peer->left(b);
@@ -170,5 +175,6 @@ void rq_ports_forget_parent(void)
 			free(b);
 		}
 		rq_store(&q->refs, 1);
+		rq_waits_forget_parent(q);
 	}
 }

@@ -40,6 +40,7 @@ struct rq_port {
 	void *reserved; /* open reservation, or NULL */
 	size_t reserved_len;
 	rq_u64 *reserved_permit;
+	struct rq_watch *writable; /* of its puts, or NULL: watch.h */
 	struct rq_port *thread_next;
 	struct rq_port *queue_next;
 	uint32_t idle[]; /* order.idle, in total order */

@@ -44,10 +44,12 @@ void rq_put_want_room(struct rq_op *op, size_t len)
 	op->wake_at = 0;
 	op->rarely = op->event == rq_put_room_event(op->port);
 	op->brief = op->rarely && !op->slept;
-	if (!op->rarely)
-		return;
-	op->wake_at = rq_producer_wake_at(p, len, op->slept);
-	rq_store_release(&p->lane->wake_at, op->wake_at); /* W3 */
+	if (op->rarely) {
+		op->wake_at = rq_producer_wake_at(p, len, op->slept || op->port->writable);
+		rq_store_release(&p->lane->wake_at, op->wake_at); /* W3 */
+	}
+	if (rq_unlikely(op->port->writable != NULL))
+		rq_watch_refused(op->port, op->wake_at);
 }
 
 bool rq_put_room_is_likely(struct rq_op *op)

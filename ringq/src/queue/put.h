@@ -12,6 +12,7 @@
 #include "queue/block.h"
 #include "queue/ownership.h"
 #include "queue/single.h"
+#include "queue/watch.h"
 
 #define RQ_PUT_DISARM_EVERY 1024u /* puts */
 
@@ -112,6 +113,8 @@ static inline void rq_put_published(struct rq_port *b, unsigned n)
 		if (rq_stamp_needed(b->queue->shared, b->queue->total))
 			rq_stamp_bias(&b->order, b->id);
 	}
+	if (rq_unlikely(b->writable != NULL))
+		rq_watch_put(b);
 }
 
 /* Says at which head this lane's producer wants to be woken, for whom it sleeps now. */

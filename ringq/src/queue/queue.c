@@ -45,9 +45,9 @@ void ringq_queue_release(ringq_queue *queue)
 	}
 	uint64_t id = rq_load(&queue->id);
 	rq_store_release(&queue->id, RQ_HANDLE_GONE); /* Q1 */
-	rq_watch_end(queue);
 	rq_queue_wake(queue);
 	rq_wait_for_calls(id); /* whoever is inside a call now has left it, or sleeps and holds the handle */
+	rq_watches_end(queue);
 	rq_process_lock();
 	unlist(queue); /* not before: a child of a fork meanwhile ends its copy of what it finds in the list */
 	rq_ports_drop_queue(queue);

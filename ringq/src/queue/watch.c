@@ -1,303 +1,286 @@
 /* SPDX-License-Identifier: MIT */
-
-/*
- * Waiting on queues in other ways than by a call on one: several at once, or by a descriptor.
- *
- * A descriptor needs somebody who sleeps on the queue's event and then writes an eventfd: one thread for the whole
- * process. It sleeps on all armed queues' events and on a word of its own, which tells it that the set has changed. A
- * queue is armed by the get that finds it empty and disarmed when its eventfd is written, so that a queue in use costs
- * this thread nothing.
- */
-
 #include "queue/watch.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "queue/block.h"
 #include "order/next.h"
 #include "base/sys.h"
-#include "base/event.h"
+#include "queue/enter.h"
+#include "order/stamp.h"
+#include "queue/interrupt.h"
+#include "queue/sleepers.h"
+#include "queue/watcher.h"
 
-#define WATCHES_MOST 120u
-#define NAP INT64_C(20000)
-
-struct rq_watch {
-	int fd;
-	bool armed; /* under the process lock */
-};
-
-static rq_u32 watch_set; /* changes with the set of armed queues */
-static unsigned watches; /* under the process lock */
-static bool watcher_runs;
-
-bool rq_is_ready(struct rq_port *b)
+bool rq_watch_emptied(struct rq_port *port)
 {
-	struct rq_view view;
-	return rq_load_acquire(&b->queue->shared->closed) || rq_choose(&b->order, &view) != 0 ||
-	       (b->queue->peer && b->queue->peer->gone(b));
-}
-
-/* ---- the sleeper's half, for the watcher and for wait_any ---- */
-
-struct sleep_on {
-	struct ringq_queue *queues[WATCHES_MOST];
-	struct rq_sys_wait waits[WATCHES_MOST + 1];
-	unsigned n;
-};
-
-/* Announces a sleeper on one queue. True if there is no need to sleep, or no use. */
-static bool prepare(struct ringq_queue *queue, struct rq_sys_wait *wait)
-{
-	struct rq_port *b;
-	if (rq_enter(queue, &b))
-		return true;
-	rq_u32 *event = &queue->shared->not_empty;
-	*wait = (struct rq_sys_wait){.word = event, .value = rq_event_prepare(event)};
-	bool ready = rq_is_ready(b);
-	rq_leave();
+	struct rq_watch *w = rq_load_acquire(&port->queue->watch);
+	if (!w || (!rq_load(&w->high) && !rq_load(&w->shared)))
+		return false;
+	bool knew = rq_load(&w->high);
+	if (!rq_watch_lower(w) && !knew)
+		return false;
+	bool ready = rq_is_ready(port);
+	if (ready)
+		rq_watch_raise(w);
+	rq_watcher_poke();
 	return ready;
 }
 
-/* ---- the watcher ---- */
+/* ---- a port's puts ---- */
 
-static void change_set(void)
+void rq_watch_refused(struct rq_port *port, uint64_t wake_at)
 {
-	rq_add(&watch_set, 1);
-	rq_sys.futex_wake(&watch_set, 1);
+	struct rq_watch *w = port->writable;
+	struct rq_lane *lane = port->producer->lane;
+	rq_store(&w->wake_at, wake_at ? wake_at : rq_load(&lane->head));
+	rq_store(&w->waits, 1);
+	rq_store_release(&w->lane, lane);
+	rq_watch_lower(w);
+	if (rq_watch_has_room(w))
+		rq_watch_raise(w);
+	rq_watcher_poke();
 }
 
-static void fire(struct ringq_queue *queue)
+void rq_watch_put(struct rq_port *port)
 {
-	uint64_t one = 1;
-	rq_process_lock();
-	if (queue->watch && queue->watch->armed) {
-		queue->watch->armed = false;
-		ssize_t n = write(queue->watch->fd, &one, sizeof one);
-		(void)n; /* it cannot be full: it is read before it is armed */
+	struct ringq_queue *queue = port->queue;
+	struct rq_producer *p = port->producer;
+	struct rq_watch *w = port->writable;
+	if (rq_producer_full(p, rq_stamp_needed(queue->shared, queue->total))) {
+		uint64_t wake_at = rq_producer_wake_at(p, 0, true);
+		rq_store_release(&p->lane->wake_at, wake_at); /* W3 */
+		rq_watch_refused(port, wake_at);
+	} else if (rq_permits_full(&queue->permits, &queue->set)) {
+		rq_watch_refused(port, 0);
+	} else if (rq_load(&w->waits)) {
+		rq_store(&w->waits, 0);
+		rq_watch_raise(w);
 	}
-	rq_process_unlock();
-	rq_event_wake(&queue->shared->not_empty, 1); /* the watcher takes nothing: pass the wake-up on */
 }
 
-/* The armed queues, each held. */
-static void collect(struct sleep_on *s)
+void rq_watch_port_ends(struct rq_port *port)
 {
-	s->n = 0;
-	rq_process_lock();
-	for (struct ringq_queue *q = rq_process_queues; q && s->n < WATCHES_MOST; q = q->next) {
-		if (!q->watch || !q->watch->armed)
-			continue;
-		rq_handle_ref(q);
-		q->watched = true;
-		s->queues[s->n++] = q;
+	if (port->writable)
+		rq_store(&port->writable->owned, 0);
+}
+
+/* ---- making ---- */
+
+static int new_number(struct rq_watch *w)
+{
+	struct stat st;
+	int low = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	int fd = low < 0 ? -errno : rq_file_descriptor(low);
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st)) {
+		close(fd);
+		return -EMFILE;
 	}
-	rq_process_unlock();
-}
-
-/* Whoever releases a queue waits for this, so that nothing of it is left when the release returns. */
-static void let_go(struct sleep_on *s)
-{
-	for (unsigned i = 0; i < s->n; i++)
-		rq_handle_unref(s->queues[i]); /* never the last: who releases waits below */
-	rq_process_lock();
-	for (unsigned i = 0; i < s->n; i++)
-		s->queues[i]->watched = false;
-	rq_process_unlock();
-}
-
-static void *watcher(void *arg)
-{
-	static struct sleep_on s;
-	(void)arg;
-	for (;;) {
-		unsigned waits = 1;
-		s.waits[0] = (struct rq_sys_wait){.word = &watch_set, .value = rq_load_acquire(&watch_set)};
-		collect(&s);
-		for (unsigned i = 0; i < s.n; i++) {
-			if (prepare(s.queues[i], &s.waits[waits]))
-				fire(s.queues[i]);
-			else
-				waits++;
-		}
-		if (waits == s.n + 1)
-			rq_sys.futex_waitv(s.waits, waits, rq_sleep_until(rq_sys.now(), -1, RQ_SLEEP_SHORT));
-		let_go(&s);
-	}
-	return NULL;
-}
-
-static int start_watcher(void)
-{
-	pthread_t thread;
-	sigset_t all, old;
-	struct rq_sys_wait probe = {.word = &watch_set, .value = rq_load(&watch_set) - 1};
-	if (watcher_runs)
-		return 0;
-	if (rq_sys.futex_waitv(&probe, 1, 0) == -ENOSYS)
-		return -ENOSYS;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old); /* the process's signals are for its own threads */
-	int r = -pthread_create(&thread, NULL, watcher, NULL);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (r)
-		return r;
-	pthread_detach(thread);
-	watcher_runs = true;
+	w->fd = fd;
+	w->device = st.st_dev;
+	w->inode = st.st_ino;
 	return 0;
 }
 
-static int new_watch(struct ringq_queue *queue)
+static struct rq_watch *new_watch(struct ringq_queue *queue, unsigned what)
 {
-	if (watches == WATCHES_MOST)
-		return -ENOSPC;
-	struct rq_watch *w = malloc(sizeof *w);
+	struct rq_watch *w = calloc(1, sizeof *w);
+	if (!w)
+		return NULL;
+	w->queue = queue;
+	w->what = what;
+	w->fd = -1;
+	w->state = RQ_WATCH_FAILED; /* until the thread knows it */
+	w->next_of_queue = queue->watches;
+	queue->watches = w;
+	return w;
+}
+
+/* The watch of a port's puts: its own, or that of a thread that has ended. */
+static struct rq_watch *writable(struct rq_port *port)
+{
+	struct rq_watch *w = port->writable;
+	for (struct rq_watch *at = port->queue->watches; at && !w; at = at->next_of_queue)
+		if (at->what == RINGQ_WRITABLE && !rq_load(&at->owned))
+			w = at;
+	if (!w)
+		w = new_watch(port->queue, RINGQ_WRITABLE);
+	if (!w || w == port->writable)
+		return w;
+	rq_store(&w->waits, 0);
+	rq_store(&w->owned, 1);
+	port->writable = w;
+	if (port->producer) {
+		port->producer->watched = true;
+		rq_producer_set_limit(port->producer);
+	}
+	return w;
+}
+
+/* Under the watch lock: the port's watch of a kind, listed. */
+static int watch_of(struct rq_watch **out, struct rq_port *port, unsigned what)
+{
+	struct ringq_queue *queue = port->queue;
+	struct rq_watch *w = what == RINGQ_WRITABLE ? writable(port) : queue->watch;
+	if (!w)
+		w = new_watch(queue, what);
 	if (!w)
 		return -ENOMEM;
-	*w = (struct rq_watch){.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), .armed = true};
-	int r = w->fd < 0 ? -errno : start_watcher();
-	if (r) {
-		if (w->fd >= 0)
-			close(w->fd);
-		free(w);
+	if (what == RINGQ_READABLE)
+		rq_store_release(&queue->watch, w);
+	*out = w;
+	return rq_load(&w->state) == RQ_WATCH_FAILED ? rq_watcher_add(w) : rq_watcher_start();
+}
+
+int rq_watch_subscribe(struct rq_watch **out, struct rq_port *port)
+{
+	rq_watch_lock();
+	int r = watch_of(out, port, RINGQ_READABLE);
+	if (r == 0)
+		rq_add(&(*out)->subscribers, 1);
+	rq_watch_unlock();
+	if (r)
 		return r;
+	r = rq_watcher_await(*out);
+	if (r)
+		rq_add(&(*out)->subscribers, -1u);
+	return r;
+}
+
+static int number_of(struct rq_port *port, unsigned what)
+{
+	struct rq_watch *w = NULL;
+	int fd = -1;
+	rq_watch_lock();
+	int r = watch_of(&w, port, what);
+	if (r == 0 && !rq_watch_has_number(w)) {
+		r = new_number(w);
+		w->done = false;
+		rq_store(&w->high, 0);
+		rq_store(&w->state, RQ_WATCH_NEW); /* to be told what the level is */
 	}
-	watches++;
-	queue->watch = w;
-	return 0;
+	if (r == 0 && what == RINGQ_WRITABLE && port->producer)
+		rq_watch_put(port);
+	if (r == 0)
+		fd = w->fd;
+	rq_watch_unlock();
+	if (r == 0)
+		r = rq_watcher_await(w);
+	if (r == 0)
+		return fd;
+	rq_watch_lock();
+	if (rq_load(&w->state) == RQ_WATCH_FAILED && rq_watch_has_number(w))
+		close(w->fd);
+	if (rq_load(&w->state) == RQ_WATCH_FAILED)
+		w->fd = -1;
+	rq_watch_unlock();
+	return r;
+}
+
+int ringq_event_fd_for(ringq_queue *queue, unsigned what)
+{
+	struct rq_port *port;
+	if (!queue || (what != RINGQ_READABLE && what != RINGQ_WRITABLE) ||
+		queue->side == (what == RINGQ_READABLE ? RQ_SIDE_WRITER : RQ_SIDE_READER))
+		return -EINVAL;
+	int r = rq_enter(queue, &port);
+	if (r)
+		return r;
+	r = number_of(port, what);
+	rq_leave();
+	return r;
 }
 
 int ringq_event_fd(ringq_queue *queue)
 {
-	struct rq_port *b;
-	if (!queue)
-		return -EINVAL;
-	int r = rq_enter(queue, &b);
-	if (r)
-		return r;
-	rq_process_lock();
-	r = queue->watch ? 0 : new_watch(queue);
-	int fd = r ? r : queue->watch->fd;
-	rq_process_unlock();
-	rq_leave();
-	change_set();
-	return fd;
+	return ringq_event_fd_for(queue, RINGQ_READABLE);
 }
 
-bool rq_watch_arm(struct ringq_queue *queue, struct rq_port *port)
+/* ---- ends, and forks ---- */
+
+void rq_watches_end(struct ringq_queue *queue)
 {
-	uint64_t count;
-	bool was_armed = true;
-	rq_process_lock();
-	if (queue->watch) {
-		struct rq_watch *w = queue->watch;
-		was_armed = w->armed;
-		ssize_t n = was_armed ? 0 : read(w->fd, &count, sizeof count);
-		(void)n; /* it was written before it was disarmed */
-		w->armed = true;
+	rq_watch_lock();
+	for (struct rq_watch *w = queue->watches; w; w = w->next_of_queue) {
+		if (rq_load(&w->state) != RQ_WATCH_FAILED)
+			rq_watcher_remove(w);
+		rq_store(&w->state, RQ_WATCH_FAILED);
+		if (rq_watch_has_number(w))
+			close(w->fd);
+		w->fd = -1;
 	}
-	rq_process_unlock();
-	if (was_armed)
-		return false;
-	change_set();
-	return rq_is_ready(port);
+	rq_watch_unlock();
+	rq_watch_news();
 }
 
-static void end_watch(struct ringq_queue *queue)
+void rq_watches_free(struct ringq_queue *queue)
 {
-	close(queue->watch->fd);
-	free(queue->watch);
-	queue->watch = NULL;
-	watches--;
-}
-
-void rq_watch_end(struct ringq_queue *queue)
-{
-	rq_process_lock();
-	if (queue->watch) {
-		end_watch(queue);
-		change_set();
+	while (queue->watches) {
+		struct rq_watch *w = queue->watches;
+		queue->watches = w->next_of_queue;
+		free(w);
 	}
-	while (queue->watched) {
-		rq_process_unlock();
-		rq_sys_sleep(NAP);
-		rq_process_lock();
-	}
-	rq_process_unlock();
 }
 
-void rq_watch_forget_parent(void)
+void rq_watch_used(struct rq_port *port)
 {
+	if (rq_is_watcher() || (rq_watcher_runs() && !port->queue->inherited))
+		return;
+	struct rq_watch *w = port->queue->inherited;
+	rq_watch_lock();
+	if (w && w == port->queue->inherited) {
+		port->queue->inherited = NULL;
+		rq_store(&w->owned, 1);
+		port->writable = w;
+	}
+	rq_watcher_start(); /* in vain: then the next to ask for a descriptor is told why */
+	rq_watch_unlock();
+}
+
+/* Another thread's puts are told of there: the same number, and an eventfd of this process, that says that there is room. */
+static void renew_number(struct rq_watch *w)
+{
+	int fd = rq_watch_has_number(w) ? eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK) : -1;
+	if (fd < 0)
+		return;
+	dup3(fd, w->fd, O_CLOEXEC);
+	close(fd);
+}
+
+void rq_watches_share(void)
+{
+	for (struct ringq_queue *q = rq_process_queues; q; q = q->next)
+		for (struct rq_watch *w = q->watches; w; w = w->next_of_queue)
+			rq_store(&w->shared, 1);
+}
+
+void rq_watches_forget_parent(void)
+{
+	rq_watches_share();
 	for (struct ringq_queue *q = rq_process_queues; q; q = q->next) {
-		if (q->watch)
-			end_watch(q);
-		q->watched = false;
+		for (struct rq_port *b = q->ports; b; b = b->queue_next)
+			if (b->writable && b->thread == rq_thread_current)
+				q->inherited = b->writable;
+		for (struct rq_watch *w = q->watches; w; w = w->next_of_queue) {
+			w->port = NULL;
+			w->done = false;
+			rq_store(&w->subscribers, 0);
+			rq_store(&w->owned, w == q->inherited);
+			rq_store(&w->waits, 0);
+			rq_store(&w->high, 1); /* who knows: whoever finds it low reads it */
+			w->sleepers[0] = w->sleepers[1] = NULL;
+			if (w->what == RINGQ_WRITABLE)
+				renew_number(w);
+		}
+		if (rq_handle_is_gone(q)) /* in a release by a thread of the parent, which is not here */
+			rq_watches_end(q);
 	}
-	watcher_runs = false;
-}
-
-/* ---- wait_any ---- */
-
-static _Thread_local unsigned turn;
-
-/* The index of a queue that is ready, -EAGAIN with all prepared for a sleep, or an error. */
-static int look_at_all(struct sleep_on *s, unsigned first, bool announce)
-{
-	for (unsigned k = 0; k < s->n; k++) {
-		unsigned i = (first + k) % s->n;
-		struct rq_port *b;
-		int r = rq_enter(s->queues[i], &b);
-		if (r)
-			return r;
-		bool ready = !announce && rq_is_ready(b);
-		rq_leave();
-		if (ready || (announce && prepare(s->queues[i], &s->waits[i])))
-			return (int)i;
-	}
-	return -EAGAIN;
-}
-
-static int wait_any(struct sleep_on *s, int64_t timeout)
-{
-	unsigned first = turn++;
-	int r = look_at_all(s, first, false);
-	if (r != -EAGAIN || timeout == RINGQ_NOWAIT)
-		return r;
-	int64_t until = rq_deadline(timeout);
-	for (;;) {
-		r = look_at_all(s, first, true);
-		if (r != -EAGAIN)
-			break;
-		int64_t now = rq_sys.now();
-		if (until >= 0 && now >= until)
-			return -ETIMEDOUT;
-		r = rq_sys.futex_waitv(s->waits, s->n, rq_sleep_until(now, until, RQ_SLEEP_SHORT));
-		if (r == -ENOSYS)
-			return r;
-	}
-	/* Whichever event woke this thread, others may sleep on it who would take what it was for. */
-	for (unsigned i = 0; i < s->n; i++)
-		rq_event_wake(&s->queues[i]->shared->not_empty, 1);
-	return r;
-}
-
-int ringq_wait_any(ringq_queue *const *queues, size_t n, int64_t timeout)
-{
-	struct sleep_on s;
-	if (!queues || n == 0 || n > WATCHES_MOST || !rq_timeout_is_good(timeout))
-		return -EINVAL;
-	for (size_t i = 0; i < n; i++)
-		if (!queues[i])
-			return -EINVAL;
-	s.n = (unsigned)n;
-	for (size_t i = 0; i < n; i++)
-		rq_handle_ref(s.queues[i] = queues[i]);
-	int r = wait_any(&s, timeout);
-	for (size_t i = 0; i < n; i++)
-		rq_handle_unref(s.queues[i]);
-	return r;
+	rq_watcher_forget_parent();
 }

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Waiting for several queues at once, in the calling thread: by one sleep on all of their events where that can be had, else
+ * by watches, of which a word of this process tells.
+ */
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/event.h"
+#include "base/sys.h"
+#include "queue/block.h"
+#include "queue/interrupt.h"
+#include "queue/sleepers.h"
+#include "queue/watch.h"
+
+#define QUEUES_MOST ((size_t)1 << 20)
+
+struct waiter {
+	struct ringq_queue *queue;
+	struct rq_watch *watch; /* it subscribes to, or NULL */
+	uint64_t seen;          /* of interrupts */
+};
+
+struct wait_any {
+	struct waiter *waiters;
+	struct rq_sys_wait *words;
+	size_t n, counted, first;
+	bool interruptible;
+};
+
+static _Thread_local unsigned turn;
+
+/* The index of a queue that is ready, -EAGAIN, with all announced as slept on if words are asked for, or an error. */
+static int look_at_all(struct wait_any *a, struct rq_sys_wait *words)
+{
+	for (size_t k = 0; k < a->n; k++) {
+		size_t i = (a->first + k) % a->n;
+		struct ringq_queue *queue = a->waiters[i].queue;
+		struct rq_port *b;
+		int r = rq_enter(queue, &b);
+		if (r)
+			return r;
+		if (words) {
+			rq_u32 *event = &queue->shared->not_empty;
+			words[i] = (struct rq_sys_wait){event, rq_event_prepare(event)};
+		}
+		bool ready = rq_is_ready(b);
+		rq_leave();
+		if (ready)
+			return (int)i;
+	}
+	return -EAGAIN;
+}
+
+static bool was_interrupted(const struct wait_any *a)
+{
+	for (size_t i = 0; i < a->n; i++)
+		if (rq_wait_interrupted(a->waiters[i].queue, a->waiters[i].seen))
+			return true;
+	return false;
+}
+
+static int subscribe(struct waiter *w)
+{
+	struct rq_port *b;
+	int r = rq_enter(w->queue, &b);
+	if (r)
+		return r;
+	r = rq_watch_subscribe(&w->watch, b);
+	rq_leave();
+	if (r)
+		w->watch = NULL;
+	return r;
+}
+
+/* By watches. One that is high is no reason not to look: it may be so no more, and the thread that says so be late. */
+static int wait_by_watches(struct wait_any *a, int64_t until)
+{
+	for (size_t i = 0; i < a->n; i++) {
+		int r = subscribe(&a->waiters[i]);
+		if (r)
+			return r;
+	}
+	rq_watcher_poke();
+	for (;;) {
+		rq_u32 *word = rq_watch_news_word();
+		uint32_t value = rq_load_acquire(word);
+		int r = look_at_all(a, NULL);
+		int64_t now = rq_sys.now();
+		if (r != -EAGAIN)
+			return r;
+		if (was_interrupted(a))
+			return -EINTR;
+		if (until >= 0 && now >= until)
+			return -ETIMEDOUT;
+		r = rq_sys.futex_wait(word, value, rq_sleep_until(now, until, RQ_SLEEP_SHORT));
+		if (r == -EINTR && a->interruptible)
+			return r;
+	}
+}
+
+/* By one sleep. -ENOSYS: there is no such sleep. */
+static int wait_by_words(struct wait_any *a, int64_t until)
+{
+	for (;;) {
+		int r = look_at_all(a, a->words);
+		int64_t now = rq_sys.now();
+		if (r != -EAGAIN)
+			return r;
+		if (was_interrupted(a))
+			return -EINTR;
+		if (until >= 0 && now >= until)
+			return -ETIMEDOUT;
+		r = rq_sys.futex_waitv(a->words, (unsigned)a->n, rq_sleep_until(now, until, RQ_SLEEP_SHORT));
+		if (rq_watcher_refuses(r))
+			return -ENOSYS;
+	}
+}
+
+static int wait_any(struct wait_any *a, int64_t timeout)
+{
+	int r = look_at_all(a, NULL);
+	if (r != -EAGAIN || timeout == RINGQ_NOWAIT)
+		return r;
+	for (; a->counted < a->n; a->counted++) {
+		struct waiter *w = &a->waiters[a->counted];
+		a->interruptible |= rq_load(&w->queue->interruptible) != 0;
+		if (rq_wait_begin(w->queue, &w->seen))
+			return -EINTR;
+	}
+	int64_t until = rq_deadline(timeout);
+	r = -ENOSYS;
+	/* A sleep on several begins anew by itself where the handler of a signal asks for that. */
+	if (a->words && !a->interruptible && rq_watcher_has_waitv())
+		r = wait_by_words(a, until);
+	if (r == -ENOSYS)
+		r = wait_by_watches(a, until);
+	/* Whichever event woke this thread, others may sleep on it who would take what it was for. */
+	for (size_t i = 0; i < a->n; i++)
+		rq_event_wake(&a->waiters[i].queue->shared->not_empty, 1);
+	return r;
+}
+
+static void end(struct wait_any *a, int r)
+{
+	for (size_t i = 0; i < a->n; i++) {
+		struct waiter *w = &a->waiters[i];
+		if (i < a->counted)
+			rq_wait_end(w->queue, w->seen, r == -EINTR);
+		if (w->watch)
+			rq_add(&w->watch->subscribers, -1u);
+	}
+}
+
+int ringq_wait_any(ringq_queue *const *queues, size_t n, int64_t timeout)
+{
+	struct wait_any a = {.n = n};
+	if (!queues || n == 0 || n > QUEUES_MOST || !rq_timeout_is_good(timeout))
+		return -EINVAL;
+	for (size_t i = 0; i < n; i++)
+		if (!queues[i])
+			return -EINVAL;
+	a.waiters = calloc(n, sizeof *a.waiters);
+	a.words = n <= RQ_SYS_WAITV_MAX ? calloc(n, sizeof *a.words) : NULL;
+	if (!a.waiters) {
+		free(a.words);
+		return -ENOMEM;
+	}
+	a.first = turn++ % n;
+	for (size_t i = 0; i < n; i++)
+		rq_handle_ref(a.waiters[i].queue = queues[i]);
+	int r = wait_any(&a, timeout);
+	end(&a, r);
+	for (size_t i = 0; i < n; i++)
+		rq_handle_unref(a.waiters[i].queue);
+	free(a.waiters);
+	free(a.words);
+	return r;
+}

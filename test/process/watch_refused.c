@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Event descriptors and ringq_wait_any where the kernel has no futex_waitv, or a sandbox refuses it, from the start or later:
+ * they work, for more queues than one sleep could be on, and wait without using the processor.
+ */
+#include "../common.h"
+#include "../sandbox.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#ifndef SYS_futex_waitv
+#define SYS_futex_waitv 449
+#endif
+
+enum { QUEUES = 140 };
+
+static ringq_queue *queues[QUEUES];
+
+static int64_t cpu_ns(void)
+{
+	struct timespec t;
+
+	check_eq(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t), 0);
+	return RINGQ_SEC(t.tv_sec) + t.tv_nsec;
+}
+
+static bool readable(int fd, int64_t timeout)
+{
+	struct pollfd pollfd = {.fd = fd, .events = POLLIN};
+
+	return poll(&pollfd, 1, timeout / RINGQ_MS(1)) == 1;
+}
+
+static void *put_later(void *queue)
+{
+	pause_ns(RINGQ_MS(20));
+	check_eq(put_number(queue, 9, RINGQ_NOWAIT), 0);
+	return NULL;
+}
+
+static void use(void)
+{
+	int64_t cpu;
+
+	for (int i = 0; i < QUEUES; i += 23) {
+		check_eq(put_number(queues[i], 1, RINGQ_NOWAIT), 0);
+		check(readable(ringq_event_fd(queues[i]), TEST_SOON));
+		check_eq(get_number(queues[i], RINGQ_NOWAIT), 1);
+		check_eq(get_number(queues[i], RINGQ_NOWAIT), -EAGAIN);
+		pthread_t other = start_thread(put_later, queues[i]);
+		check_eq(ringq_wait_any(queues, QUEUES, TEST_SOON), i);
+		join_thread(other);
+		check_eq(get_number(queues[i], RINGQ_NOWAIT), 9);
+		check_eq(ringq_wait_any(queues + i, 1, RINGQ_MS(1)), -ETIMEDOUT);
+	}
+	cpu = cpu_ns();
+	check_eq(ringq_wait_any(queues, QUEUES, RINGQ_MS(500)), -ETIMEDOUT);
+	check_compare(cpu_ns() - cpu, <, RINGQ_MS(200));
+}
+
+struct way {
+	int error;
+	bool later;
+};
+
+static void refused(void *arg)
+{
+	const struct way *way = arg;
+	ringq_region *region;
+
+	if (!way->later)
+		sandbox_refuse(SYS_futex_waitv, way->error, 1);
+	check_eq(ringq_region_create(&region, NULL), 0);
+	for (int i = 0; i < QUEUES; i++) {
+		check_eq(ringq_queue_create(&queues[i], region, NULL), 0);
+		check_compare(ringq_event_fd(queues[i]), >=, 0);
+	}
+	if (way->later) {
+		use();
+		sandbox_refuse(SYS_futex_waitv, way->error, 1);
+	}
+	use();
+	for (int i = 0; i < QUEUES; i++)
+		ringq_queue_release(queues[i]);
+	ringq_region_detach(region);
+}
+
+int main(void)
+{
+	static const int errors[] = {ENOSYS, EPERM, EACCES};
+
+	if (!sandbox_works() || TEST_UNDER_TSAN)
+		return TEST_SKIPPED;
+	for (size_t i = 0; i < 2 * COUNT(errors); i++) {
+		struct way way = {errors[i / 2], i % 2};
+
+		test_row(i);
+		reap_child(fork_child(refused, &way));
+	}
+	return 0;
+}

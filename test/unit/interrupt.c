@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+/* Ending waits: ringq_interrupt() from anywhere, and handles whose waits a signal handler ends. */
+#include "../common.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <signal.h>
+
+static ringq_queue *interrupted;
+
+struct wait {
+	ringq_queue *queue;
+	atomic_int thread;
+	int64_t result;
+};
+
+static void *get(void *arg)
+{
+	struct wait *wait = arg;
+
+	wait->thread = thread_id();
+	wait->result = get_number(wait->queue, RINGQ_FOREVER);
+	return NULL;
+}
+
+static void *wait_for_any(void *arg)
+{
+	struct wait *wait = arg;
+
+	wait->thread = thread_id();
+	wait->result = ringq_wait_any(&wait->queue, 1, RINGQ_FOREVER);
+	return NULL;
+}
+
+static void *put(void *arg)
+{
+	struct wait *wait = arg;
+
+	while (put_number(wait->queue, 1, RINGQ_NOWAIT) == 0)
+		continue;
+	wait->thread = thread_id();
+	wait->result = put_number(wait->queue, 2, RINGQ_FOREVER);
+	return NULL;
+}
+
+static pthread_t start_asleep(struct wait *wait, void *(*run)(void *))
+{
+	pthread_t thread = start_thread(run, wait);
+
+	wait_set(&wait->thread);
+	wait_asleep(wait->thread);
+	return thread;
+}
+
+static void interrupt_from_handler(int signal)
+{
+	(void)signal;
+	errno = 1234;
+	check_eq(ringq_interrupt(interrupted), 0);
+	check_eq(errno, 1234);
+}
+
+static void do_nothing(int signal)
+{
+	(void)signal;
+}
+
+static void handle(int signal, void (*handler)(int))
+{
+	struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
+
+	check_eq(sigaction(signal, &action, NULL), 0);
+}
+
+Test(interrupt, ends_each_call_that_waits)
+{
+	static void *(*const calls[])(void *) = {get, wait_for_any};
+
+	for (size_t k = 0; k < kinds_count; k++) {
+		for (size_t c = 0; c < COUNT(calls); c++) {
+			ringq_queue *queue = queue_new(&kinds[k].options);
+			struct wait waits[3] = {{.queue = queue}, {.queue = queue}, {.queue = queue}};
+			size_t n = kinds[k].options.flags & RINGQ_SINGLE_CONSUMER ? 1 : COUNT(waits);
+			pthread_t threads[COUNT(waits)];
+
+			test_context = kinds[k].name;
+			for (size_t i = 0; i < n; i++)
+				threads[i] = start_asleep(&waits[i], calls[c]);
+			check_eq(ringq_interrupt(queue), 0);
+			for (size_t i = 0; i < n; i++) {
+				join_thread(threads[i]);
+				check_eq(waits[i].result, -EINTR);
+			}
+			/* It is used up. */
+			check_eq(get_number(queue, RINGQ_MS(1)), -ETIMEDOUT);
+			ringq_queue_release(queue);
+		}
+	}
+}
+
+Test(interrupt, ends_a_put_that_waits_for_room)
+{
+	static const struct ringq_queue_options full[] = {{.max_records = 3}, {.max_bytes = 1000}};
+
+	for (size_t i = 0; i < COUNT(full); i++) {
+		ringq_queue *queue = queue_new(&full[i]);
+		struct wait wait = {.queue = queue};
+		pthread_t thread = start_asleep(&wait, put);
+
+		check_eq(ringq_interrupt(queue), 0);
+		join_thread(thread);
+		check_eq(wait.result, -EINTR);
+		ringq_queue_release(queue);
+	}
+}
+
+Test(interrupt, is_left_for_the_next_call_that_would_wait)
+{
+	ringq_queue *queue = queue_new(&kinds[0].options);
+
+	check_eq(ringq_interrupt(NULL), -EINVAL);
+	check_eq(ringq_interrupt(queue), 0);
+	check_eq(ringq_interrupt(queue), 0);
+	check_eq(get_number(queue, RINGQ_NOWAIT), -EAGAIN);
+	check_eq(put_number(queue, 7, RINGQ_FOREVER), 0);
+	check_eq(get_number(queue, RINGQ_FOREVER), 7);
+	check_eq(get_number(queue, RINGQ_FOREVER), -EINTR);
+	check_eq(ringq_wait_any(&queue, 1, RINGQ_MS(1)), -ETIMEDOUT);
+	ringq_queue_release(queue);
+}
+
+Test(interrupt, ends_the_wait_of_this_handle_alone)
+{
+	ringq_queue *queue = queue_new(&kinds[0].options), *other;
+	struct wait wait;
+	pthread_t thread;
+
+	check_eq(ringq_queue_open(&other, ringq_queue_region(queue), NULL), 0);
+	wait = (struct wait){.queue = other};
+	thread = start_asleep(&wait, get);
+	check_eq(ringq_interrupt(queue), 0);
+	pause_ns(RINGQ_MS(20));
+	check_eq(put_number(queue, 3, RINGQ_NOWAIT), 0);
+	join_thread(thread);
+	check_eq(wait.result, 3);
+	ringq_queue_release(other);
+	ringq_queue_release(queue);
+}
+
+Test(interrupt, may_be_made_by_a_handler)
+{
+	struct wait wait = {.queue = interrupted = queue_new(&kinds[0].options)};
+	pthread_t thread = start_asleep(&wait, get);
+
+	handle(SIGUSR1, interrupt_from_handler);
+	check_eq(pthread_kill(thread, SIGUSR1), 0);
+	join_thread(thread);
+	check_eq(wait.result, -EINTR);
+	ringq_queue_release(interrupted);
+}
+
+Test(interruptible, a_handler_that_has_run_ends_the_wait)
+{
+	static void *(*const calls[])(void *) = {get, wait_for_any, put};
+
+	handle(SIGUSR1, do_nothing);
+	for (size_t i = 0; i < COUNT(calls); i++) {
+		struct wait wait = {.queue = queue_new(&(struct ringq_queue_options){.max_records = 3})};
+		pthread_t thread;
+
+		check_eq(ringq_queue_interruptible(wait.queue, true), 0);
+		thread = start_asleep(&wait, calls[i]);
+		pause_ns(RINGQ_MS(250)); /* longer than a first sleep */
+		wait_asleep(wait.thread);
+		check_eq(pthread_kill(thread, SIGUSR1), 0);
+		join_thread(thread);
+		check_eq(wait.result, -EINTR);
+		ringq_queue_release(wait.queue);
+	}
+	check_eq(ringq_queue_interruptible(NULL, true), -EINVAL);
+}
+
+Test(interruptible, otherwise_a_wait_goes_on_after_a_handler)
+{
+	struct wait wait = {.queue = queue_new(&kinds[0].options)};
+	pthread_t thread;
+
+	handle(SIGUSR1, do_nothing);
+	check_eq(ringq_queue_interruptible(wait.queue, true), 0);
+	check_eq(ringq_queue_interruptible(wait.queue, false), 0);
+	thread = start_asleep(&wait, get);
+	check_eq(pthread_kill(thread, SIGUSR1), 0);
+	pause_ns(RINGQ_MS(20));
+	check_eq(put_number(wait.queue, 4, RINGQ_NOWAIT), 0);
+	join_thread(thread);
+	check_eq(wait.result, 4);
+	ringq_queue_release(wait.queue);
+}
