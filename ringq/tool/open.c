@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: MIT */
+
+/* From what is written on a command line to a region, and what is in it. */
+
+#include "tool.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+ssize_t objects_of(const ringq_region *region, struct ringq_object **out)
+{
+	ssize_t have = 0;
+	*out = NULL;
+	for (;;) {
+		ssize_t n = ringq_region_objects(region, *out, (size_t)have);
+		if (n >= 0 && n <= have)
+			return n;
+		free(*out);
+		*out = NULL;
+		if (n < 0)
+			return n;
+		have = n + 8; /* more may be made meanwhile */
+		*out = calloc((size_t)have, sizeof **out);
+		if (!*out)
+			return -ENOMEM;
+	}
+}
+
+ssize_t members_of(const ringq_region *region, struct ringq_member **out)
+{
+	ssize_t have = 0;
+	*out = NULL;
+	for (;;) {
+		ssize_t n = ringq_region_members(region, *out, (size_t)have);
+		if (n >= 0 && n <= have)
+			return n;
+		free(*out);
+		*out = NULL;
+		if (n < 0)
+			return n;
+		have = n + 16;
+		*out = calloc((size_t)have, sizeof **out);
+		if (!*out)
+			return -ENOMEM;
+	}
+}
+
+const char *object_label(const struct ringq_object *object, char label[80])
+{
+	if (*object->name)
+		snprintf(label, 80, "%s", object->name);
+	else
+		snprintf(label, 80, "id:%" PRIu64, object->id);
+	return label;
+}
+
+/* Splits NAME/QUEUE; pid:PID/fd:N has a slash of its own. */
+static void split(struct target *t, const char *spec)
+{
+	char *at = t->spec;
+	snprintf(t->spec, sizeof t->spec, "%s", spec);
+	if (strncmp(at, "pid:", 4) == 0) {
+		char *fd = strstr(at, "/fd:");
+		if (fd)
+			at = fd + 1;
+	}
+	char *slash = strchr(at, '/');
+	if (slash) {
+		*slash = 0;
+		snprintf(t->object, sizeof t->object, "%s", slash + 1);
+	}
+	snprintf(t->label, sizeof t->label, "%.299s", t->spec);
+}
+
+static int open_named(const char *name, int flags)
+{
+	char path[512];
+	if (!*name || strlen(name) > 200)
+		return -EINVAL;
+	snprintf(path, sizeof path, "/dev/shm/ringq.%s", name);
+	int fd = open(path, flags | O_CLOEXEC | O_NOFOLLOW);
+	return fd < 0 ? -errno : fd;
+}
+
+/* The one region of a search, or the complaint that there are none, or several. */
+static int open_found(struct target *t, const struct search *s, int flags, int *fd)
+{
+	char label[300];
+	if (s->count == 0) {
+		complain("%s: no region there", t->label);
+		return s->denied ? STATUS_NOT_PERMITTED : STATUS_NOT_FOUND;
+	}
+	if (s->count > 1) {
+		complain("%s has several regions; which one?", t->label);
+		for (size_t i = 0; i < s->count; i++)
+			fprintf(stderr, "  %s\n", found_label(&s->found[i], label));
+		return STATUS_USAGE;
+	}
+	*fd = found_open(s->found, flags);
+	return *fd < 0 ? fail(*fd, t->label) : 0;
+}
+
+static int open_process(struct target *t, int flags, int *fd)
+{
+	char path[64], *end;
+	long pid = strtol(t->spec + 4, &end, 10), number;
+	if (pid <= 0 || (*end && strncmp(end, "/fd:", 4) != 0))
+		return usage("%s: no process", t->spec);
+	if (*end) {
+		number = strtol(end + 4, &end, 10);
+		if (*end)
+			return usage("%s: no descriptor", t->spec);
+		snprintf(path, sizeof path, "/proc/%ld/fd/%ld", pid, number);
+		*fd = open(path, flags | O_CLOEXEC);
+		return *fd < 0 ? fail(-errno, t->label) : 0;
+	}
+	struct search s;
+	int r = search_process(&s, (pid_t)pid);
+	if (r)
+		return fail(r, t->label);
+	r = open_found(t, &s, flags, fd);
+	search_free(&s);
+	return r;
+}
+
+static int open_inode(struct target *t, int flags, int *fd)
+{
+	struct search s;
+	uint64_t inode;
+	if (!parse_number(t->spec + 4, &inode))
+		return usage("%s: no inode", t->spec);
+	int r = search_all(&s);
+	if (r)
+		return fail(r, t->label);
+	r = STATUS_NOT_FOUND;
+	for (size_t i = 0; i < s.count; i++) {
+		if (s.found[i].inode != inode)
+			continue;
+		*fd = found_open(&s.found[i], flags);
+		r = *fd < 0 ? fail(*fd, t->label) : 0;
+		break;
+	}
+	if (r == STATUS_NOT_FOUND)
+		complain("%s: no region there", t->label);
+	search_free(&s);
+	return r;
+}
+
+/* A name that is the beginning of just one. */
+static int open_prefix(struct target *t, int flags, int *fd)
+{
+	struct search s;
+	const struct found *one = NULL;
+	size_t len = strlen(t->spec), n = 0;
+	int r = search_all(&s);
+	if (r)
+		return fail(r, t->label);
+	for (size_t i = 0; i < s.count; i++) {
+		if (!s.found[i].unlinked && strncmp(s.found[i].name, t->spec, len) == 0) {
+			one = &s.found[i];
+			n++;
+		}
+	}
+	if (n == 1) {
+		*fd = found_open(one, flags);
+		r = *fd < 0 ? fail(*fd, t->label) : 0;
+		snprintf(t->label, sizeof t->label, "%s", one->name);
+	} else {
+		complain(n ? "%s: several regions begin so" : "%s: no such region", t->label);
+		r = n ? STATUS_USAGE : STATUS_NOT_FOUND;
+	}
+	search_free(&s);
+	return r;
+}
+
+static int open_file(struct target *t, int flags, int *fd)
+{
+	if (strncmp(t->spec, "pid:", 4) == 0)
+		return open_process(t, flags, fd);
+	if (strncmp(t->spec, "ino:", 4) == 0)
+		return open_inode(t, flags, fd);
+	*fd = open_named(t->spec, flags);
+	if (*fd == -ENOENT && *t->spec)
+		return open_prefix(t, flags, fd);
+	return *fd < 0 ? fail(*fd, t->label) : 0;
+}
+
+/* Says of a region that is refused what layout it has. */
+static int refuse(const struct target *t, int fd, int error)
+{
+	unsigned major, minor, own, own_minor;
+	if (error == -EPROTO && ringq_region_layout(fd, &major, &minor) == 0 &&
+		ringq_region_layout(-1, &own, &own_minor) == 0 && major != own) {
+		complain("%s: of layout %u.%u; this library knows %u.%u", t->label, major, minor, own, own_minor);
+		return STATUS_DAMAGED;
+	}
+	return fail(error, t->label);
+}
+
+static bool is_linked(int fd)
+{
+	struct stat st;
+	return fstat(fd, &st) == 0 && st.st_nlink > 0;
+}
+
+int target_region(struct target *t, const char *spec, enum access access)
+{
+	int fd = -1;
+	*t = (struct target){0};
+	split(t, spec);
+	if (!*t->spec)
+		return usage("no region is named");
+	int r = open_file(t, access == LOOK ? O_RDONLY : O_RDWR, &fd);
+	if (r)
+		return r;
+	int error = access == LOOK ? ringq_region_observe(&t->region, fd) : ringq_region_attach(&t->region, fd);
+	if (error == -EPROTO && access == USE && !is_linked(fd))
+		error = ringq_region_observe(&t->region, fd) == 0 ? -EROFS : -EPROTO; /* named once, and unsealed */
+	if (error == -EROFS) {
+		ringq_region_detach(t->region);
+		t->region = NULL;
+	}
+	r = error ? refuse(t, fd, error) : 0;
+	close(fd);
+	return r;
+}
+
+/* The object of a kind that was named, by its name or as id:N; or the only one. */
+static int find_object(struct target *t, bool array, struct ringq_object *out)
+{
+	struct ringq_object *objects;
+	ssize_t n = objects_of(t->region, &objects), matches = 0;
+	const char *what = array ? "array" : "queue";
+	char label[80];
+	if (n < 0)
+		return fail((int)n, t->label);
+	for (ssize_t i = 0; i < n; i++) {
+		bool named = *t->object != 0;
+		if ((objects[i].kind == RINGQ_OBJECT_ARRAY) != array ||
+			(!named && objects[i].kind == RINGQ_OBJECT_PIPE && n > 1))
+			continue;
+		char id[32];
+		snprintf(id, sizeof id, "id:%" PRIu64, objects[i].id);
+		if (named && strcmp(t->object, objects[i].name) != 0 && strcmp(t->object, id) != 0)
+			continue;
+		*out = objects[i];
+		matches++;
+	}
+	free(objects);
+	if (matches == 1) {
+		snprintf(t->object, sizeof t->object, "%s", object_label(out, label));
+		return 0;
+	}
+	if (matches == 0) {
+		complain(*t->object ? "%s has no %s %s" : "%s has no %s", t->label, what, t->object);
+		return STATUS_NOT_FOUND;
+	}
+	return usage("%s has several %ss: name one, as %s/NAME or %s/id:N (`ringq list %s` shows them)", t->label, what,
+		t->label, t->label, t->label);
+}
+
+int target_queue(struct target *t, ringq_queue **queue, const char *spec, enum access access)
+{
+	struct ringq_object object;
+	int r = target_region(t, spec, access);
+	if (r)
+		return r;
+	r = find_object(t, false, &object);
+	if (r == 0) {
+		int error = ringq_queue_open_id(queue, t->region, object.id);
+		if (error == -EINVAL && object.kind == RINGQ_OBJECT_PIPE) {
+			complain("%s/%s is of a pipe: it can only be looked at", t->label, t->object);
+			r = STATUS_NOT_PERMITTED;
+		} else if (error) {
+			r = fail(error, spec);
+		}
+	}
+	if (r)
+		target_close(t);
+	return r;
+}
+
+int target_array(struct target *t, ringq_array **array, const char *spec)
+{
+	struct ringq_object object;
+	int r = target_region(t, spec, USE);
+	if (r)
+		return r;
+	r = find_object(t, true, &object);
+	if (r == 0) {
+		int error = ringq_array_open_id(array, t->region, object.id);
+		r = error ? fail(error, spec) : 0;
+	}
+	if (r)
+		target_close(t);
+	return r;
+}
+
+void target_close(struct target *t)
+{
+	ringq_region_detach(t->region);
+	t->region = NULL;
+}

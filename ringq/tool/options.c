@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+
+/* Options: parsing from a table, and the help that the same table gives. */
+
+#include "tool.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define OPTIONS_MOST 40
+
+bool parse_number(const char *text, uint64_t *out)
+{
+	char *end;
+	if (!isdigit((unsigned char)*text))
+		return false;
+	errno = 0;
+	*out = strtoull(text, &end, 10);
+	return errno == 0 && !*end;
+}
+
+static const struct unit {
+	const char *name;
+	double factor;
+} sizes[] =
+	{
+		{"", 1},
+		{"B", 1},
+		{"K", 1024},
+		{"KiB", 1024},
+		{"M", 1048576},
+		{"MiB", 1048576},
+		{"G", 1073741824},
+		{"GiB", 1073741824},
+		{NULL, 0},
+},
+  times[] = {
+	  {"", 1e9},
+	  {"ns", 1},
+	  {"us", 1e3},
+	  {"ms", 1e6},
+	  {"s", 1e9},
+	  {"min", 6e10},
+	  {"h", 3.6e12},
+	  {"d", 8.64e13},
+	  {NULL, 0},
+};
+
+static bool parse_units(const char *text, const struct unit *units, double most, double *out)
+{
+	char *end;
+	if (!isdigit((unsigned char)*text) && *text != '.')
+		return false;
+	double number = strtod(text, &end);
+	for (; units->name; units++) {
+		if (strcmp(units->name, end) == 0) {
+			*out = number * units->factor;
+			return *out >= 0 && *out <= most;
+		}
+	}
+	return false;
+}
+
+bool parse_size(const char *text, uint64_t *out)
+{
+	double size;
+	if (parse_number(text, out))
+		return true;
+	if (strcmp(text, "unbounded") == 0) {
+		*out = RINGQ_UNBOUNDED;
+		return true;
+	}
+	if (!parse_units(text, sizes, 9e15, &size))
+		return false;
+	*out = (uint64_t)size;
+	return true;
+}
+
+bool parse_time(const char *text, int64_t *out)
+{
+	double ns;
+	if (strcmp(text, "forever") == 0) {
+		*out = RINGQ_FOREVER;
+		return true;
+	}
+	if (!parse_units(text, times, 9e18, &ns))
+		return false;
+	*out = (int64_t)(ns + 0.5);
+	return true;
+}
+
+static bool parse_real(const char *text, double *out)
+{
+	char *end;
+	*out = strtod(text, &end);
+	return *text && !*end && *out >= 0 && *out < 1e300;
+}
+
+static bool store(const struct option_spec *o, const char *value)
+{
+	switch (o->kind) {
+	case OPTION_FLAG:
+		*(bool *)o->to = true;
+		return true;
+	case OPTION_TEXT:
+		*(const char **)o->to = value;
+		return true;
+	case OPTION_NUMBER:
+		return parse_number(value, o->to);
+	case OPTION_SIZE:
+		return parse_size(value, o->to);
+	case OPTION_TIME:
+		return parse_time(value, o->to);
+	case OPTION_REAL:
+		return parse_real(value, o->to);
+	}
+	return false;
+}
+
+/* getopt's tables of a command's. */
+static void translate(const struct command *command, char *letters, struct option *names)
+{
+	char *at = letters;
+	if (command->stops)
+		*at++ = '+';
+	*at++ = ':'; /* tells a missing value from an unknown option */
+	*at++ = 'h';
+	unsigned n = 0;
+	for (const struct option_spec *o = command->options; o->name && n < OPTIONS_MOST; o++, n++) {
+		names[n] = (struct option){o->name, o->arg ? required_argument : no_argument, NULL, 1000 + (int)n};
+		if (o->letter)
+			*at++ = o->letter;
+		if (o->letter && o->arg)
+			*at++ = ':';
+	}
+	names[n++] = (struct option){"help", no_argument, NULL, 'h'};
+	names[n] = (struct option){NULL, 0, NULL, 0};
+	*at = 0;
+}
+
+static const struct option_spec *find_option(const struct command *command, int c)
+{
+	if (c >= 1000)
+		return &command->options[c - 1000];
+	for (const struct option_spec *o = command->options; o->name; o++)
+		if (o->letter == c)
+			return o;
+	return NULL;
+}
+
+int options_parse(const struct command *command, int argc, char **argv, int *operands)
+{
+	char letters[3 * OPTIONS_MOST];
+	struct option names[OPTIONS_MOST + 2];
+	int c;
+	translate(command, letters, names);
+	opterr = 0;
+	optind = 1;
+	while ((c = getopt_long(argc, argv, letters, names, NULL)) != -1) {
+		if (c == 'h')
+			return -1;
+		if (c == ':')
+			return usage("%s: a value is missing", argv[optind - 1]);
+		const struct option_spec *o = c == '?' ? NULL : find_option(command, c);
+		if (!o)
+			return usage("no such option: %s", argv[optind - 1]);
+		if (!store(o, optarg))
+			return usage("--%s: not understood: %s", o->name, optarg);
+	}
+	*operands = optind;
+	return 0;
+}
+
+void options_help(const struct command *command, FILE *to)
+{
+	fprintf(to, "Usage: ringq %s [OPTION]... %s\n\n%s.\n\n", command->name, command->operands, command->summary);
+	for (const struct option_spec *o = command->options; o->name; o++) {
+		char left[64];
+		snprintf(left, sizeof left, "%c%c%c --%s%s%s", o->letter ? '-' : ' ', o->letter ? o->letter : ' ',
+			o->letter ? ',' : ' ', o->name, o->arg ? "=" : "", o->arg ? o->arg : "");
+		fprintf(to, "  %-28s %s\n", left, o->help);
+	}
+	fprintf(to, "  %-28s %s\n", "-h, --help", "print this");
+}

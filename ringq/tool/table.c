@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: MIT */
+
+/* Tables, for people and as JSON, and how people read figures. */
+
+#include "tool.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- figures ---- */
+
+static char *scratch(void)
+{
+	static char ring[8][32];
+	static unsigned at;
+	return ring[at++ % 8];
+}
+
+const char *show_size(uint64_t bytes)
+{
+	char *out = scratch();
+	static const char units[] = "KMGTPE";
+	double n = (double)bytes;
+	unsigned u = 0;
+	if (bytes == RINGQ_UNBOUNDED)
+		return "unbounded";
+	if (common.bytes || bytes < 1024) {
+		snprintf(out, 32, "%" PRIu64, bytes);
+		return out;
+	}
+	for (n /= 1024; n >= 999.5 && units[u + 1]; u++)
+		n /= 1024;
+	snprintf(out, 32, n < 9.95 ? "%.1f%c" : "%.0f%c", n, units[u]);
+	return out;
+}
+
+const char *show_span(int64_t ns)
+{
+	char *out = scratch();
+	double s = (double)ns / 1e9;
+	if (ns < 0)
+		return "-";
+	if (s < 1e-3)
+		snprintf(out, 32, "%.0fus", s * 1e6);
+	else if (s < 1)
+		snprintf(out, 32, "%.0fms", s * 1e3);
+	else if (s < 60)
+		snprintf(out, 32, "%.1fs", s);
+	else if (s < 3600)
+		snprintf(out, 32, "%dm%02ds", (int)s / 60, (int)s % 60);
+	else if (s < 86400)
+		snprintf(out, 32, "%dh%02dm", (int)s / 3600, (int)s / 60 % 60);
+	else
+		snprintf(out, 32, "%dd%02dh", (int)(s / 86400), (int)(s / 3600) % 24);
+	return out;
+}
+
+const char *show_count(uint64_t n)
+{
+	char *out = scratch();
+	if (n < 100000)
+		snprintf(out, 32, "%" PRIu64, n);
+	else if (n < 10000000)
+		snprintf(out, 32, "%.*fk", n < 1000000 ? 0 : 0, (double)n / 1e3);
+	else if (n < UINT64_C(10000000000))
+		snprintf(out, 32, "%.0fM", (double)n / 1e6);
+	else
+		snprintf(out, 32, "%.0fG", (double)n / 1e9);
+	return out;
+}
+
+/* ---- tables ---- */
+
+enum cell_kind {
+	CELL_NONE,
+	CELL_TEXT,
+	CELL_NUMBER,
+	CELL_SIZE,
+	CELL_SPAN,
+	CELL_BOOL,
+};
+
+struct cell {
+	enum cell_kind kind;
+	uint64_t number;
+	char *text;
+};
+
+struct table {
+	const char *key;
+	const struct column *columns;
+	size_t n;
+	struct cell *cells;
+	size_t used, room;
+	bool failed;
+};
+
+struct table *table_new(const char *key, const struct column *columns, size_t n)
+{
+	struct table *t = calloc(1, sizeof *t);
+	if (!t)
+		return NULL;
+	t->key = key;
+	t->columns = columns;
+	t->n = n;
+	return t;
+}
+
+static void add(struct table *t, enum cell_kind kind, uint64_t number, const char *text)
+{
+	if (!t || t->failed)
+		return;
+	if (t->used == t->room) {
+		size_t room = t->room ? 2 * t->room : 64;
+		struct cell *more = realloc(t->cells, room * sizeof *more);
+		if (!more) {
+			t->failed = true;
+			return;
+		}
+		t->cells = more;
+		t->room = room;
+	}
+	struct cell *c = &t->cells[t->used++];
+	*c = (struct cell){.kind = kind, .number = number, .text = text ? strdup(text) : NULL};
+	t->failed = text && !c->text;
+}
+
+/* The row before ends; what it lacks is none. */
+void table_row(struct table *t)
+{
+	while (t && !t->failed && t->used % t->n)
+		add(t, CELL_NONE, 0, NULL);
+}
+
+void table_text(struct table *t, const char *text)
+{
+	add(t, text ? CELL_TEXT : CELL_NONE, 0, text);
+}
+
+void table_number(struct table *t, uint64_t number)
+{
+	add(t, CELL_NUMBER, number, NULL);
+}
+
+void table_size(struct table *t, uint64_t bytes)
+{
+	add(t, CELL_SIZE, bytes, NULL);
+}
+
+void table_span(struct table *t, int64_t ns)
+{
+	add(t, ns < 0 ? CELL_NONE : CELL_SPAN, (uint64_t)ns, NULL);
+}
+
+void table_bool(struct table *t, bool value)
+{
+	add(t, CELL_BOOL, value, NULL);
+}
+
+/* What a cell shows; control characters of names that others chose must not reach a terminal. */
+static const char *show(const struct cell *c, char buf[300])
+{
+	switch (c->kind) {
+	case CELL_NUMBER:
+		snprintf(buf, 300, "%" PRIu64, c->number);
+		return buf;
+	case CELL_SIZE:
+		return show_size(c->number);
+	case CELL_SPAN:
+		return show_span((int64_t)c->number);
+	case CELL_BOOL:
+		return c->number ? "yes" : "no";
+	case CELL_TEXT:
+		snprintf(buf, 300, "%s", c->text);
+		for (char *at = buf; *at; at++)
+			if ((unsigned char)*at < 0x20 || *at == 0x7f)
+				*at = '?';
+		return *buf ? buf : "-";
+	default:
+		return "-";
+	}
+}
+
+static void print_json(const struct table *t)
+{
+	struct json json;
+	json_start(&json, stdout);
+	json_object(&json, NULL);
+	json_number(&json, "version", 1);
+	json_array(&json, t->key);
+	for (size_t i = 0; i < t->used; i++) {
+		const struct cell *c = &t->cells[i];
+		const char *key = t->columns[i % t->n].key;
+		if (i % t->n == 0)
+			json_object(&json, NULL);
+		if (c->kind == CELL_NONE)
+			json_null(&json, key);
+		else if (c->kind == CELL_TEXT)
+			json_text(&json, key, c->text);
+		else if (c->kind == CELL_BOOL)
+			json_bool(&json, key, c->number);
+		else
+			json_number(&json, key, c->number);
+		if (i % t->n == t->n - 1)
+			json_close(&json, '}');
+	}
+	json_close(&json, ']');
+	json_close(&json, '}');
+	json_line(&json);
+}
+
+/* Which columns to print, in which order. How many, or -1 with the complaint made. */
+static int choose(const struct table *t, size_t chosen[64])
+{
+	int n = 0;
+	if (!common.columns) {
+		for (size_t i = 0; i < t->n; i++)
+			if (!t->columns[i].hidden)
+				chosen[n++] = i;
+		return n;
+	}
+	for (const char *at = common.columns; *at && n < 64;) {
+		size_t len = strcspn(at, ","), i = 0;
+		while (i < t->n && (strlen(t->columns[i].key) != len || strncmp(t->columns[i].key, at, len) != 0))
+			i++;
+		if (i == t->n) {
+			usage("no such column: %.*s", (int)len, at);
+			fputs("Columns:", stderr);
+			for (i = 0; i < t->n; i++)
+				fprintf(stderr, " %s", t->columns[i].key);
+			fputc('\n', stderr);
+			return -1;
+		}
+		chosen[n++] = i;
+		at += len + (at[len] == ',');
+	}
+	return n;
+}
+
+static int width_of(const struct table *t, size_t column)
+{
+	char buf[300];
+	size_t width = common.no_header ? 0 : strlen(t->columns[column].title);
+	for (size_t i = column; i < t->used; i += t->n) {
+		size_t len = strlen(show(&t->cells[i], buf));
+		width = len > width ? len : width;
+	}
+	return (int)width;
+}
+
+static void print_cell(const struct column *c, const char *text, int width, bool last)
+{
+	if (c->right)
+		printf("%*s", width, text);
+	else if (last)
+		fputs(text, stdout);
+	else
+		printf("%-*s", width, text);
+	fputs(last ? "\n" : "  ", stdout);
+}
+
+static int print_text(const struct table *t)
+{
+	size_t chosen[64];
+	int widths[64], n = choose(t, chosen);
+	char buf[300];
+	if (n < 0)
+		return STATUS_USAGE;
+	for (int k = 0; k < n; k++)
+		widths[k] = width_of(t, chosen[k]);
+	for (int k = 0; k < n && !common.no_header; k++)
+		print_cell(&t->columns[chosen[k]], t->columns[chosen[k]].title, widths[k], k == n - 1);
+	for (size_t row = 0; row < t->used; row += t->n)
+		for (int k = 0; k < n; k++)
+			print_cell(&t->columns[chosen[k]], show(&t->cells[row + chosen[k]], buf), widths[k], k == n - 1);
+	return STATUS_DONE;
+}
+
+int table_print(struct table *t)
+{
+	int r = STATUS_DONE;
+	table_row(t);
+	if (!t || t->failed)
+		r = fail(-ENOMEM, "the table");
+	else if (common.json)
+		print_json(t);
+	else
+		r = print_text(t);
+	for (size_t i = 0; t && i < t->used; i++)
+		free(t->cells[i].text);
+	if (t)
+		free(t->cells);
+	free(t);
+	return r;
+}

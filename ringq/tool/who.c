@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+#include "tool.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct column columns[] = {
+	{"process", "PID", true, false},
+	{"thread", "TID", true, false},
+	{"name", "NAME", false, false},
+	{"state", "STATE", false, false},
+	{"for", "FOR", true, false},
+	{"object", "ON", false, false},
+	{"took", "TOOK FROM", false, false},
+	{"puts", "PUTS TO", false, false},
+};
+
+static const char *const activities[] = {
+	"awake", "asleep in put", "asleep in get", "asleep in take", "asleep in lock", "asleep in join"};
+
+/* What an object of the region is called, by its id. */
+static const char *name_of(const struct ringq_object *objects, ssize_t n, uint64_t id, char label[80])
+{
+	for (ssize_t i = 0; id && i < n; i++)
+		if (objects[i].id == id)
+			return object_label(&objects[i], label);
+	return NULL;
+}
+
+/* The queues that a thread is a producer of, or, with a dead one, was: added to text. */
+struct lanes {
+	const struct ringq_object *object;
+	struct ringq_lane_stat *lanes;
+	ssize_t n;
+};
+
+static struct lanes lanes_of(ringq_region *region, const struct ringq_object *object)
+{
+	struct lanes out = {.object = object};
+	ringq_queue *queue;
+	if (object->kind == RINGQ_OBJECT_ARRAY || ringq_queue_open_id(&queue, region, object->id))
+		return out;
+	ssize_t n = ringq_queue_lanes(queue, NULL, 0);
+	out.lanes = n > 0 ? calloc((size_t)n, sizeof *out.lanes) : NULL;
+	ssize_t got = out.lanes ? ringq_queue_lanes(queue, out.lanes, (size_t)n) : 0;
+	out.n = got < n ? got : n;
+	ringq_queue_release(queue);
+	return out;
+}
+
+static void puts_to(const struct lanes *all, ssize_t n, const struct ringq_member *m, char *text, size_t size)
+{
+	char label[80];
+	*text = 0;
+	for (ssize_t i = 0; i < n; i++) {
+		for (ssize_t k = 0; k < all[i].n; k++) {
+			const struct ringq_producer *p = &all[i].lanes[k].producer;
+			size_t len = strlen(text);
+			if (p->state == RINGQ_ALIVE && p->process == m->process && p->thread == m->thread)
+				snprintf(text + len, size - len, "%s%s", len ? "," : "",
+					object_label(all[i].object, label));
+		}
+	}
+}
+
+static void add_member(struct table *t, const struct ringq_object *objects, ssize_t n, const struct lanes *lanes,
+	const struct ringq_member *m)
+{
+	char label[80], text[200];
+	char process = process_state((pid_t)m->process);
+	table_number(t, m->process);
+	table_number(t, m->thread);
+	table_text(t, m->name);
+	table_text(t, process == 'T' || process == 't' ? "stopped" : activities[m->activity <= 5 ? m->activity : 0]);
+	table_span(t, m->activity ? now_ns() - (int64_t)m->since : -1);
+	table_text(t, name_of(objects, n, m->object, label));
+	table_text(t, name_of(objects, n, m->took, label));
+	puts_to(lanes, n, m, text, sizeof text);
+	table_text(t, *text ? text : NULL);
+}
+
+/* Producers that have died, and whose lanes nobody has taken over: they are no members any more. */
+static void add_dead(struct table *t, const struct lanes *lanes)
+{
+	char label[80];
+	for (ssize_t k = 0; k < lanes->n; k++) {
+		const struct ringq_producer *p = &lanes->lanes[k].producer;
+		if (p->state != RINGQ_DEAD)
+			continue;
+		table_number(t, p->process);
+		table_number(t, p->thread);
+		table_text(t, p->name);
+		table_text(t, "dead");
+		table_span(t, -1);
+		table_text(t, NULL);
+		table_text(t, NULL);
+		table_text(t, object_label(lanes->object, label));
+	}
+}
+
+static int show(const struct target *target)
+{
+	struct ringq_object *objects;
+	struct ringq_member *members;
+	ssize_t n = objects_of(target->region, &objects);
+	if (n < 0)
+		return fail((int)n, target->label);
+	ssize_t m = members_of(target->region, &members);
+	struct lanes *lanes = calloc((size_t)n + 1, sizeof *lanes);
+	int r = m < 0 ? fail((int)m, target->label) : lanes ? 0 : fail(-ENOMEM, target->label);
+	if (r == 0) {
+		struct table *t = table_new("members", columns, sizeof columns / sizeof *columns);
+		for (ssize_t i = 0; i < n; i++)
+			lanes[i] = lanes_of(target->region, &objects[i]);
+		for (ssize_t i = 0; i < m; i++)
+			add_member(t, objects, n, lanes, &members[i]);
+		for (ssize_t i = 0; i < n; i++)
+			add_dead(t, &lanes[i]);
+		r = table_print(t);
+	}
+	for (ssize_t i = 0; lanes && i < n; i++)
+		free(lanes[i].lanes);
+	free(lanes);
+	free(members);
+	free(objects);
+	return r;
+}
+
+static int run(int argc, char **argv)
+{
+	struct target target;
+	(void)argc;
+	int r = target_region(&target, argv[0], LOOK);
+	if (r)
+		return r;
+	r = show(&target);
+	target_close(&target);
+	return r;
+}
+
+static const struct option_spec options[] = {OPTIONS_TABLE, OPTIONS_END};
+
+const struct command who_command = {"who", run, "REGION",
+	"Shows who takes part in a region: who sleeps, in what and since when, who is stopped, who died", options, 1, 1,
+	false};

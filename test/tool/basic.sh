@@ -1,0 +1,155 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+#
+# The command as a user has it: regions and queues are made, filled, looked at and emptied, and each exit status is met.
+#
+# usage: basic.sh RINGQ
+set -uo pipefail
+ringq=$1
+name=test-tool-$$
+dir=$(mktemp -d)
+trap 'rm -rf "$dir" /dev/shm/ringq."$name"*' EXIT
+failed=0
+
+fail() {
+	printf 'failed: %s\n' "$*"
+	failed=1
+}
+
+# status WANTED COMMAND...: what it prints goes to $dir/out and $dir/err
+status() {
+	local want=$1 got
+	shift
+	"$@" >"$dir/out" 2>"$dir/err" </dev/null
+	got=$?
+	[[ $got == "$want" ]] || fail "$* ended with $got, not $want: $(cat "$dir/err")"
+}
+
+prints() { [[ $(cat "$dir/out") == "$1" ]] || fail "printed '$(cat "$dir/out")', not '$1'"; }
+says() { grep -q -- "$1" "$dir/err" || fail "did not say '$1' but '$(cat "$dir/err")'"; }
+shows() { grep -qE -- "$1" "$dir/out" || fail "does not show '$1': $(cat "$dir/out")"; }
+
+# --- making, putting, getting ---
+
+status 0 "$ringq" create "$name/q" --max-records=10
+status 1 "$ringq" create "$name/q"
+printf 'one\ntwo\n\nfour' | "$ringq" put "$name/q" || fail 'put from a pipe'
+status 0 "$ringq" peek "$name/q" --format=text
+prints $'one\ntwo\n\nfour'
+status 0 "$ringq" peek "$name/q" -n 1 --from=1 --format=quoted
+prints '"two"'
+status 0 "$ringq" peek "$name" -n 1 --format=hex
+prints '6f6e65'
+status 0 "$ringq" peek "$name/q" -n 1 -J
+shows '^\{"version":1,"text":"one","length":3,"lane":0,"sequence":0,.*"state":"(left|dead)"'
+status 0 "$ringq" get "$name/q" -n 1 --format=raw
+prints 'one'
+status 0 "$ringq" get "$name/q" -n 3 --format=raw
+prints $'two\n\nfour'
+status 1 "$ringq" get "$name/q" -n 1 --wait=0
+status 1 "$ringq" get "$name/q" -n 1 --wait=20ms
+status 1 "$ringq" peek "$name/q"
+
+# --- a copy is bit by bit the same: every byte, and empty records ---
+
+for i in {0..255}; do printf "\\x$(printf %02x "$i")"; done >"$dir/all"
+cat "$dir/all" "$dir/all" "$dir/all" >"$dir/three"
+: >"$dir/empty"
+status 0 "$ringq" create "$name/from"
+status 0 "$ringq" create "$name/to"
+status 0 "$ringq" put "$name/from" --frame=file --close "$dir/all" "$dir/empty" "$dir/three" "$dir/empty"
+"$ringq" get "$name/from" --frame=len --format=raw >"$dir/framed" || fail 'get --frame=len'
+"$ringq" put "$name/to" --frame=len --close <"$dir/framed" || fail 'put --frame=len'
+"$ringq" get "$name/to" --frame=len --format=raw >"$dir/again" || fail 'get of the copy'
+cmp "$dir/framed" "$dir/again" || fail 'the copy differs'
+[[ $(stat -c %s "$dir/framed") == $((4 * 8 + 256 + 768)) ]] || fail 'what is framed has another length'
+head -c 20 "$dir/framed" | "$ringq" put "$name/q" --frame=len 2>/dev/null
+[[ $? == 6 ]] || fail 'half a frame is put'
+
+# --- exit statuses ---
+
+status 5 "$ringq" put "$name/to" "$dir/all"
+says 'closed'
+status 5 "$ringq" get "$name/to" -n 1
+status 0 "$ringq" get "$name/to"
+status 2 "$ringq"
+status 2 "$ringq" nothing
+status 2 "$ringq" stat
+status 2 "$ringq" stat "$name/q" more
+status 2 "$ringq" get "$name/q" --wait=never
+status 2 "$ringq" get "$name/q" -n
+status 2 "$ringq" peek "$name/q" --format=odd
+status 2 "$ringq" peek "$name"
+says 'several queues'
+status 2 "$ringq" create "$name/q2" --order=none
+status 3 "$ringq" stat "$name-none"
+status 3 "$ringq" stat "$name/none"
+status 3 "$ringq" who pid:999999999
+printf 'no region' >"/dev/shm/ringq.$name-odd"
+status 6 "$ringq" stat "$name-odd"
+if [[ $(id -u) == 0 ]] && command -v setpriv >/dev/null; then
+	status 4 setpriv --reuid=65534 --regid=65534 --clear-groups "$ringq" stat "$name/q"
+fi
+status 0 "$ringq" --help
+status 0 "$ringq" help get
+status 0 "$ringq" get --help
+shows '--frame=FRAME'
+
+# --- looking ---
+
+printf 'a\nb\n' | "$ringq" put "$name/q"
+status 0 "$ringq" list
+shows "^$name +"
+shows "^$name-odd .*unknown layout"
+status 0 "$ringq" list "$name"
+shows '^q +queue .* 2 .* total +10 '
+status 0 "$ringq" list "$name" -o name,records -H
+shows '^q +2$'
+status 2 "$ringq" list -o nothing
+status 0 "$ringq" list -J
+shows '^\{"version":1,"regions":\['
+status 0 "$ringq" stat "$name/q"
+shows 'records +2 waiting, 6 put, 4 taken'
+status 0 "$ringq" stat "$name/q" -J
+shows '"records":2,"records_in":6'
+"$ringq" get "$name/from" >/dev/null 2>&1 # closed and empty: ends
+"$ringq" create "$name/wait"
+"$ringq" get "$name/wait" -n 1 >/dev/null &
+sleeper=$!
+for _ in {1..200}; do
+	"$ringq" who "$name" >"$dir/out"
+	grep -q "$sleeper .*asleep in get .* wait" "$dir/out" && break
+	sleep 0.05
+done
+shows "^ *$sleeper .*asleep in get .* wait"
+status 0 "$ringq" who "pid:$sleeper" -o process,object -H
+shows "^ *$sleeper +wait$"
+kill -STOP $sleeper
+for _ in {1..200}; do
+	[[ $(cut -d' ' -f3 /proc/$sleeper/stat) == T ]] && break
+	sleep 0.02
+done
+status 0 "$ringq" who "$name"
+shows "^ *$sleeper .* stopped "
+kill -CONT $sleeper
+printf 'x' | "$ringq" put "$name/wait"
+wait $sleeper || fail 'the sleeper was not woken'
+
+# --- a signal ends a wait, a reader that has enough is no trouble ---
+
+"$ringq" get "$name/wait" -n 1 >/dev/null &
+sleeper=$!
+sleep 0.3
+kill -TERM $sleeper
+wait $sleeper || fail "TERM in a wait: $?"
+seq 5 | "$ringq" put "$name/wait"
+"$ringq" peek "$name/wait" --format=text | head -n 1 >"$dir/out"
+[[ $(cat "$dir/out") == 1 ]] || fail 'peek into head'
+
+status 0 "$ringq" close "$name/wait"
+status 0 "$ringq" unlink "$name-odd"
+status 0 "$ringq" unlink "$name"
+status 3 "$ringq" unlink "$name"
+status 0 "$ringq" version
+shows '^ringq [0-9]+\.[0-9]+\.[0-9]+, library '
+exit $failed
