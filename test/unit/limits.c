@@ -169,6 +169,25 @@ Test(max_bytes, holds_that_much_of_large_records, .timeout = 50)
 		check_large(rows[i].max_bytes, rows[i].len);
 }
 
+/* The largest region that there is; address space only. */
+Test(max_bytes, of_all_that_the_largest_region_holds)
+{
+	ringq_region *region;
+	ringq_queue *queue, *again;
+
+	if (ringq_region_create(&region, &(struct ringq_region_options){.size = (size_t)64 << 30}))
+		cr_skip_test("no region of that size here");
+	check_eq(ringq_queue_create(
+			 &queue, region, &(struct ringq_queue_options){.name = "q", .max_bytes = RINGQ_UNBOUNDED}),
+		0);
+	check_eq(ringq_queue_open(&again, region, "q"), 0);
+	check_eq(put_number(queue, 1, RINGQ_NOWAIT), 0);
+	check_eq(get_number(again, RINGQ_NOWAIT), 1);
+	ringq_queue_release(queue);
+	ringq_queue_release(again);
+	ringq_region_detach(region);
+}
+
 Test(max_bytes, a_full_queue_times_out_no_sooner_than_asked)
 {
 	static const int64_t timeouts[] = {1, RINGQ_MS(1), RINGQ_MS(50)};

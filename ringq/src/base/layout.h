@@ -156,6 +156,7 @@ enum rq_owner_kind {
 
 #define RQ_UNITS_MAX (UINT64_C(1) << 24)
 #define RQ_LANES_MAX 4096u
+#define RQ_MEMBERS_MAX 4096u
 #define RQ_ROSTER_LANES 16u
 #define RQ_NAME_MAX 64u
 
@@ -264,9 +265,9 @@ struct rq_lane {
 	rq_u64 owner; /* incarnation:32 | the owner's own:19 | member + 1:13, or 0; who owns it is the lane's producer */
 	rq_u64 puts;  /* records published; written by the owner */
 	rq_u32 newest; /* the chunk where the tail is; written by the owner */
-	rq_u32 pad2;
-	rq_u64 tail; /* where the tail was when the owner came, or when it went: at or before the tail, as a head */
-	rq_u64 most; /* bytes that have waited, at most, when an owner looked for room; written by the owner */
+	rq_u32 era;    /* of its places, see permits.h; written by the owner */
+	rq_u64 tail;   /* where the tail was when the owner came, or when it went: at or before the tail, as a head */
+	rq_u64 most;   /* bytes that have waited, at most, when an owner looked for room; written by the owner */
 	struct rq_author authors[2];
 	uint8_t pad1[RQ_FALSE_SHARING - 120];
 

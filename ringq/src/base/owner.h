@@ -28,15 +28,23 @@
 #define RQ_OWNER_CREATED_SHIFT (RQ_OWNER_NAMED_SHIFT + 1)
 #define RQ_OWNER_REAPING (1u << RQ_OWNER_KIND_BITS)
 
+/*
+ * An id's low half is index + 1 in this many bits; what is above them, up to the incarnation, is the owner's own: of a
+ * port, the number of its handle.
+ */
+#define RQ_ID_INDEX_BITS 13
+#define RQ_ID_OWN_BITS 19
+#define RQ_ID_INDEX_MASK ((1u << RQ_ID_INDEX_BITS) - 1)
+
 _Static_assert(RQ_OWNER_CHUNK_SHIFT + RQ_OWNER_CHUNK_BITS == 64, "a lane's word is full");
 _Static_assert(RQ_OWNER_CREATED_SHIFT + RQ_OWNER_CREATED_BITS == 64, "an object's word is full");
 _Static_assert(RQ_OWNER_HOLDER_SHIFT + RQ_OWNER_HOLDER_BITS == RQ_OWNER_INCARNATION_SHIFT, "a member's word is full");
 _Static_assert(RQ_LANES_MAX <= 1u << RQ_OWNER_LANE_BITS, "a lane's number must fit");
+_Static_assert(RQ_ID_INDEX_BITS + RQ_ID_OWN_BITS == RQ_OWNER_INCARNATION_SHIFT, "an id is full");
+_Static_assert(RQ_MEMBERS_MAX < 1u << RQ_ID_INDEX_BITS, "an id has the member + 1, and 0 is nobody");
+_Static_assert(RQ_LANES_MAX < 1u << RQ_ID_INDEX_BITS, "a place has as many bits for the lane + 1");
+_Static_assert(RQ_UNITS_MAX == UINT64_C(1) << RQ_OWNER_UNIT_BITS, "a unit's number must fit");
 _Static_assert(RQ_OWNER_PIPE <= RQ_OWNER_KIND_MASK, "a kind must fit");
-
-/* An id's low half is index + 1 in this many bits; what is above them, up to the incarnation, is the owner's own. */
-#define RQ_ID_INDEX_BITS 13
-#define RQ_ID_INDEX_MASK ((1u << RQ_ID_INDEX_BITS) - 1)
 
 static inline uint64_t rq_owner_incarnation(uint64_t owner)
 {

@@ -140,6 +140,7 @@ static void *new_wiped(size_t size)
 	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (memory == MAP_FAILED)
 		return NULL;
+	madvise(memory, size, MADV_NOHUGEPAGE); /* little of it is ever used */
 	if (madvise(memory, size, MADV_WIPEONFORK) == 0)
 		return memory;
 	munmap(memory, size);

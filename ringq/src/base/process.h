@@ -6,7 +6,8 @@
  * What a process keeps for itself: the lock of its lists, its threads, and what is done when one ends or a child is made.
  *
  * One mutex, the process lock, guards the lists. It is never held across anything that waits for another process, nothing
- * shared is locked by it, and no put or get takes it but the first of a thread on a queue. Whoever waits for it lends its
+ * shared is locked by it, and no put or get takes it but the first of a thread on a queue; and, of a process that has more
+ * than RQ_THREAD_CACHE handles, those that change between two which share an entry of the thread's cache. Whoever waits for it lends its
  * priority to who holds it.
  *
  * fork() takes it, so that a child finds the lists whole. Between that and the end of the handlers, on both sides, the thread
@@ -18,19 +19,22 @@
 struct rq_membership;
 struct rq_port;
 
+/* So many handles of a process have an entry of their own in each thread's cache. Those beyond share them. */
+#define RQ_THREAD_CACHE 16384u
+
 /*
  * A thread of this process, as the library knows it. Lies in memory that the kernel clears in a child, however that was
  * made: what a child finds in its parent's cache matches nothing.
  */
 struct rq_thread {
-#define RQ_THREAD_CACHE 16u
+	rq_u64 handle_hazard; /* id of the handle that it is using in a call, or 0: port.h */
+	struct rq_membership *memberships;
+	struct rq_port *ports; /* under the process lock: a release takes ports out of other threads' lists */
+	/* By the number of the handle (handle.h). A page has memory once it is used. */
 	struct rq_cached {
 		uint64_t queue; /* ringq_queue.id: never used twice, nor 0, so that no stale or empty entry matches */
 		struct rq_port *port;
 	} cache[RQ_THREAD_CACHE];
-	rq_u64 handle_hazard; /* id of the handle that it is using in a call, or 0: port.h */
-	struct rq_membership *memberships;
-	struct rq_port *ports; /* under the process lock: a release takes ports out of other threads' lists */
 };
 
 #define RQ_HANDLE_GONE UINT64_MAX /* the id of a handle that was released */

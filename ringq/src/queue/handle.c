@@ -53,6 +53,34 @@ static bool permits_load(struct ringq_queue *q, uint64_t units, const struct rq_
 	return true;
 }
 
+/*
+ * Numbers of handles, all under the process lock: the lowest that is free, so that few pages of a thread's cache are used,
+ * and so that a thread's ports, whose ids have it, are all different.
+ */
+static uint64_t numbers_used[RQ_HANDLES_MAX / 64];
+static uint32_t numbers_full; /* words in front that have no free one */
+
+static int number_handle(struct ringq_queue *q)
+{
+	while (numbers_full < RQ_HANDLES_MAX / 64 && numbers_used[numbers_full] == UINT64_MAX)
+		numbers_full++;
+	if (numbers_full == RQ_HANDLES_MAX / 64)
+		return -ENOMEM;
+	uint32_t bit = (uint32_t)__builtin_ctzll(~numbers_used[numbers_full]);
+	numbers_used[numbers_full] |= UINT64_C(1) << bit;
+	q->number = 64 * numbers_full + bit;
+	q->cached = (uint32_t)(q->number % RQ_THREAD_CACHE * sizeof(struct rq_cached));
+	return 0;
+}
+
+static void free_number(const struct ringq_queue *q)
+{
+	uint32_t word = q->number / 64;
+	numbers_used[word] &= ~(UINT64_C(1) << q->number % 64);
+	if (word < numbers_full)
+		numbers_full = word;
+}
+
 /* Checks the constants, which are at s: in the region, or in a copy. */
 static bool constants_load(struct ringq_queue *q, uint64_t first, uint64_t units, const struct rq_queue_shared *s)
 {
@@ -94,16 +122,19 @@ static int load_observed(struct ringq_queue *q, uint64_t first, uint64_t units)
 }
 
 /* Under the process lock. Nobody sleeps on what is only observed, or has a port with it: no list need have it. */
-static void list_handle(struct ringq_queue *q)
+static int list_handle(struct ringq_queue *q)
 {
 	static uint64_t handles;
+	int r = rq_region_is_observed(q->region) ? 0 : number_handle(q);
+	if (r)
+		return r;
 	rq_store(&q->id, ++handles);
-	q->cached = (uint32_t)(handles % RQ_THREAD_CACHE * sizeof(struct rq_cached));
 	q->region->refs++;
 	if (rq_region_is_observed(q->region))
-		return;
+		return 0;
 	q->next = rq_process_queues;
 	rq_process_queues = q;
+	return 0;
 }
 
 int rq_queue_handle(struct ringq_queue **out, struct ringq_region *region, uint64_t first, uint64_t units)
@@ -119,10 +150,31 @@ int rq_queue_handle(struct ringq_queue **out, struct ringq_region *region, uint6
 		return r;
 	}
 	rq_process_lock();
-	list_handle(q);
+	r = list_handle(q);
 	rq_process_unlock();
-	*out = q;
-	return 0;
+	if (r)
+		free(q);
+	else
+		*out = q;
+	return r;
+}
+
+void rq_handle_unlist(struct ringq_queue *queue)
+{
+	struct ringq_queue **link = &rq_process_queues;
+	while (*link != queue)
+		link = &(*link)->next;
+	*link = queue->next;
+	free_number(queue);
+}
+
+void rq_handle_discard(struct ringq_queue *queue)
+{
+	rq_process_lock();
+	rq_handle_unlist(queue);
+	rq_process_unlock();
+	ringq_region_detach(queue->region);
+	free(queue);
 }
 
 void rq_handle_ref(struct ringq_queue *queue)

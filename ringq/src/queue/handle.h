@@ -18,6 +18,7 @@ struct rq_watch;
 struct ringq_queue {
 	rq_u64 id;       /* of the handle: never used twice in a process; RQ_HANDLE_GONE once it is released */
 	uint32_t cached; /* which entry of each thread's cache is its own, in bytes */
+	uint32_t number; /* no two handles that a process has at the same time have the same, below RQ_HANDLES_MAX */
 	struct rq_queue_shared *shared; /* NULL if the region is observed: then nothing but looks may use the handle */
 	enum rq_side side;
 	const struct rq_peer_ops *peer; /* NULL: no pipe's */
@@ -39,6 +40,8 @@ struct ringq_queue {
 	uint64_t object; /* id of the queue: objects.h */
 	struct ringq_queue *next;
 };
+
+#define RQ_HANDLES_MAX (1u << RQ_ID_OWN_BITS)
 
 extern struct ringq_queue *rq_process_queues; /* under the process lock */
 
@@ -66,6 +69,12 @@ bool rq_lane_set_load(struct rq_lane_set *set, struct ringq_region *region, uint
 
 /* A handle of the object, whose constants are checked here once. */
 int rq_queue_handle(struct ringq_queue **out, struct ringq_region *region, uint64_t first, uint64_t units);
+
+/* Takes the handle, which no port has, out of the process's list, and its number for others. Under the process lock. */
+void rq_handle_unlist(struct ringq_queue *queue);
+
+/* The end of a handle that nobody has had. What it is of may not even be there any more. */
+void rq_handle_discard(struct ringq_queue *queue);
 
 void rq_handle_ref(struct ringq_queue *queue);
 void rq_handle_unref(struct ringq_queue *queue);

@@ -6,7 +6,7 @@
 #include "lane/put.h"
 #include "base/event.h"
 
-#define POSITION_BITS 51
+#define POSITION_BITS RQ_PERMIT_POSITION_BITS
 #define POSITION_MASK ((UINT64_C(1) << POSITION_BITS) - 1)
 
 static uint64_t place_word(uint32_t lane, uint64_t head)
@@ -123,6 +123,16 @@ unsigned rq_permits_drop(const struct rq_permits *places, uint32_t lane, uint64_
 			dropped += rq_cas(&places->words[i], &word, 0); /* C5 */
 	}
 	return dropped;
+}
+
+void rq_permits_renew(const struct rq_permits *places, const struct rq_lane_set *set, uint32_t lane, uint32_t chunk)
+{
+	for (uint64_t i = 0; i < places->count; i++) {
+		uint64_t word = rq_load_acquire(&places->words[i]); /* C2 */
+		if (word >> POSITION_BITS == lane + 1 && is_free(set, word))
+			rq_cas(&places->words[i], &word, 0); /* C5 */
+	}
+	rq_store(&rq_lane_at(set, lane)->era, rq_permits_era(chunk));
 }
 
 bool rq_permits_left(const struct rq_permits *places, uint32_t lane, uint64_t end)

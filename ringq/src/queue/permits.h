@@ -14,6 +14,9 @@
  * word never comes back, as positions do not. That takes a time that grows with max_records; a hint where the next free
  * place should be makes it short while there is one.
  *
+ * A word says only how a position compares with head as long as the two are less than half of what 51 bits hold apart. So
+ * whoever has brought a lane a small part of that on makes all its words 0 whose records have been taken.
+ *
  * A producer stopped between taking its place and publishing holds that one place until it goes on or dies.
  */
 
@@ -22,11 +25,23 @@
 
 struct rq_producer;
 
+#define RQ_PERMIT_POSITION_BITS 51
+#define RQ_PERMIT_ERA_BITS (RQ_PERMIT_POSITION_BITS - 30 - 3) /* of the chunk, which has what the position leaves */
+
 struct rq_permits {
 	rq_u64 *words;
 	uint64_t count; /* 0: the queue has no such bound */
 	rq_u64 *hint;
 };
+
+/* Changes each time that the lane is an eighth of the way on that its words can tell. */
+static inline uint32_t rq_permits_era(uint32_t chunk)
+{
+	return chunk >> RQ_PERMIT_ERA_BITS;
+}
+
+/* Makes the places 0 that the lane has left. For its owner, whose tail is in the chunk, in a new era. */
+void rq_permits_renew(const struct rq_permits *places, const struct rq_lane_set *set, uint32_t lane, uint32_t chunk);
 
 /* Takes a place for the record at the producer's tail. 0, or -EAGAIN: full. */
 int rq_permit_take(const struct rq_permits *places, const struct rq_producer *producer, struct rq_patience *patience,

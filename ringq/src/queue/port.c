@@ -12,9 +12,9 @@
 #define SPIN_FIRST 200
 
 /* A thread may hold several handles of one queue, and is a producer of its own with each. */
-static uint64_t port_id(uint64_t membership, uint64_t handle)
+static uint64_t port_id(uint64_t membership, const struct ringq_queue *queue)
 {
-	return membership | (handle & 0x7ffff) << RQ_ID_INDEX_BITS;
+	return membership | (uint64_t)queue->number << RQ_ID_INDEX_BITS;
 }
 
 static struct rq_port *find_port(const struct rq_thread *t, const struct ringq_queue *queue)
@@ -66,7 +66,7 @@ int rq_port_make(struct rq_port **out, struct ringq_queue *queue, uint64_t id)
 			return -ENOMEM;
 		b->queue = queue;
 		b->membership = membership;
-		b->id = port_id(membership->id, id);
+		b->id = port_id(membership->id, queue);
 		b->order.reader = (struct rq_reader){.set = &queue->set,
 			.membership = membership,
 			.hazard = &membership->member->hazard,

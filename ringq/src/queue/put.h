@@ -37,6 +37,9 @@ static rq_always_inline int rq_put_find_lane_room(struct rq_port *b, size_t len,
 static inline int rq_put_find_place(struct rq_port *b, rq_u64 **place, rq_u32 **event)
 {
 	struct ringq_queue *q = b->queue;
+	struct rq_producer *p = b->producer;
+	if (rq_unlikely(rq_permits_era(p->chunk) != rq_load(&p->lane->era)))
+		rq_permits_renew(&q->permits, &q->set, p->index, p->chunk);
 	int r = rq_permit_take(&q->permits, b->producer, &b->order.patience, place);
 	if (r == -EAGAIN && rq_port_reap(b))
 		r = rq_permit_take(&q->permits, b->producer, &b->order.patience, place);

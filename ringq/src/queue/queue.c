@@ -19,14 +19,6 @@
 #define MAX_BYTES (UINT64_C(8) << 20)
 #define MAX_PRODUCERS 256u
 
-static void unlist(struct ringq_queue *queue)
-{
-	struct ringq_queue **link = &rq_process_queues;
-	while (*link != queue)
-		link = &(*link)->next;
-	*link = queue->next;
-}
-
 static void release_observed(struct ringq_queue *queue)
 {
 	uint64_t id = rq_load(&queue->id);
@@ -49,8 +41,8 @@ void ringq_queue_release(ringq_queue *queue)
 	rq_wait_for_calls(id); /* whoever is inside a call now has left it, or sleeps and holds the handle */
 	rq_watches_end(queue);
 	rq_process_lock();
-	unlist(queue); /* not before: a child of a fork meanwhile ends its copy of what it finds in the list */
 	rq_ports_drop_queue(queue);
+	rq_handle_unlist(queue); /* not before: a child of a fork meanwhile ends its copy of what it finds in the list */
 	rq_process_unlock();
 	rq_handle_unref(queue);
 }
@@ -153,13 +145,27 @@ int rq_queue_build(
 	return 0;
 }
 
+/* The handle first, so that nothing can fail once others see the queue. */
 static int create_in(struct ringq_queue **out, struct rq_membership *membership, const struct ringq_queue_options *o)
 {
 	uint64_t first, units;
+	struct ringq_queue *queue;
 	int r = rq_queue_build(membership, o, &first, &units);
-	if (r == 0)
-		r = rq_object_publish(membership, first, units, o->name ? o->name : "");
-	return r ? r : rq_queue_handle(out, membership->region, first, units);
+	if (r)
+		return r;
+	r = rq_queue_handle(&queue, membership->region, first, units);
+	if (r) {
+		rq_object_drop(membership, first, units);
+		return r;
+	}
+	r = rq_object_publish(membership, first, units, o->name ? o->name : "");
+	if (r) {
+		rq_handle_discard(queue);
+		return r;
+	}
+	queue->object = rq_object_id(rq_load(rq_owner_at(membership->region, first)), first);
+	*out = queue;
+	return 0;
 }
 
 int ringq_queue_create(ringq_queue **out, ringq_region *region, const struct ringq_queue_options *options)

@@ -11,7 +11,7 @@ struct ringq_region *rq_process_regions;
 static uint32_t member_count(uint64_t size)
 {
 	uint64_t n = size >> 16;
-	return n < 64 ? 64 : n > 4096 ? 4096 : (uint32_t)n;
+	return n < 64 ? 64 : n > RQ_MEMBERS_MAX ? RQ_MEMBERS_MAX : (uint32_t)n;
 }
 
 static uint32_t name_count(uint64_t size)

@@ -45,6 +45,7 @@ extern struct ringq_region *rq_process_regions; /* under the process lock */
 #define RQ_REGION_SIZE (UINT64_C(1) << 30)
 #define RQ_REGION_MIN (UINT64_C(1) << 20)
 #define RQ_REGION_MAX (UINT64_C(64) << 30)
+_Static_assert(RQ_REGION_MAX / 4096 <= RQ_UNITS_MAX, "a unit is a page, of at least 4096 bytes");
 
 static inline uint64_t rq_round_up(uint64_t n, uint64_t to)
 {
