@@ -82,6 +82,17 @@ Test(wrap, of_all_that_a_lane_counts_is_noticed_by_nobody, .timeout = 50)
 	}
 }
 
+/* The number of the chunk behind head is then that of an entry that there never was. */
+Test(wrap, of_the_next_chunk_is_no_chunk_yet)
+{
+	ringq_queue *queue = queue_new(NULL);
+
+	start_late(queue, 1, UINT32_MAX);
+	check_eq(put_number(queue, 1, RINGQ_NOWAIT), 0);
+	check_eq(ringq_size(queue), 1);
+	ringq_queue_release(queue);
+}
+
 struct flow {
 	ringq_queue *queue;
 	atomic_uint next;

@@ -136,7 +136,8 @@ static uint64_t count_from(
 {
 	uint32_t next = rq_head_chunk(view->head) + 1;
 	uint64_t behind = 0, last = puts;
-	if (rq_entry_chunk(rq_load_acquire(rq_entry_at(set, lane, next))) == next) /* T2 */
+	uint64_t entry = rq_load_acquire(rq_entry_at(set, lane, next)); /* T2 */
+	if (entry && rq_entry_chunk(entry) == next)
 		last = rq_load(rq_puts_before(set, lane, next));
 	if ((int64_t)(puts - last) > 0)
 		behind = puts - last;
