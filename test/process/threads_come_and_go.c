@@ -48,8 +48,9 @@ static void check_lanes(ringq_queue *queue, uint32_t most)
 	check_eq(stat.producers, 0);
 }
 
-static void come_in_waves(unsigned order, int64_t count)
+static void come_in_waves(unsigned order, int64_t waves)
 {
+	int64_t count = waves * WAVE;
 	ringq_queue *queue = queue_new(&(struct ringq_queue_options){.order = order});
 	struct visit visits[WAVE];
 	pthread_t threads[WAVE];
@@ -124,8 +125,8 @@ static void come_and_go(bool abrupt)
 
 int main(void)
 {
-	come_in_waves(RINGQ_ORDER_TOTAL, brief_or_long(1000, 50000));
-	come_in_waves(RINGQ_ORDER_PRODUCER, brief_or_long(1000, 50000));
+	come_in_waves(RINGQ_ORDER_TOTAL, (int64_t)brief_or_long(20, 1000));
+	come_in_waves(RINGQ_ORDER_PRODUCER, (int64_t)brief_or_long(20, 1000));
 	come_and_go(false);
 	/* Sanitizers do not learn of such an end. */
 	if (!TEST_UNDER_TSAN && !TEST_UNDER_ASAN)
