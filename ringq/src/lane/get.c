@@ -126,27 +126,6 @@ int rq_lane_look_behind(const struct rq_reader *reader, const struct rq_view *vi
 	return -EAGAIN;
 }
 
-/*
- * How many records wait from the one with this sequence on, which is at head: the sequences of a chunk, which has no more
- * than a ring at a time, are all different, and where the next chunk begins says puts_before. The count of puts is stored
- * after the record is published: what is at head is there, counted or not.
- */
-static uint64_t count_from(
-	const struct rq_lane_set *set, struct rq_lane *lane, const struct rq_view *view, uint64_t puts)
-{
-	uint32_t next = rq_head_chunk(view->head) + 1;
-	uint64_t behind = 0, last = puts;
-	uint64_t entry = rq_load_acquire(rq_entry_at(set, lane, next)); /* T2 */
-	if (entry && rq_entry_chunk(entry) == next)
-		last = rq_load(rq_puts_before(set, lane, next));
-	if ((int64_t)(puts - last) > 0)
-		behind = puts - last;
-	else
-		last = puts;
-	uint64_t here = (last - view->sequence) & RQ_SEQUENCE_MASK;
-	return behind + (here == 0 || here > RQ_SEQUENCE_MASK / 2 ? 1 : here);
-}
-
 void rq_lane_count(struct rq_reader *reader, uint32_t index, uint64_t least, struct rq_count *count)
 {
 	struct rq_view view;
@@ -154,7 +133,7 @@ void rq_lane_count(struct rq_reader *reader, uint32_t index, uint64_t least, str
 	uint64_t puts = rq_load_acquire(&view.lane->puts);
 	if ((int64_t)(least - puts) > 0)
 		puts = least;
-	uint64_t n = r == 1 ? count_from(reader->set, view.lane, &view, puts) : 0;
+	uint64_t n = r == 1 ? rq_lane_count_from(reader->set, view.lane, view.head, view.sequence, puts) : 0;
 	count->moves += view.head + puts + rq_load_acquire(&view.lane->head); /* N1 */
 	count->waiting += n;
 }

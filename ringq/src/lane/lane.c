@@ -45,3 +45,19 @@ bool rq_lane_unit_is_garbage(const struct rq_lane_set *set, uint64_t unit, uint6
 		return true;
 	return unit - rq_entry_unit(entry) >= rq_entry_units(entry);
 }
+
+uint64_t rq_lane_count_from(
+	const struct rq_lane_set *set, struct rq_lane *lane, uint64_t head, uint64_t sequence, uint64_t puts)
+{
+	uint32_t next = rq_head_chunk(head) + 1;
+	uint64_t behind = 0, last = puts;
+	uint64_t entry = rq_load_acquire(rq_entry_at(set, lane, next)); /* T2 */
+	if (entry && rq_entry_chunk(entry) == next)
+		last = rq_load(rq_puts_before(set, lane, next));
+	if ((int64_t)(puts - last) > 0)
+		behind = puts - last;
+	else
+		last = puts;
+	uint64_t here = (last - sequence) & RQ_SEQUENCE_MASK;
+	return behind + (here == 0 || here > RQ_SEQUENCE_MASK / 2 ? 1 : here);
+}

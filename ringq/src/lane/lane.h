@@ -178,4 +178,12 @@ static inline uint64_t rq_chunk_owner(const struct rq_lane_set *set, uint32_t in
 /* Whether a unit with this owner word is of a chunk that head has left and no table entry has: see MEMORY. */
 bool rq_lane_unit_is_garbage(const struct rq_lane_set *set, uint64_t unit, uint64_t owner);
 
+/*
+ * How many records wait from the one with this sequence on, which is at head, in a lane or a copy of one: the sequences of
+ * a chunk, which has no more than a ring at a time, are all different, and where the next chunk begins says the lane's
+ * puts_before. The count of puts is stored after the record is published: what is at head is there, counted or not.
+ */
+uint64_t rq_lane_count_from(
+	const struct rq_lane_set *set, struct rq_lane *lane, uint64_t head, uint64_t sequence, uint64_t puts);
+
 #endif

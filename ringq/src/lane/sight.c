@@ -105,11 +105,8 @@ int rq_sight_waiting(const struct rq_lane_set *set, uint32_t index, struct rq_la
 			return r;
 		r = first_record(set, index, lane, &header);
 	}
-	if (r == 1 || (r == -EAGAIN && rq_record_is_data(header))) {
-		/* The count is stored after the record is published: what is at the head is there, counted or not. */
-		uint64_t n = (rq_load(&lane->puts) - (header >> 36)) & RQ_SEQUENCE_MASK;
-		*waiting = n == 0 || n > RQ_SEQUENCE_MASK / 2 ? 1 : n;
-	}
+	if (r == 1 || (r == -EAGAIN && rq_record_is_data(header)))
+		*waiting = rq_lane_count_from(set, lane, rq_load(&lane->head), header >> 36, rq_load(&lane->puts));
 	return r < 0 && r != -EAGAIN ? r : 0;
 }
 
