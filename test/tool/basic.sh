@@ -146,6 +146,34 @@ seq 5 | "$ringq" put "$name/wait"
 "$ringq" peek "$name/wait" --format=text | head -n 1 >"$dir/out"
 [[ $(cat "$dir/out") == 1 ]] || fail 'peek into head'
 
+# --- tail follows, takes nothing, and says what it missed ---
+
+status 0 "$ringq" create "$name/tail"
+seq 20 | "$ringq" put "$name/tail"
+status 0 "$ringq" tail "$name/tail" -n 2 --format=text
+prints $'19\n20'
+"$ringq" tail "$name/tail" -n 1 -f --format=text >"$dir/tail" 2>"$dir/missed" &
+tailer=$!
+until [[ $(cat "$dir/tail") == 20 ]]; do sleep 0.05; done
+printf '21\n' | "$ringq" put "$name/tail"
+for _ in {1..200}; do
+	[[ $(tail -n 1 "$dir/tail") == 21 ]] && break
+	sleep 0.05
+done
+kill -STOP $tailer
+printf '22\n23\n' | "$ringq" put "$name/tail"
+"$ringq" get "$name/tail" -n 22 --format=raw >"$dir/out"
+[[ $(tail -n 1 "$dir/out") == 22 ]] || fail 'tail has taken something'
+kill -CONT $tailer
+for _ in {1..200}; do
+	[[ $(tail -n 1 "$dir/tail") == 23 ]] && break
+	sleep 0.05
+done
+kill -INT $tailer
+wait $tailer || fail "tail ended with $?"
+[[ $(cat "$dir/tail") == $'20\n21\n23' ]] || fail "tail showed $(cat "$dir/tail")"
+grep -q 'missed 1 ' "$dir/missed" || fail "tail did not say what it missed: $(cat "$dir/missed")"
+
 status 0 "$ringq" close "$name/wait"
 status 0 "$ringq" unlink "$name-odd"
 status 0 "$ringq" unlink "$name"
