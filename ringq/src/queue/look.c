@@ -23,13 +23,13 @@ static bool is_full_ahead(struct rq_port *b, bool places_full)
 
 /*
  * A thread that could not join the region, or of which the library cannot even keep a note, asks without: under the process
- * lock, so that no release of the handle gets through.
+ * lock, so that no release of the handle gets through. Of a region that is only observed nothing is mapped to be counted.
  */
 static uint64_t count_outside(const struct ringq_queue *q)
 {
 	uint64_t n = 0;
 	rq_process_lock();
-	if (!rq_handle_is_gone(q))
+	if (!rq_handle_is_gone(q) && !rq_region_is_observed(q->region))
 		for (uint32_t i = 0, used = rq_lanes_used(q->shared, &q->set); i < used; i++)
 			n += rq_lane_count_outside(&q->set, i);
 	rq_process_unlock();
@@ -39,7 +39,7 @@ static uint64_t count_outside(const struct ringq_queue *q)
 static bool is_full_outside(const struct ringq_queue *q)
 {
 	rq_process_lock();
-	bool full = !rq_handle_is_gone(q) && rq_permits_full(&q->permits, &q->set);
+	bool full = !rq_handle_is_gone(q) && !rq_region_is_observed(q->region) && rq_permits_full(&q->permits, &q->set);
 	rq_process_unlock();
 	return full;
 }
