@@ -36,7 +36,10 @@ static bool is_garbage(struct ringq_region *region, uint64_t unit, uint64_t owne
 {
 	switch (rq_owner_kind(owner)) {
 	case RQ_OWNER_MEMBER:
-		return !rq_member_alive(region, rq_owner_member_id(owner));
+		if (rq_member_alive(region, rq_owner_member_id(owner)))
+			return false;
+		return !rq_owner_is_book(owner) ||
+		       !rq_member_has_page(region, (uint32_t)(owner >> 8 & 0xffffff) - 1, unit);
 	case RQ_OWNER_OBJECT:
 		return rq_owner_object_is_named(owner) && rq_object_is_garbage(region, unit, &sweep->probes);
 	case RQ_OWNER_BODY: {

@@ -39,6 +39,7 @@ enum {
 	RINGQ_SINGLE_PRODUCER = 1u << 0, /* no two turns to put overlap in time; all who put are one producer */
 	RINGQ_SINGLE_CONSUMER = 1u << 1, /* no two turns to get overlap in time */
 	RINGQ_SIMPLEX = 1u << 2,         /* of ringq_pipe_create(): the first end receives, the second sends */
+	RINGQ_ACKNOWLEDGED = 1u << 3, /* what a consumer takes comes back unless it is acknowledged: see ringq_take() */
 };
 
 #define RINGQ_UNBOUNDED UINT64_MAX
@@ -52,6 +53,10 @@ struct ringq_queue_options {
 	unsigned order;     /* RINGQ_ORDER_TOTAL or RINGQ_ORDER_PRODUCER */
 	unsigned max_producers; /* at once; 0 = 256; at most 4096 */
 	unsigned flags;         /* RINGQ_SINGLE_PRODUCER, RINGQ_SINGLE_CONSUMER */
+	unsigned max_attempts; /* with RINGQ_ACKNOWLEDGED: deliveries of one record; what comes back after so many is set aside.
+	                           0 = no such bound; at most 2^24 - 2 */
+	const char *dead_letters; /* the name of the queue of the same region that gets what is set aside, which must exist;
+	                             NULL = it is dropped, and counted. See struct ringq_dead_letter */
 };
 
 /**
@@ -151,6 +156,74 @@ RINGQ_API int ringq_commit(ringq_queue *queue, void *reserved, size_t len);
 
 /** Drops the reservation. Anything else than this thread's open one is ignored. */
 RINGQ_API void ringq_abort(ringq_queue *queue, void *reserved);
+
+/**
+ * A record in the hands of a consumer: what ringq_take() gives. It may be copied; one of the copies is finished, once.
+ */
+struct ringq_delivery {
+	const void *data; /* the record, in place in shared memory, 8-byte aligned; readable until ack or requeue */
+	size_t len;
+	uint32_t attempt; /* 1 at first; more: it was delivered before, and was given back or its holder ended */
+	uint32_t flags;   /* 0 */
+	uint64_t own[5];  /* the library's */
+};
+
+/**
+ * Takes the next record of an acknowledged queue (RINGQ_ACKNOWLEDGED) without copying it. It is in the caller's hands
+ * until ringq_ack() or ringq_requeue().
+ *
+ * A record that was taken and not finished comes back when the thread that took it has ended, in whatever way, or has
+ * released the handle: to the next take, before all younger records, with attempt one higher. So each record is delivered
+ * at least once, and never to two at the same time. It comes back at once to those who take all the time; those who sleep
+ * are woken as by any death, after 100 ms at most.
+ * A thread may hold any number of deliveries, and finish them in any order. A child of fork holds none of its parent's.
+ *
+ * Returns 0, or: -EAGAIN (RINGQ_NOWAIT: nothing waits), -ETIMEDOUT, -EPIPE (closed, nothing waits, and nothing is in
+ * anybody's hands, the caller's included: until then it may come back), -ENOMEM (no memory for one more in this thread's
+ * hands), -EINVAL (the queue is not acknowledged), -EBADMSG.
+ * Order: as the queue's, counted at the take, but for what has come back: that is older than all that waits. With
+ * RINGQ_ORDER_TOTAL several that have come back come out by the order in which they were put.
+ * max_records and max_bytes count what is in hand. One that is held for long keeps the memory around it: a ring of up to
+ * 1 MiB, or of four such records; its producer goes on elsewhere.
+ * Threads: any. Progress: lock-free; blocking when empty, if timeout says so.
+ */
+RINGQ_API int ringq_take(ringq_queue *queue, struct ringq_delivery *out, int64_t timeout);
+
+/**
+ * The record is done, and gone. Its data must not be read any more.
+ * Errors: -ESTALE: it is not in hand any more, as it was finished before, or its taker has ended, or released the handle,
+ * or it is the parent's of this process: it may have been delivered again. -EINVAL.
+ * Threads: any of the process that took it, with the handle that took it. Progress: wait-free by the thread that took
+ * it, but for whom it wakes; another thread may wait for a call of that thread that is under way.
+ */
+RINGQ_API int ringq_ack(ringq_queue *queue, struct ringq_delivery *delivery);
+
+/** Gives the record back, before all younger ones; the next take gets it, with attempt one higher. Otherwise as ack. */
+RINGQ_API int ringq_requeue(ringq_queue *queue, struct ringq_delivery *delivery);
+
+/**
+ * Takes up to n records that are there, waiting only for the first. Returns how many; an error only when there was none.
+ * n is 1 to 2^20. Errors: as take.
+ */
+RINGQ_API ssize_t ringq_take_many(ringq_queue *queue, struct ringq_delivery *out, size_t n, int64_t timeout);
+
+/** Acknowledges n deliveries. 0, or the first error; all others are acknowledged nevertheless. */
+RINGQ_API int ringq_ack_many(ringq_queue *queue, struct ringq_delivery *deliveries, size_t n);
+
+/**
+ * Waits until nothing waits in an acknowledged queue and nothing is in hand, at one instant of the call, whoever dies
+ * meanwhile. Of others' deliveries and its own. It does not poll: it sleeps until somebody has acknowledged the last one.
+ * Errors: -EAGAIN (RINGQ_NOWAIT: not so now), -ETIMEDOUT, -EINVAL (the queue is not acknowledged). Progress: blocking.
+ */
+RINGQ_API int ringq_join(ringq_queue *queue, int64_t timeout);
+
+/** How each record of a queue of dead letters begins; the record that was set aside follows, at `size`. */
+struct ringq_dead_letter {
+	uint32_t size;     /* of this; more in later versions */
+	uint32_t attempts; /* how often it was delivered */
+	uint32_t process; /* the last that had it in hand and ended, as getpid() said there; 0: it was given back, or the */
+	uint32_t thread; /* number has another member since */
+};
 
 /**
  * Closes the queue for everybody: puts that begin later get -EPIPE, gets drain what is there and then get -EPIPE; all
@@ -257,6 +330,11 @@ struct ringq_queue_stat {
 	uint64_t sleeps_put; /* how often a put or the like has */
 	uint64_t wakes;      /* sleepers that others' calls have woken */
 	uint64_t created;    /* when, in ns since 1970, by the system's clock */
+	/* Of an acknowledged queue whose region is attached; else 0. */
+	uint64_t in_hand;       /* taken, and neither acknowledged nor back */
+	uint64_t redelivered;   /* deliveries of what had come back */
+	uint64_t dead_lettered; /* set aside after max_attempts */
+	uint64_t oldest_ns;     /* for how long the oldest has been in hand, to some milliseconds */
 };
 
 /**

@@ -40,6 +40,59 @@ _Static_assert(sizeof(rq_u64) == 8 && sizeof(rq_u32) == 4, "shared words must ha
 #define rq_cas_full(p, expected, desired) \
 	atomic_compare_exchange_strong_explicit((p), (expected), (desired), memory_order_seq_cst, memory_order_seq_cst)
 
+/*
+ * A CAS of two words that lie side by side, 16-byte aligned: both, or none. Acquire and release when it succeeds. It may
+ * fail where both are as expected, on AArch64, if somebody else changes one of them to what it was. Loads and a CAS of
+ * one of the two are coherent with it.
+ */
+#if defined(__x86_64__)
+#define RQ_HAVE_PAIR 1
+static inline __attribute__((always_inline)) bool rq_cas_two(
+	rq_u64 *at, uint64_t e0, uint64_t e1, uint64_t d0, uint64_t d1)
+{
+	struct rq_two {
+		rq_u64 words[2];
+	} *two = (struct rq_two *)at;
+	bool done;
+	__asm__ volatile("lock cmpxchg16b %1"
+			 : "=@ccz"(done), "+m"(*two), "+a"(e0), "+d"(e1)
+			 : "b"(d0), "c"(d1)
+			 : "memory");
+	return done;
+}
+#elif defined(__aarch64__)
+#define RQ_HAVE_PAIR 1
+static inline __attribute__((always_inline)) bool rq_cas_two(
+	rq_u64 *at, uint64_t e0, uint64_t e1, uint64_t d0, uint64_t d1)
+{
+	struct rq_two {
+		rq_u64 words[2];
+	} *two = (struct rq_two *)at;
+	uint64_t w0, w1;
+	uint32_t failed;
+	__asm__ volatile("1:	ldaxp	%0, %1, %3\n"
+			 "	cmp	%0, %4\n"
+			 "	ccmp	%1, %5, #0, eq\n"
+			 "	b.ne	2f\n"
+			 "	stlxp	%w2, %6, %7, %3\n"
+			 "	cbnz	%w2, 1b\n"
+			 "	b	3f\n"
+			 "2:	clrex\n"
+			 "3:"
+			 : "=&r"(w0), "=&r"(w1), "=&r"(failed), "+Q"(*two)
+			 : "r"(e0), "r"(e1), "r"(d0), "r"(d1)
+			 : "cc", "memory");
+	return w0 == e0 && w1 == e1;
+}
+#else
+#define RQ_HAVE_PAIR 0
+static inline bool rq_cas_two(rq_u64 *at, uint64_t e0, uint64_t e1, uint64_t d0, uint64_t d1)
+{
+	(void)at, (void)e0, (void)e1, (void)d0, (void)d1;
+	return false;
+}
+#endif
+
 static inline void rq_fence(void)
 {
 	atomic_thread_fence(memory_order_seq_cst);
@@ -103,6 +156,17 @@ static inline void rq_prefetch_write(const void *at)
 #if __has_feature(thread_sanitizer)
 #define RQ_TSAN 1
 #endif
+#endif
+
+/* The thread sanitizer does not look into rq_cas_two(): tell it. */
+#ifdef RQ_TSAN
+void __tsan_acquire(void *at);
+void __tsan_release(void *at);
+#define rq_tsan_acquire(p) __tsan_acquire((void *)(p))
+#define rq_tsan_release(p) __tsan_release((void *)(p))
+#else
+#define rq_tsan_acquire(p) ((void)(p))
+#define rq_tsan_release(p) ((void)(p))
 #endif
 
 #define rq_always_inline inline __attribute__((always_inline))

@@ -104,8 +104,12 @@ struct rq_member {
 	/* For people, too: what it sleeps in (enum ringq_activity), on which object, since when. Written right before. */
 	rq_u32 activity;
 	rq_u64 object;
-	rq_u64 since; /* ns, monotonic */
-	uint8_t reserved[1024 - RQ_FALSE_SHARING - 48];
+	rq_u64 since;   /* ns, monotonic */
+	rq_u64 book;    /* 0, or unit + 1 of the first page of its book; stays with the number: hand.h */
+	rq_u64 tickets; /* claims that members of this number have made, or may have; written by the member */
+	rq_u64 won;     /* a ticket whose claim is won; of dead and of slow members, written by who comes next */
+	rq_u32 open;    /* entries of the book that may say something; written by the member */
+	uint8_t reserved[1024 - RQ_FALSE_SHARING - 76];
 };
 
 _Static_assert(offsetof(struct rq_member, process) == 128, "layout");
@@ -114,10 +118,45 @@ _Static_assert(offsetof(struct rq_member, families) == 152, "layout");
 _Static_assert(offsetof(struct rq_member, activity) == 156, "layout");
 _Static_assert(offsetof(struct rq_member, object) == 160, "layout");
 _Static_assert(offsetof(struct rq_member, since) == 168, "layout");
+_Static_assert(offsetof(struct rq_member, book) == 176, "layout");
+_Static_assert(offsetof(struct rq_member, tickets) == 184, "layout");
+_Static_assert(offsetof(struct rq_member, won) == 192, "layout");
+_Static_assert(offsetof(struct rq_member, open) == 200, "layout");
 _Static_assert(sizeof(struct rq_member) == 1024, "layout");
 
 #define RQ_MEMBERS_A_PAGE 3u
 #define RQ_LEASES_BYTES 24u /* at the end of a member page */
+
+/*
+ * A member's book: what it has in hand of acknowledged queues, an entry for each delivery; hand.h has the protocol. A
+ * page of a book is a unit, and has the unit + 1 of the next page, or 0, in its first entry's place.
+ *
+ *   state    ticket:48 | member + 1:13 | kind:3     kind: enum rq_entry_kind; the member only where it says to whom it moves
+ *   key      the chunk's owner word, as a unit of the record's chunk has it: queue, lane and chunk
+ *   from     attempt:24 | offset of another entry in the region, in entries:40, while it moves here
+ */
+struct rq_entry {
+	rq_u64 state;
+	rq_u64 key;
+	rq_u64 pos;    /* of the record, as a head */
+	rq_u64 record; /* its offset in the region */
+	rq_u64 port;   /* whose it is: the id of a port, which names the member */
+	rq_u64 taken;  /* when, in ns of the monotonic clock, to a few ms */
+	rq_u64 from;
+	rq_u64 killer; /* process:32 | thread:32 of who had it before and ended; 0: nobody has */
+};
+
+#define RQ_ENTRY 64u
+_Static_assert(offsetof(struct rq_entry, key) == 8, "layout");
+_Static_assert(offsetof(struct rq_entry, pos) == 16, "layout");
+_Static_assert(offsetof(struct rq_entry, record) == 24, "layout");
+_Static_assert(offsetof(struct rq_entry, port) == 32, "layout");
+_Static_assert(offsetof(struct rq_entry, taken) == 40, "layout");
+_Static_assert(offsetof(struct rq_entry, from) == 48, "layout");
+_Static_assert(offsetof(struct rq_entry, killer) == 56, "layout");
+_Static_assert(sizeof(struct rq_entry) == RQ_ENTRY, "layout");
+
+#define RQ_MEMBERS_MOST 8192u /* ids have 13 bits for them */
 
 /*
  * Owner words: the truth about each unit, in one word. The kind is in the low 3 bits.
@@ -125,6 +164,7 @@ _Static_assert(sizeof(struct rq_member) == 1024, "layout");
  *   free     0
  *   member   incarnation:32 | member:24 | 0:5 | kind        being built or given back by this member; free if it is dead
  *                                         1:5               its pipe's first unit, being deleted: liveness.h
+ *                                         2:5               a page of the book of this member's number: book.h
  *   object   created:36 | named:1 | units:24 | kind         first unit of an object, and how many it has
  *   body     created:36 | 0:1 | first:24 | kind             another unit of the object whose first unit this is
  *   lane     chunk:25 | lane:12 | first:24 | kind           memory of a lane's chunk (lane.h), of the queue at first
@@ -202,6 +242,8 @@ struct rq_queue_shared {
 	rq_u64 bias;       /* id of a producer that puts alone, or 0: stamp.h */
 	rq_u64 peeked;     /* version:52 | lane:12, whose record a peek has seen, if lane.peeked says so: merge.h */
 	uint64_t created;  /* ns since 1970, by the clock of who made it; a constant */
+	rq_u64 returned; /* of an acknowledged queue: version:63 | SOME:1, whether something may have come back: hand.h */
+	rq_u32 drained; /* event: who waits until nothing waits and nothing is in hand sleeps here */
 
 	_Alignas(RQ_FALSE_SHARING) rq_u32 not_full; /* event: producers sleep here for one of max_records */
 	rq_u32 pad;
@@ -212,6 +254,7 @@ struct rq_queue_shared {
 	rq_u64 sleeps_get; /* sleeps of consumers */
 	rq_u64 sleeps_put; /* sleeps of producers, for a permit or for a lane's room */
 	rq_u64 wakes;      /* sleepers that puts and gets have woken */
+	uint64_t hands; /* offset in the region of struct rq_hands; 0: nothing is acknowledged. As the constants above */
 
 	_Alignas(RQ_FALSE_SHARING) rq_u64 roster[RQ_LANES_MAX / RQ_ROSTER_LANES]; /* lanes that total order looks at: roster.h */
 };
@@ -231,8 +274,31 @@ _Static_assert(offsetof(struct rq_queue_shared, not_full) == 256, "layout");
 _Static_assert(offsetof(struct rq_queue_shared, permit_hint) == 264, "layout");
 _Static_assert(offsetof(struct rq_queue_shared, sleeps_get) == 288, "layout");
 _Static_assert(offsetof(struct rq_queue_shared, wakes) == 304, "layout");
+_Static_assert(offsetof(struct rq_queue_shared, returned) == 184, "layout");
+_Static_assert(offsetof(struct rq_queue_shared, drained) == 192, "layout");
+_Static_assert(offsetof(struct rq_queue_shared, hands) == 312, "layout");
 _Static_assert(offsetof(struct rq_queue_shared, roster) == 384, "layout");
 _Static_assert(sizeof(struct rq_queue_shared) == 2432, "layout");
+
+/* What an acknowledged queue has more: between the above and its lanes. Who has what in hand is in the members' books. */
+struct rq_hands {
+	uint32_t max_attempts; /* as created */
+	uint32_t reserved;
+	uint64_t dead_letters; /* the object's word of the queue that it names, */
+	uint64_t dead_first;   /* and its first unit; both 0: there is none */
+	rq_u64 dead_lettered;
+	rq_u64 redelivered;
+	rq_u64 moves;                        /* entries that have moved from book to book, or are about to */
+	rq_u64 takers[RQ_MEMBERS_MOST / 64]; /* a bit for each number of which a member has taken; never cleared */
+};
+
+_Static_assert(offsetof(struct rq_hands, dead_letters) == 8, "layout");
+_Static_assert(offsetof(struct rq_hands, dead_first) == 16, "layout");
+_Static_assert(offsetof(struct rq_hands, dead_lettered) == 24, "layout");
+_Static_assert(offsetof(struct rq_hands, redelivered) == 32, "layout");
+_Static_assert(offsetof(struct rq_hands, moves) == 40, "layout");
+_Static_assert(offsetof(struct rq_hands, takers) == 48, "layout");
+_Static_assert(sizeof(struct rq_hands) == 1072, "layout");
 
 /*
  * Who has put to a lane, for people: the lane's records from `since` on, up to the next author's, are this member's. It
@@ -256,11 +322,13 @@ _Static_assert(sizeof(struct rq_author) == 40, "layout");
  */
 struct rq_lane {
 	rq_u64 head;
+	rq_u64 taker;    /* ticket:48 | member + 1:13 | 0:3, who made the last claim of an acknowledged queue: hand.h */
 	rq_u64 wake_at;  /* head at which a sleeping producer wants to be woken; written by the producer */
 	rq_u32 not_full; /* event: the lane's producer sleeps here */
 	rq_u32 pad;
 	rq_u64 peeked; /* head when a peek saw the record there: it is first in the queue while head is still this */
-	uint8_t pad0[RQ_FALSE_SHARING - 32];
+	rq_u64 freed;  /* bytes acknowledged since the producer has announced its sleep, while it says so: wake.h */
+	uint8_t pad0[RQ_FALSE_SHARING - 48];
 
 	rq_u64 owner; /* incarnation:32 | the owner's own:19 | member + 1:13, or 0; who owns it is the lane's producer */
 	rq_u64 puts;  /* records published; written by the owner */
@@ -274,9 +342,12 @@ struct rq_lane {
 	rq_u64 table[]; /* and behind it, of each entry's chunk, what puts was when the chunk began */
 };
 
-_Static_assert(offsetof(struct rq_lane, wake_at) == 8, "layout");
-_Static_assert(offsetof(struct rq_lane, not_full) == 16, "layout");
-_Static_assert(offsetof(struct rq_lane, peeked) == 24, "layout");
+_Static_assert(offsetof(struct rq_lane, head) == 0, "layout"); /* with taker, one pair of 16 bytes */
+_Static_assert(offsetof(struct rq_lane, taker) == 8, "layout");
+_Static_assert(offsetof(struct rq_lane, wake_at) == 16, "layout");
+_Static_assert(offsetof(struct rq_lane, not_full) == 24, "layout");
+_Static_assert(offsetof(struct rq_lane, peeked) == 32, "layout");
+_Static_assert(offsetof(struct rq_lane, freed) == 40, "layout");
 _Static_assert(offsetof(struct rq_lane, owner) == 128, "layout");
 _Static_assert(offsetof(struct rq_lane, puts) == 136, "layout");
 _Static_assert(offsetof(struct rq_lane, newest) == 144, "layout");

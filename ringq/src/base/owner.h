@@ -69,6 +69,18 @@ static inline bool rq_owner_is_reaping(uint64_t owner)
 	return (owner & (RQ_OWNER_KIND_MASK | RQ_OWNER_REAPING)) == (RQ_OWNER_MEMBER | RQ_OWNER_REAPING);
 }
 
+/* The same of a page of a book, which is garbage if this member is dead and its number's book does not have the page. */
+#define RQ_OWNER_BOOK (UINT64_C(1) << 4)
+static inline uint64_t rq_owner_book(uint64_t id)
+{
+	return rq_owner_member(id) | RQ_OWNER_BOOK;
+}
+
+static inline bool rq_owner_is_book(uint64_t owner)
+{
+	return (owner & (RQ_OWNER_KIND_MASK | RQ_OWNER_REAPING | RQ_OWNER_BOOK)) == (RQ_OWNER_MEMBER | RQ_OWNER_BOOK);
+}
+
 static inline uint64_t rq_owner_member_id(uint64_t owner)
 {
 	return owner >> RQ_OWNER_INCARNATION_SHIFT << RQ_OWNER_INCARNATION_SHIFT |

@@ -60,6 +60,9 @@ int rq_sys_seal(int fd);
  */
 int rq_sys_lock_byte(int fd, uint64_t byte, bool alone);
 
+/* The monotonic clock of the last tick: a few ms behind, and had in a few ns. */
+int64_t rq_sys_tick(void);
+
 /* The id of the calling thread as others of its PID namespace see it. */
 uint32_t rq_sys_thread(void);
 

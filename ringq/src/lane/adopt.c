@@ -7,6 +7,7 @@
 
 #include <errno.h>
 
+#include "lane/hand.h"
 #include "lane/chunks.h"
 #include "lane/put.h"
 
@@ -131,7 +132,7 @@ static void drop_unpublished(struct rq_producer *p, bool owner_died)
 		if (!rq_owner_is_same_lane(owner, mine))
 			continue;
 		int32_t ahead = rq_owner_chunk_ahead(owner, p->chunk);
-		if (ahead > 0 || (ahead == 0 && u - from >= n))
+		if ((ahead > 0 || (ahead == 0 && u - from >= n)) && !rq_hand_has_chunk(p->set, owner))
 			rq_cas(rq_owner_at(region, u), &owner, 0);
 	}
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "lane/chunks.h"
 
+#include "lane/hand.h"
+
 #include <errno.h>
 
 #include "base/sys.h"
@@ -30,6 +32,8 @@ static void give_back(
 		uint64_t owner = rq_chunk_owner(set, index, rq_entry_chunk(entry));
 		if (unit >= region->at.unit_count || region->at.unit_count - unit < n)
 			continue;
+		if (rq_hand_has_chunk(set, owner))
+			continue; /* who has the last record of it in hand gives it back */
 		if (!rq_members_name(region, owner))
 			rq_units_give_back(membership, unit, n, owner);
 		else
@@ -98,6 +102,15 @@ void rq_lane_trim(const struct rq_lane_set *set, struct rq_membership *membershi
 
 /* ---- what the producer takes ---- */
 
+/* Whether records of the chunk of this entry are in hand. Is it out of the table, the last of them gives it back: hand.h. */
+static bool is_in_hand(const struct rq_lane_set *set, uint32_t index, uint64_t entry)
+{
+	if (rq_likely(!set->hands))
+		return false;
+	rq_fence();
+	return rq_hand_has_chunk(set, rq_chunk_owner(set, index, rq_entry_chunk(entry)));
+}
+
 bool rq_chunk_clear_entry(const struct rq_lane_set *set, uint32_t index, uint32_t chunk, uint64_t head)
 {
 	rq_u64 *at = rq_entry_at(set, rq_lane_at(set, index), chunk);
@@ -105,7 +118,7 @@ bool rq_chunk_clear_entry(const struct rq_lane_set *set, uint32_t index, uint32_
 	struct rq_ring ring;
 	if (chunk - rq_head_chunk(head) >= set->table)
 		return false;
-	if (entry && rq_cas(at, &entry, 0) && rq_ring_of(set, entry, &ring)) { /* T5 */
+	if (entry && rq_cas(at, &entry, 0) && rq_ring_of(set, entry, &ring) && !is_in_hand(set, index, entry)) { /* T5 */
 		uint64_t owner = rq_chunk_owner(set, index, rq_entry_chunk(entry));
 		rq_units_release(set->region, rq_entry_unit(entry), rq_entry_units(entry), owner);
 	}
@@ -119,7 +132,7 @@ int64_t rq_chunk_reuse(const struct rq_lane_set *set, uint32_t index, uint32_t c
 	for (uint32_t i = 0; i < set->table; i++) {
 		uint64_t entry = rq_load_acquire(&lane->table[i]);
 		if (entry == 0 || (entry & RQ_ENTRY_CODE_MASK) != code ||
-			!rq_chunk_is_before(rq_entry_chunk(entry), rq_head_chunk(head)))
+			!rq_chunk_is_before(rq_entry_chunk(entry), rq_head_chunk(head)) || is_in_hand(set, index, entry))
 			continue;
 		if (!rq_cas(&lane->table[i], &entry, 0) || !rq_ring_of(set, entry, &ring)) /* T4 */
 			continue;

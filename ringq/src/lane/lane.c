@@ -3,6 +3,7 @@
 /* What both sides of a lane need, and what can be said of a lane from outside. */
 
 #include "lane/lane.h"
+#include "lane/hand.h"
 
 /* A size is 8 to 15 eighths of a power of two. */
 uint64_t rq_size_units(unsigned code)
@@ -41,9 +42,10 @@ bool rq_lane_unit_is_garbage(const struct rq_lane_set *set, uint64_t unit, uint6
 	if (ahead >= 0)
 		return false; /* in use, or about to be; if its producer is dead, the lane's next owner sees to it */
 	uint64_t entry = rq_load_acquire(rq_entry_at(set, lane, head + (uint32_t)ahead));
-	if (entry == 0 || rq_owner_chunk_ahead(owner, rq_entry_chunk(entry)) != 0)
-		return true;
-	return unit - rq_entry_unit(entry) >= rq_entry_units(entry);
+	if (entry && rq_owner_chunk_ahead(owner, rq_entry_chunk(entry)) == 0 &&
+		unit - rq_entry_unit(entry) < rq_entry_units(entry))
+		return false;
+	return !rq_hand_has_chunk(set, owner);
 }
 
 uint64_t rq_lane_count_from(

@@ -56,10 +56,11 @@ struct rq_lane_set {
 	uint32_t stride;
 	uint32_t table;
 	uint32_t max;
-	uint32_t spares;      /* chunks that head has left and a lane may keep */
-	bool stamps;          /* records carry a time stamp where there are several lanes */
-	bool counted;         /* a record needs more than room: the fast path of put is closed */
-	bool single_consumer; /* a claim, G3, may be a store */
+	uint32_t spares;        /* chunks that head has left and a lane may keep */
+	bool stamps;            /* records carry a time stamp where there are several lanes */
+	bool counted;           /* a record needs more than room: the fast path of put is closed */
+	bool single_consumer;   /* a claim, G3, may be a store */
+	struct rq_hands *hands; /* of an acknowledged queue, whose claims are those of hand.h; else NULL */
 };
 
 /* A chunk's memory. */

@@ -9,6 +9,7 @@
 
 #include "base/sys.h"
 #include "lane/chunks.h"
+#include "lane/hand.h"
 
 #define RING_KEEP (UINT64_C(64) << 10)     /* smaller rings stay with a lane whose producer has ended */
 #define RING_PATIENT (UINT64_C(256) << 10) /* larger ones wait a moment for consumers before they grow */
@@ -58,7 +59,21 @@ static uint64_t waiting(struct rq_producer *p, uint64_t head)
 	       rq_producer_records_before(p, rq_head_chunk(from), rq_head_bytes(from));
 }
 
-/* Where the tail may go in this ring without meeting head. */
+/*
+ * What is free is what head has passed, and, of an acknowledged queue, what is not in hand: *free is up to where all in
+ * head's chunk is done. Bytes of records that wait or are in hand.
+ */
+static uint64_t undone(struct rq_producer *p, uint64_t head, uint64_t *free)
+{
+	*free = head;
+	if (rq_likely(!p->set->hands))
+		return waiting(p, head);
+	struct rq_hand_sum hand = rq_hand_of_lane(p->set, p->index, head, p->adopted);
+	*free = hand.lowest;
+	return waiting(p, head) + hand.bytes;
+}
+
+/* Where the tail may go in this ring without meeting head, or what is in hand behind it. */
 static uint64_t ring_limit(const struct rq_producer *p, uint64_t head)
 {
 	uint64_t from = rq_head_chunk(head) == p->chunk ? rq_head_bytes(head) : 0;
@@ -226,7 +241,7 @@ int rq_producer_make_room(struct rq_producer *p, uint64_t len, struct rq_patienc
 	for (unsigned poll = 0;; poll++) {
 		if (!read_head(p, &head))
 			return -EBADMSG;
-		uint64_t wait = waiting(p, head), limit = ring_limit(p, head);
+		uint64_t free, wait = undone(p, head, &free), limit = ring_limit(p, free);
 		if (wait > rq_load(&p->lane->most))
 			rq_store(&p->lane->most, wait);
 		if (wait && wait + need > p->set->max_bytes)
@@ -252,7 +267,7 @@ int rq_producer_make_room(struct rq_producer *p, uint64_t len, struct rq_patienc
 		if (p->ring.size > RING_LARGEST && !p->one_shot && wait < p->ring.size / 8 &&
 			++p->drained_rounds > RQ_DRAINED_ROUNDS_MOST) {
 			shrink(p, need, head);
-			limit = ring_limit(p, head);
+			limit = ring_limit(p, free);
 		} else if (wait >= p->ring.size / 8) {
 			p->drained_rounds = 0;
 		}
@@ -266,8 +281,8 @@ int rq_producer_make_room(struct rq_producer *p, uint64_t len, struct rq_patienc
 
 bool rq_producer_full(struct rq_producer *p, bool stamped)
 {
-	uint64_t head, least = rq_footprint(0, stamped);
-	uint64_t wait = read_head(p, &head) ? waiting(p, head) : 0;
+	uint64_t head, free, least = rq_footprint(0, stamped);
+	uint64_t wait = read_head(p, &head) ? undone(p, head, &free) : 0;
 	return wait && wait + least > p->set->max_bytes;
 }
 
@@ -276,6 +291,12 @@ uint64_t rq_producer_wake_at(struct rq_producer *p, uint64_t len, bool exact)
 	uint64_t head, need = rq_footprint(len, p->stamped), eighth = p->ring.size / 8;
 	if (!read_head(p, &head))
 		return 0;
+	if (p->set->hands) {
+		uint64_t free, wait = undone(p, head, &free);
+		uint64_t lack = wait + need > p->set->max_bytes ? wait + need - p->set->max_bytes : 1;
+		rq_store(&p->lane->freed, 0);
+		return exact || lack > eighth || wait < eighth ? lack : eighth;
+	}
 	uint64_t end = rq_producer_end(p), from = own_head(p, head), wait = waiting(p, head);
 	uint64_t next_chunk = rq_head(rq_head_chunk(from) + 1, 0);
 	uint64_t step = wait + need > p->set->max_bytes ? wait + need - p->set->max_bytes : 0;

@@ -9,6 +9,8 @@
 #include <ringq/look.h>
 
 #include "base/event.h"
+#include "base/sys.h"
+#include "lane/hand.h"
 #include "lane/sight.h"
 #include "look/author.h"
 #include "queue/enter.h"
@@ -82,6 +84,15 @@ static void add_lane(const struct ringq_lane_stat *lane, void *arg)
 		out->bytes_most = lane->bytes_most;
 }
 
+static void look_at_hands(const struct rq_hands *hands, struct rq_hand_count count, struct ringq_queue_stat *out)
+{
+	int64_t now = rq_sys_tick();
+	out->in_hand = count.held;
+	out->redelivered = rq_load(&hands->redelivered);
+	out->dead_lettered = rq_load(&hands->dead_lettered);
+	out->oldest_ns = count.held && now > (int64_t)count.oldest ? (uint64_t)now - count.oldest : 0;
+}
+
 static int look_at_queue(const struct ringq_queue *q, struct ringq_queue_stat *out)
 {
 	struct rq_queue_shared words;
@@ -104,6 +115,8 @@ static int look_at_queue(const struct ringq_queue *q, struct ringq_queue_stat *o
 		.created = words.created,
 	};
 	memcpy(out->name, words.name, sizeof out->name - 1);
+	if (q->set.hands)
+		look_at_hands(q->set.hands, rq_hand_count(&q->set), out);
 	return each_lane(&q->set, out->lanes, add_lane, out);
 }
 

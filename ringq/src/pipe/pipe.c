@@ -75,6 +75,7 @@ static int open_side(struct ringq_queue **out, struct ringq_region *region, uint
 		return r;
 	(*out)->side = side;
 	(*out)->peer = &rq_hold_ops;
+	(*out)->special = side == RQ_SIDE_WRITER;
 	(*out)->hold = *hold;
 	*hold = -1;
 	return 0;

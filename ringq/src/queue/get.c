@@ -159,8 +159,8 @@ static rq_cold ssize_t get_slowly(ringq_queue *queue, void *buf, size_t size, in
 	if (!queue || (!buf && size) || !rq_timeout_is_good(timeout))
 		return -EINVAL;
 	int r = rq_get_enter(queue, &b);
-	if (r)
-		return r;
+	if (rq_unlikely(r))
+		return r == RQ_GET_ACKNOWLEDGED ? rq_take_get(queue, buf, size, timeout) : r;
 	b->order.patience = (struct rq_patience){.timeout = timeout};
 	return get_inside(b, buf, size, timeout);
 }
@@ -198,9 +198,9 @@ static rq_cold ssize_t get_end(const struct rq_port *b, struct rq_lane *lane, ui
 static rq_noinline ssize_t get_more(struct rq_port *b, void *buf, size_t size, int64_t timeout)
 {
 	struct ringq_queue *queue = b->queue;
-	if (rq_unlikely(queue->side == RQ_SIDE_WRITER)) {
+	if (rq_unlikely(queue->special)) {
 		rq_leave_again(b);
-		return -EINVAL;
+		return queue->side ? -EINVAL : rq_take_get(queue, buf, size, timeout);
 	}
 	bool nothing = rq_choose_nothing_yet(&b->order), may_try = !rq_guard_get(queue);
 	if (!nothing && may_try && size > RQ_SHORT) {

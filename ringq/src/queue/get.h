@@ -9,6 +9,7 @@
 #include "order/next.h"
 #include "queue/block.h"
 #include "queue/single.h"
+#include "queue/take.h"
 #include "queue/watch.h"
 
 /* The lane's producer may wait for the room that a claim up to `next` has made. */
@@ -60,9 +61,12 @@ ssize_t rq_get_arming(struct rq_op *op, ssize_t (*get)(struct rq_op *));
 /* Whether an attempt is worth it for one who waits for a record. */
 bool rq_get_something_came(struct rq_op *op);
 
+/* What rq_get_enter() says where a get is a take, a copy and an acknowledgement: take.h. No call has been entered. */
+#define RQ_GET_ACKNOWLEDGED 1
+
 static inline int rq_get_enter(struct ringq_queue *q, struct rq_port **b)
 {
-	int r = rq_unlikely(q->side == RQ_SIDE_WRITER) ? -EINVAL : rq_enter(q, b);
+	int r = rq_unlikely(q->special) ? q->side ? -EINVAL : RQ_GET_ACKNOWLEDGED : rq_enter(q, b);
 	if (rq_unlikely(r))
 		return r;
 	r = rq_guard_enter(rq_guard_get(q), q->region, (*b)->id);

@@ -50,7 +50,7 @@ ssize_t ringq_get_alloc(ringq_queue *queue, void **out, int64_t timeout)
 		return -EINVAL;
 	int r = rq_get_enter(queue, &b);
 	if (r)
-		return r;
+		return r == RQ_GET_ACKNOWLEDGED ? rq_take_get_alloc(queue, out, timeout) : r;
 	struct rq_op op = rq_get_op(b, attempt_get_alloc, (struct rq_patience){.timeout = timeout});
 	ssize_t n = rq_get_run(&op, timeout);
 	if (n < 0)
@@ -157,7 +157,7 @@ ssize_t ringq_get_many(ringq_queue *queue, struct iovec *records, size_t n, int6
 		return -EINVAL;
 	int r = rq_get_enter(queue, &b);
 	if (r)
-		return r;
+		return r == RQ_GET_ACKNOWLEDGED ? rq_take_get_many(queue, records, n, timeout) : r;
 	struct rq_op op = rq_get_op(b, attempt_get_many, (struct rq_patience){.timeout = timeout});
 	op.records = records;
 	op.len = n;
@@ -197,7 +197,9 @@ ssize_t ringq_peek(ringq_queue *queue, void *buf, size_t size)
 	struct rq_op op = rq_get_op(b, NULL, (struct rq_patience){.timeout = RINGQ_NOWAIT});
 	op.buf = buf;
 	op.len = size;
-	ssize_t n = rq_get_arming(&op, peek);
+	ssize_t n = rq_unlikely(queue->set.hands) ? rq_take_peek(b, buf, size) : -EAGAIN;
+	if (rq_likely(n == -EAGAIN))
+		n = rq_get_arming(&op, peek);
 	rq_leave();
 	return n;
 }

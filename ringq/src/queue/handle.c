@@ -28,6 +28,14 @@ bool rq_lane_set_load(struct rq_lane_set *set, struct ringq_region *region, uint
 		.table = rq_load_once(&s->table),
 		.max = rq_load_once(&s->lanes_max),
 	};
+	uint64_t hands = rq_load_once(&s->hands);
+	if (hands) {
+		if (hands % RQ_FALSE_SHARING || hands < from || hands > from + len ||
+			from + len - hands < sizeof(struct rq_hands))
+			return false;
+		if (!rq_region_is_observed(region))
+			set->hands = (struct rq_hands *)(region->base + hands);
+	}
 	set->spares = set->max_bytes > RQ_SPARES_BYTES ? 1 : 1 + (uint32_t)(set->max_bytes / RQ_SPARE_LARGEST);
 	/* In this order each difference is known not to wrap. */
 	return rq_load_once(&s->kind) == RQ_OBJECT_QUEUE && set->table >= 2 && set->table <= RQ_TABLE_MOST &&
@@ -92,9 +100,11 @@ static bool constants_load(struct ringq_queue *q, uint64_t first, uint64_t units
 	q->total = q->order == RINGQ_ORDER_TOTAL && !(q->flags & RINGQ_SINGLE_PRODUCER);
 	q->set.stamps = q->total;
 	q->set.counted = q->max_records != 0;
-	q->set.single_consumer = q->flags & RINGQ_SINGLE_CONSUMER;
-	return q->order <= RINGQ_ORDER_PRODUCER && q->flags <= (RINGQ_SINGLE_PRODUCER | RINGQ_SINGLE_CONSUMER) &&
-	       permits_load(q, units, s);
+	/* What is acknowledged is claimed in one way, however many do. */
+	q->set.single_consumer = q->flags & RINGQ_SINGLE_CONSUMER && !(q->flags & RINGQ_ACKNOWLEDGED);
+	q->special = q->flags & RINGQ_ACKNOWLEDGED;
+	return q->order <= RINGQ_ORDER_PRODUCER && !(q->flags & ~RQ_QUEUE_FLAGS) &&
+	       !(q->flags & RINGQ_ACKNOWLEDGED) == !rq_load_once(&s->hands) && permits_load(q, units, s);
 }
 
 /* Of a region that is mapped. */
@@ -104,7 +114,9 @@ static int load_mapped(struct ringq_queue *q, uint64_t first, uint64_t units)
 	q->shared = s;
 	q->permits.hint = &s->permit_hint;
 	q->object = rq_object_id(rq_load(rq_owner_at(q->region, first)), first);
-	return constants_load(q, first, units, s) ? 0 : -EBADMSG;
+	if (!constants_load(q, first, units, s))
+		return -EBADMSG;
+	return q->set.hands && !RQ_HAVE_PAIR ? -ENOTSUP : 0;
 }
 
 /* Of one that is only looked at: nothing but the constants. */
@@ -198,6 +210,7 @@ void rq_queue_wake(struct ringq_queue *queue)
 {
 	rq_event_wake_all(&queue->shared->not_empty);
 	rq_event_wake_all(&queue->shared->not_full);
+	rq_event_wake_all(&queue->shared->drained);
 	uint32_t used = rq_lanes_used(queue->shared, &queue->set);
 	for (uint32_t i = 0; i < used; i++)
 		rq_event_wake_all(&rq_lane_at(&queue->set, i)->not_full);

@@ -24,7 +24,8 @@ struct ringq_queue {
 	const struct rq_peer_ops *peer; /* NULL: no pipe's */
 	struct rq_lane_set set;
 	struct rq_permits permits;
-	bool total; /* gets must merge the lanes by stamp */
+	bool total;   /* gets must merge the lanes by stamp */
+	bool special; /* gets have more to do than to take: a pipe's writing side, where there are none; acknowledged */
 	struct ringq_region *region;
 	uint32_t order;
 	uint32_t flags;
@@ -42,6 +43,7 @@ struct ringq_queue {
 };
 
 #define RQ_HANDLES_MAX (1u << RQ_ID_OWN_BITS)
+#define RQ_QUEUE_FLAGS ((unsigned)(RINGQ_SINGLE_PRODUCER | RINGQ_SINGLE_CONSUMER | RINGQ_ACKNOWLEDGED))
 
 extern struct ringq_queue *rq_process_queues; /* under the process lock */
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "queue/level.h"
+#include "queue/take.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,6 +12,8 @@
 bool rq_is_ready(struct rq_port *b)
 {
 	struct rq_view view;
+	if (b->queue->set.hands)
+		return rq_take_is_ready(b);
 	return rq_load_acquire(&b->queue->shared->closed) || rq_choose(&b->order, &view) != 0 ||
 	       (b->queue->peer && b->queue->peer->gone(b));
 }

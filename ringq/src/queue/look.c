@@ -4,7 +4,10 @@
 
 #include <stdlib.h>
 
+#include "base/sys.h"
+#include "lane/hand.h"
 #include "order/next.h"
+#include "queue/take.h"
 #include "queue/put.h"
 
 /* Whether it is full for the next turn of a single producer, whoever has that. */
@@ -80,7 +83,7 @@ bool ringq_empty(const ringq_queue *queue)
 		return true;
 	if (rq_enter(q, &b))
 		return count_outside(q) == 0;
-	bool empty = rq_was_empty(&b->order);
+	bool empty = rq_unlikely(q->set.hands) ? rq_take_empty(b) : rq_was_empty(&b->order);
 	if (empty)
 		found_empty(b);
 	rq_leave();
@@ -102,7 +105,7 @@ uint64_t ringq_size(const ringq_queue *queue)
 		least = p ? p->puts : 0;
 		free(p);
 	}
-	uint64_t n = rq_records_waiting(&b->order, least);
+	uint64_t n = rq_unlikely(q->set.hands) ? rq_take_waiting(b, least) : rq_records_waiting(&b->order, least);
 	if (n == 0)
 		found_empty(b);
 	rq_leave();

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "lane/hand.h"
 #include "lane/put.h"
 #include "base/event.h"
 
@@ -20,14 +21,15 @@ static int64_t behind(uint64_t a, uint64_t b)
 	return (int64_t)((b - a) << (64 - POSITION_BITS)) >> (64 - POSITION_BITS);
 }
 
-/* Whether the record of this word has been taken. */
+/* Whether the record of this word has been taken, and is not in hand. */
 static bool is_free(const struct rq_lane_set *set, uint64_t word)
 {
 	uint64_t lane = (word >> POSITION_BITS) - 1;
 	if (word == 0 || lane >= set->max)
 		return true;
 	uint64_t head = rq_load_acquire(&rq_lane_at(set, (uint32_t)lane)->head); /* C1 */
-	return behind(word & POSITION_MASK, head >> 2 & POSITION_MASK) > 0;
+	return behind(word & POSITION_MASK, head >> 2 & POSITION_MASK) > 0 &&
+	       !rq_hand_has_record(set, (uint32_t)lane, word & POSITION_MASK, POSITION_MASK);
 }
 
 static uint64_t mix(uint64_t index, uint64_t word)

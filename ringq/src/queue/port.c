@@ -7,6 +7,7 @@
 #include "queue/single.h"
 #include "queue/interrupt.h"
 #include "base/upcalls.h"
+#include "queue/take.h"
 #include "base/event.h"
 
 #define SPIN_FIRST 200
@@ -133,10 +134,13 @@ static void end_port(struct rq_port *b)
 	bool alive = rq_member_alive(b->queue->region, b->membership->id);
 	if (b->queue->peer)
 		b->queue->peer->left(b);
+	if (b->taker && alive)
+		rq_hand_drop(&b->queue->set, b->queue->shared, ((uint32_t)b->id & RQ_ID_INDEX_MASK) - 1, b->id);
 	if (b->reserved && alive)
 		rq_port_unreserve(b);
 	if (b->producer && alive)
 		leave_lane(b);
+	free(b->taker);
 	free(b->producer);
 	free(b);
 }
@@ -171,6 +175,7 @@ void rq_ports_forget_parent(void)
 		while (q->ports) {
 			struct rq_port *b = q->ports;
 			q->ports = b->queue_next;
+			free(b->taker);
 			free(b->producer);
 			free(b);
 		}

@@ -43,7 +43,8 @@ struct rq_port {
 	struct rq_watch *writable; /* of its puts, or NULL: watch.h */
 	struct rq_port *thread_next;
 	struct rq_port *queue_next;
-	uint32_t idle[]; /* order.idle, in total order */
+	struct rq_taker *taker; /* of an acknowledged queue, once it has taken: take.h */
+	uint32_t idle[];        /* order.idle, in total order */
 };
 
 /* The calling thread's port with a queue, whose handle it has named, made if there is none. -ENOMEM, -EUSERS. */

@@ -54,7 +54,7 @@ void rq_put_want_room(struct rq_op *op, size_t len)
 
 bool rq_put_room_is_likely(struct rq_op *op)
 {
-	if (op->event != rq_put_room_event(op->port))
+	if (op->event != rq_put_room_event(op->port) || op->queue->set.hands)
 		return true;
 	return rq_head_reached(rq_load(&op->port->producer->lane->head), op->wake_at);
 }

@@ -10,6 +10,7 @@
 
 #include "base/event.h"
 #include "base/sys.h"
+#include "lane/hand.h"
 #include "queue/enter.h"
 #include "queue/watch.h"
 #include "region/create.h"
@@ -18,6 +19,8 @@
 
 #define MAX_BYTES (UINT64_C(8) << 20)
 #define MAX_PRODUCERS 256u
+_Static_assert(sizeof(struct rq_queue_shared) + RQ_FALSE_SHARING + sizeof(struct rq_hands) <= 4096,
+	"the first unit is backed");
 
 static void release_observed(struct ringq_queue *queue)
 {
@@ -88,9 +91,11 @@ ringq_region *ringq_queue_region(const ringq_queue *queue)
 
 static bool options_are_good(const struct ringq_queue_options *o)
 {
-	return o->order <= RINGQ_ORDER_PRODUCER && o->flags <= (RINGQ_SINGLE_PRODUCER | RINGQ_SINGLE_CONSUMER) &&
-	       o->max_records <= RQ_RECORDS_MOST && o->max_producers <= RQ_LANES_MAX &&
-	       (!o->name || (*o->name && strlen(o->name) < RQ_NAME_MAX));
+	return o->order <= RINGQ_ORDER_PRODUCER && !(o->flags & ~RQ_QUEUE_FLAGS) && o->max_records <= RQ_RECORDS_MOST &&
+	       o->max_producers <= RQ_LANES_MAX && (!o->name || (*o->name && strlen(o->name) < RQ_NAME_MAX)) &&
+	       o->max_attempts < RQ_ATTEMPTS_MOST &&
+	       (o->flags & RINGQ_ACKNOWLEDGED || !(o->max_attempts || o->dead_letters)) &&
+	       (o->max_attempts || !o->dead_letters);
 }
 
 /* Chunks that a lane can have at once: what may wait in the largest rings, the smaller ones on the way there, spares. */
@@ -110,11 +115,19 @@ int rq_queue_build(
 	uint32_t lanes_max = o->flags & RINGQ_SINGLE_PRODUCER ? 1 : o->max_producers ? o->max_producers : MAX_PRODUCERS;
 	uint32_t table = table_for(region, max_bytes);
 	uint32_t stride = (uint32_t)rq_round_up(rq_lane_size(table), RQ_FALSE_SHARING);
-	uint64_t lanes = rq_round_up(sizeof(struct rq_queue_shared), RQ_FALSE_SHARING);
+	uint64_t hands = rq_round_up(sizeof(struct rq_queue_shared), RQ_FALSE_SHARING);
+	uint64_t lanes =
+		hands + (o->flags & RINGQ_ACKNOWLEDGED ? rq_round_up(sizeof(struct rq_hands), RQ_FALSE_SHARING) : 0);
 	uint64_t places = rq_round_up(lanes + (uint64_t)lanes_max * stride, page),
 		 end = places + o->max_records * sizeof(rq_u64);
 	uint64_t units = rq_round_up(end, page) / page;
 
+	uint64_t dead_first = 0, dead_units;
+	if (o->dead_letters) {
+		int r = rq_object_find(region, RQ_OBJECT_QUEUE, o->dead_letters, &dead_first, &dead_units);
+		if (r)
+			return r;
+	}
 	int64_t first = rq_object_claim(membership, units, page);
 	if (first < 0)
 		return (int)first;
@@ -139,6 +152,14 @@ int rq_queue_build(
 	s->created = rq_sys_calendar();
 	rq_store(&s->not_empty, rq_region_event(region));
 	rq_store(&s->not_full, rq_region_event(region));
+	rq_store(&s->drained, rq_region_event(region));
+	if (o->flags & RINGQ_ACKNOWLEDGED) {
+		struct rq_hands *h = (struct rq_hands *)(region->base + at + hands);
+		s->hands = at + hands;
+		h->max_attempts = o->max_attempts;
+		h->dead_first = dead_first;
+		h->dead_letters = o->dead_letters ? rq_load(rq_owner_at(region, dead_first)) : 0;
+	}
 	memcpy(s->name, o->name ? o->name : "", o->name ? strlen(o->name) + 1 : 1);
 	*out = (uint64_t)first;
 	*out_units = units;
@@ -175,6 +196,8 @@ int ringq_queue_create(ringq_queue **out, ringq_region *region, const struct rin
 	int r;
 	if (!out || !options_are_good(&o))
 		return -EINVAL;
+	if (o.flags & RINGQ_ACKNOWLEDGED && !RQ_HAVE_PAIR)
+		return -ENOTSUP;
 	r = rq_region_or_own(&region);
 	if (r)
 		return r;

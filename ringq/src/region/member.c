@@ -32,6 +32,23 @@ int rq_member_back(struct ringq_region *region, uint32_t index)
 	return r;
 }
 
+struct rq_member *rq_member_known(const struct ringq_region *region, uint32_t index)
+{
+	return index < backed(region) ? rq_member_at(region, index) : NULL;
+}
+
+bool rq_member_has_page(const struct ringq_region *region, uint32_t index, uint64_t unit)
+{
+	const struct rq_member *m = rq_member_known(region, index);
+	uint64_t page = m ? rq_load_acquire(&m->book) : 0;
+	for (uint32_t n = 0; page && page <= region->at.unit_count && n < RQ_BOOK_PAGES_MOST; n++) {
+		if (page == unit + 1)
+			return true;
+		page = rq_load_acquire((rq_u64 *)rq_unit_at(region, page - 1));
+	}
+	return false;
+}
+
 rq_u32 *rq_member_families(const struct ringq_region *region, uint32_t index)
 {
 	return index < backed(region) ? &rq_member_at(region, index)->families : NULL;

@@ -15,6 +15,15 @@ struct rq_member *rq_member_at(const struct ringq_region *region, uint32_t index
 /* Memory behind the entry of this index. 0, -ENOMEM. */
 int rq_member_back(struct ringq_region *region, uint32_t index);
 
+/* The entry of this index; NULL if it has no memory behind it. */
+struct rq_member *rq_member_known(const struct ringq_region *region, uint32_t index);
+
+/* Whether a unit is a page of the book of this index; see book.h. */
+bool rq_member_has_page(const struct ringq_region *region, uint32_t index, uint64_t unit);
+
+/* Pages that a book may have. */
+#define RQ_BOOK_PAGES_MOST 16384u
+
 /* The word of an entry that counts families (family.h); NULL if the entry has no memory behind it. */
 rq_u32 *rq_member_families(const struct ringq_region *region, uint32_t index);
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "region/membership.h"
 
+#include "region/book.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -70,6 +72,7 @@ static void end_membership(struct rq_membership *s)
 		link = &(*link)->all_next;
 	*link = s->all_next;
 	leave(s);
+	rq_book_forget(s->book);
 	free(s);
 }
 
@@ -101,6 +104,7 @@ void rq_memberships_forget_parent(void)
 	while (memberships) {
 		struct rq_membership *s = memberships;
 		memberships = s->all_next;
+		rq_book_forget(s->book);
 		free(s);
 	}
 }

@@ -19,6 +19,7 @@ struct rq_membership {
 		uint64_t rover; /* unit from which to look on */
 		uint32_t next;  /* cell of the page to look at first */
 	} cells;
+	struct rq_book *book; /* what it has in hand, once it has taken from an acknowledged queue: book.h */
 	struct rq_lease lease;
 	struct rq_membership *next;     /* the thread's others */
 	struct rq_membership *all_next; /* the process's others, under the process lock */

@@ -1,0 +1,485 @@
+/* SPDX-License-Identifier: MIT */
+
+/* What is in hand: the judging of claims, the readers of books, and what comes back. The protocol is in hand.h. */
+
+#include "lane/hand.h"
+
+#include "base/sys.h"
+
+#define READS_MOST 64u /* of all books, while something moves; of one entry, while it changes */
+
+/* ---- one entry ---- */
+
+static void copy_entry(struct rq_entry *entry, struct rq_hand *hand)
+{
+	*hand = (struct rq_hand){
+		.entry = entry,
+		.key = rq_load_acquire(&entry->key),
+		.pos = rq_load_acquire(&entry->pos),
+		.record = rq_load_acquire(&entry->record),
+		.port = rq_load_acquire(&entry->port),
+		.taken = rq_load_acquire(&entry->taken),
+		.from = rq_load_acquire(&entry->from),
+		.killer = rq_load_acquire(&entry->killer),
+	};
+	hand->state = rq_load_acquire(&entry->state);
+}
+
+/*
+ * What an entry says; false if it is free, or another by now: then it was freed after the caller came here. One that
+ * leaves has its mover's claim from then on, and is read again.
+ */
+static bool read_entry(struct rq_entry *entry, struct rq_hand *hand)
+{
+	uint64_t state = rq_load_acquire(&entry->state); /* Z6 */
+	for (unsigned reads = 0; reads < READS_MOST && rq_state_kind(state) != RQ_ENTRY_FREE; reads++) {
+		copy_entry(entry, hand);
+		if (rq_state_kind(hand->state) != RQ_ENTRY_FREE && rq_state_claim(hand->state) == rq_state_claim(state))
+			return true;
+		if (rq_state_kind(hand->state) != RQ_ENTRY_LEAVING)
+			return false;
+		state = hand->state;
+	}
+	return false;
+}
+
+enum verdict { OPEN, LOST, WON };
+
+/* Of a claim whose lane is `lane`: see CLAIM. */
+static enum verdict judge(const struct ringq_region *region, struct rq_lane *lane, const struct rq_hand *hand)
+{
+	uint64_t claim = rq_state_claim(hand->state), head = rq_load_acquire(&lane->head);
+	const struct rq_member *m = rq_member_known(region, rq_claim_member(claim));
+	if (head == hand->pos || !rq_head_reached(head, hand->pos))
+		return OPEN;
+	if (rq_load_acquire(&lane->taker) == claim)
+		return WON;
+	return m && rq_load_acquire(&m->won) == claim ? WON : LOST; /* Z4 */
+}
+
+/* The lane of a key of this set, or NULL. */
+static struct rq_lane *lane_of(const struct rq_lane_set *set, uint64_t key)
+{
+	return rq_hand_lane(key) < set->max ? rq_lane_at(set, rq_hand_lane(key)) : NULL;
+}
+
+/*
+ * Whether a record is in hand, or back, by what the entry said. Of a claim that is over without it, the entry is read
+ * again: its member may have won, and may have won another since.
+ */
+static bool is_taken(const struct rq_lane_set *set, struct rq_hand *hand)
+{
+	struct rq_lane *lane = lane_of(set, hand->key);
+	for (unsigned reads = 0; lane && reads < READS_MOST; reads++) {
+		enum rq_entry_kind kind = rq_state_kind(hand->state);
+		if (kind != RQ_ENTRY_CLAIM)
+			return kind != RQ_ENTRY_ARRIVING;
+		enum verdict verdict = judge(set->region, lane, hand);
+		if (verdict == WON)
+			return true;
+		if (rq_load_acquire(&hand->entry->state) == hand->state || !read_entry(hand->entry, hand))
+			return false;
+		lane = lane_of(set, hand->key);
+	}
+	return lane != NULL;
+}
+
+/* Makes sure that a claim which is about to be replaced stands in its member's `won`. Tickets only grow. */
+static void record_won(const struct ringq_region *region, uint64_t claim)
+{
+	struct rq_member *m = rq_member_known(region, rq_claim_member(claim));
+	uint64_t won = m ? rq_load_acquire(&m->won) : claim;
+	while ((int64_t)(claim - won) > 0 && !rq_cas(&m->won, &won, claim)) /* Z4 */
+		;
+}
+
+bool rq_hand_claim(const struct rq_lane_set *set, struct rq_lane *lane, uint64_t head, uint64_t next, uint64_t claim)
+{
+	uint64_t taker = rq_load_acquire(&lane->taker);
+	if (rq_claim_member(taker) != rq_claim_member(claim))
+		record_won(set->region, taker);
+	return rq_hand_claim_again(lane, head, taker, next, claim);
+}
+
+/* ---- all entries of a queue ---- */
+
+struct walk {
+	const struct rq_lane_set *set;
+	struct rq_book_walk book;
+	uint64_t bits;
+	uint32_t word;
+	uint32_t member;
+};
+
+#define WORDS (RQ_MEMBERS_MOST / 64)
+
+static struct walk begin(const struct rq_lane_set *set)
+{
+	return (struct walk){.set = set, .bits = rq_load_acquire(&set->hands->takers[0])};
+}
+
+/* The next entry of the queue that says something; false at the end. */
+static bool next_entry(struct walk *w, struct rq_hand *hand)
+{
+	for (;;) {
+		struct rq_entry *entry;
+		while ((entry = rq_book_next(&w->book))) {
+			if (!read_entry(entry, hand) ||
+				((hand->key ^ w->set->first << 3 ^ RQ_OWNER_LANE) & RQ_KEY_QUEUE))
+				continue;
+			hand->member = w->member;
+			return true;
+		}
+		while (!w->bits) {
+			if (++w->word == WORDS)
+				return false;
+			w->bits = rq_load_acquire(&w->set->hands->takers[w->word]);
+		}
+		w->member = w->word * 64 + (uint32_t)__builtin_ctzll(w->bits);
+		w->bits &= w->bits - 1;
+		rq_book_walk(&w->book, w->set->region, w->member);
+	}
+}
+
+/* Whether something has moved since: then what moved may not have been seen. */
+static bool has_moved(const struct rq_lane_set *set, uint64_t moves)
+{
+	return rq_load_acquire(&set->hands->moves) != moves; /* Z9 */
+}
+
+/* ---- moving ---- */
+
+/* The entry that says ARRIVING with this claim, or NULL. */
+static struct rq_entry *arriving(const struct ringq_region *region, uint64_t claim)
+{
+	struct rq_book_walk book;
+	struct rq_entry *entry;
+	rq_book_walk(&book, region, rq_claim_member(claim));
+	while ((entry = rq_book_next(&book)))
+		if (rq_load_acquire(&entry->state) == (claim | RQ_ENTRY_ARRIVING))
+			return entry;
+	return NULL;
+}
+
+/* What is left of a move once the old entry leaves; whoever comes by may do it, any number at once. */
+static void finish_move(const struct rq_lane_set *set, struct rq_entry *old, struct rq_entry *to, uint64_t claim)
+{
+	uint64_t state = claim | RQ_ENTRY_ARRIVING;
+	if (to)
+		rq_cas(&to->state, &state, claim | RQ_ENTRY_HELD);
+	rq_add(&set->hands->moves, 1); /* Z8 */
+	state = claim | RQ_ENTRY_LEAVING;
+	rq_cas(&old->state, &state, 0);
+}
+
+static void finish_leaving(const struct rq_lane_set *set, const struct rq_hand *hand)
+{
+	uint64_t claim = rq_state_claim(hand->state);
+	finish_move(set, hand->entry, arriving(set->region, claim), claim);
+}
+
+bool rq_hand_move(const struct rq_lane_set *set, const struct rq_hand *hand, struct rq_entry *to, uint64_t claim,
+	uint64_t port, uint64_t taken)
+{
+	uint64_t state = hand->state, offset = rq_entry_offset(set->region, hand->entry);
+	rq_store(&to->key, hand->key);
+	rq_store(&to->pos, hand->pos);
+	rq_store(&to->record, hand->record);
+	rq_store(&to->port, port);
+	rq_store(&to->taken, taken);
+	rq_store(&to->from, rq_hand_from(rq_hand_attempt(hand->from) + UINT64_C(1), offset));
+	rq_store(&to->killer, hand->killer);
+	rq_store_release(&to->state, claim | RQ_ENTRY_ARRIVING);
+	if (!rq_cas_full(&hand->entry->state, &state, claim | RQ_ENTRY_LEAVING)) { /* Z7 */
+		rq_store_release(&to->state, 0);
+		return false;
+	}
+	finish_move(set, hand->entry, to, claim);
+	return true;
+}
+
+/* What a dead member's entry says for sure: it is in hand, and so back, or nothing. */
+static void settle(const struct rq_lane_set *set, const struct rq_hand *hand)
+{
+	uint64_t state = hand->state, claim = rq_state_claim(state);
+	struct rq_lane *lane = lane_of(set, hand->key);
+	if (rq_state_kind(state) == RQ_ENTRY_ARRIVING) {
+		struct rq_entry *old = rq_entry_of(set->region, hand->from & 0xffffffffff);
+		if (old && rq_load_acquire(&old->state) == (claim | RQ_ENTRY_LEAVING))
+			finish_move(set, old, hand->entry, claim);
+		else
+			rq_cas(&hand->entry->state, &state, 0);
+	} else if (rq_state_kind(state) == RQ_ENTRY_CLAIM) {
+		bool won = lane && judge(set->region, lane, hand) == WON;
+		rq_cas(&hand->entry->state, &state, won ? claim | RQ_ENTRY_HELD : 0);
+	}
+}
+
+void rq_hand_settle(const struct rq_lane_set *set, struct rq_entry *entry)
+{
+	struct rq_hand hand;
+	if (read_entry(entry, &hand))
+		settle(set, &hand);
+}
+
+/* ---- what readers learn ---- */
+
+static void look_again(struct rq_queue_shared *shared)
+{
+	uint64_t word = rq_load(&shared->returned);
+	while (!rq_cas_full(&shared->returned, &word, (word + 2) | RQ_RETURNED_SOME))
+		;
+}
+
+void rq_hand_enlist(const struct rq_lane_set *set, struct rq_queue_shared *shared, uint32_t member)
+{
+	rq_u64 *word = &set->hands->takers[member / 64 % WORDS];
+	uint64_t bits = rq_load(word), bit = UINT64_C(1) << member % 64;
+	while (!(bits & bit) && !rq_cas_full(word, &bits, bits | bit))
+		;
+	look_again(shared);
+}
+
+int64_t rq_hand_next_taker(const struct rq_lane_set *set, uint32_t from, uint32_t self)
+{
+	for (uint32_t i = from; i < RQ_MEMBERS_MOST; i++) {
+		uint64_t bits = rq_load_acquire(&set->hands->takers[i / 64]) >> i % 64;
+		if (!bits) {
+			i |= 63;
+			continue;
+		}
+		i += (uint32_t)__builtin_ctzll(bits);
+		if (i != self)
+			return i;
+	}
+	return -1;
+}
+
+uint64_t rq_hand_header(const struct ringq_region *region, uint64_t record)
+{
+	uint64_t size = region->at.size;
+	if (record < region->at.units || record % RQ_GRANULE || record > size - RQ_GRANULE)
+		return 0;
+	uint64_t header = rq_load_acquire((rq_u64 *)(region->base + record));
+	return rq_record_is_data(header) && rq_record_footprint(header) <= size - record ? header : 0;
+}
+
+struct rq_hand_sum rq_hand_of_lane(const struct rq_lane_set *set, uint32_t lane, uint64_t head, uint64_t since)
+{
+	uint64_t key = rq_chunk_owner(set, lane, 0), moves;
+	struct rq_hand_sum sum;
+	unsigned reads = 0;
+	do {
+		struct walk w = begin(set);
+		struct rq_hand hand;
+		moves = rq_load_acquire(&set->hands->moves);
+		sum = (struct rq_hand_sum){.lowest = head};
+		while (next_entry(&w, &hand)) {
+			if (((hand.key ^ key) & RQ_KEY_LANE) || !is_taken(set, &hand))
+				continue;
+			if (rq_state_kind(hand.state) == RQ_ENTRY_LEAVING)
+				finish_leaving(set, &hand);
+			if (rq_head_reached(hand.pos, since))
+				sum.bytes += rq_record_footprint(rq_hand_header(set->region, hand.record));
+			if (hand.pos >> 32 == head >> 32 && !rq_head_reached(hand.pos, sum.lowest))
+				sum.lowest = hand.pos;
+		}
+	} while (has_moved(set, moves) && ++reads < READS_MOST);
+	if (reads == READS_MOST) /* who scribbles there all the time has a lane without room */
+		sum = (struct rq_hand_sum){.lowest = head & ~UINT64_C(0xffffffff), .bytes = UINT64_MAX / 2};
+	return sum;
+}
+
+/* Whether any entry that is taken, or may be, has these bits of a field. */
+static bool has_entry(const struct rq_lane_set *set, uint64_t key, uint64_t key_mask, uint64_t pos, uint64_t pos_mask)
+{
+	uint64_t moves;
+	unsigned reads = 0;
+	if (!set->hands)
+		return false;
+	do {
+		struct walk w = begin(set);
+		struct rq_hand hand;
+		moves = rq_load_acquire(&set->hands->moves);
+		while (next_entry(&w, &hand))
+			if (!((hand.key ^ key) & key_mask) && !((hand.pos >> 2 ^ pos) & pos_mask) && is_taken(set, &hand))
+				return true;
+	} while (has_moved(set, moves) && ++reads < READS_MOST);
+	return reads == READS_MOST;
+}
+
+bool rq_hand_has_chunk(const struct rq_lane_set *set, uint64_t key)
+{
+	return has_entry(set, key, UINT64_MAX, 0, 0);
+}
+
+bool rq_hand_has_record(const struct rq_lane_set *set, uint32_t lane, uint64_t pos, uint64_t mask)
+{
+	return has_entry(set, rq_chunk_owner(set, lane, 0), RQ_KEY_LANE, pos, mask);
+}
+
+struct rq_hand_count rq_hand_count(const struct rq_lane_set *set)
+{
+	struct rq_hand_count count;
+	unsigned reads = 0;
+	uint64_t moves;
+	do {
+		struct walk w = begin(set);
+		struct rq_hand hand;
+		moves = rq_load_acquire(&set->hands->moves);
+		count = (struct rq_hand_count){0};
+		while (next_entry(&w, &hand)) {
+			if (!is_taken(set, &hand))
+				continue;
+			if (rq_state_kind(hand.state) == RQ_ENTRY_LEAVING)
+				finish_leaving(set, &hand); /* and count again */
+			if (rq_state_kind(hand.state) == RQ_ENTRY_BACK || !rq_member_alive(set->region, hand.port)) {
+				count.returned++;
+				continue;
+			}
+			count.held++;
+			if (!count.oldest || hand.taken < count.oldest)
+				count.oldest = hand.taken;
+		}
+	} while (has_moved(set, moves) && ++reads < READS_MOST);
+	return count;
+}
+
+/* ---- what comes back ---- */
+
+/* Who had it, if that is still to be read. */
+static uint64_t who(const struct ringq_region *region, uint64_t port)
+{
+	uint32_t index = ((uint32_t)port & RQ_ID_INDEX_MASK) - 1;
+	const struct rq_member *m = rq_member_known(region, index);
+	if (!m)
+		return 0;
+	uint64_t ids = (uint64_t)rq_load(&m->process) << 32 | rq_load(&m->thread);
+	return rq_load_acquire(rq_lease_at(region, index)) >> 32 == port >> 32 ? ids : 0;
+}
+
+/* Whether a comes before b. */
+static bool is_older(const struct ringq_region *region, const struct rq_hand *a, const struct rq_hand *b)
+{
+	uint64_t of_a = rq_hand_header(region, a->record), of_b = rq_hand_header(region, b->record);
+	if (!((a->key ^ b->key) & RQ_KEY_LANE))
+		return !rq_head_reached(a->pos, b->pos);
+	uint64_t stamp_a = rq_record_is_stamped(of_a) ? rq_load((rq_u64 *)(region->base + a->record) + 1) : 0;
+	uint64_t stamp_b = rq_record_is_stamped(of_b) ? rq_load((rq_u64 *)(region->base + b->record) + 1) : 0;
+	return stamp_a < stamp_b || (stamp_a == stamp_b && a->key < b->key);
+}
+
+/* Whether an entry is back. A dead member's is settled first, and then read again. */
+static bool is_back(const struct rq_lane_set *set, struct rq_hand *hand)
+{
+	enum rq_entry_kind kind = rq_state_kind(hand->state);
+	if (kind == RQ_ENTRY_BACK)
+		return true;
+	if (kind == RQ_ENTRY_LEAVING) {
+		finish_leaving(set, hand);
+		return false;
+	}
+	if (rq_member_alive(set->region, hand->port))
+		return false;
+	if (kind != RQ_ENTRY_HELD) {
+		settle(set, hand);
+		if (!read_entry(hand->entry, hand) || rq_state_kind(hand->state) != RQ_ENTRY_HELD ||
+			rq_member_alive(set->region, hand->port))
+			return false;
+	}
+	uint64_t killer = who(set->region, hand->port);
+	hand->killer = killer ? killer : hand->killer;
+	return true;
+}
+
+/* An entry of the dead, or one that is back, which names no record: somebody has scribbled. It goes. */
+static bool is_nothing(const struct rq_lane_set *set, const struct rq_hand *hand)
+{
+	uint64_t state = hand->state;
+	return (!lane_of(set, hand->key) || !rq_hand_header(set->region, hand->record)) &&
+	       rq_cas(&hand->entry->state, &state, 0);
+}
+
+uint64_t rq_hand_returned(const struct rq_lane_set *set, uint32_t attempts, struct rq_hand *first)
+{
+	struct rq_hand hand, oldest = {.entry = NULL};
+	unsigned reads = 0;
+	uint64_t moves, n;
+	do {
+		struct walk w = begin(set);
+		moves = rq_load_acquire(&set->hands->moves);
+		n = 0;
+		while (next_entry(&w, &hand)) {
+			if (!is_back(set, &hand) || is_nothing(set, &hand) || rq_hand_attempt(hand.from) >= attempts)
+				continue;
+			if (n++ == 0 || is_older(set->region, &hand, &oldest))
+				oldest = hand;
+		}
+	} while (n == 0 && has_moved(set, moves) && ++reads < READS_MOST);
+	*first = oldest;
+	return n;
+}
+
+void rq_hand_say_returned(struct rq_queue_shared *shared)
+{
+	look_again(shared);
+	rq_event_notify(&shared->not_empty, 1);
+	if (rq_load(&shared->drained) & (RQ_EVENT_WAITERS | RQ_EVENT_FENCED))
+		rq_event_wake_all(&shared->drained);
+}
+
+void rq_hand_none_returned(struct rq_queue_shared *shared, uint64_t word)
+{
+	if (word & RQ_RETURNED_SOME)
+		rq_cas_full(&shared->returned, &word, word & ~RQ_RETURNED_SOME);
+}
+
+void rq_hand_drop(const struct rq_lane_set *set, struct rq_queue_shared *shared, uint32_t member, uint64_t port)
+{
+	struct rq_book_walk book;
+	struct rq_entry *entry;
+	struct rq_hand hand;
+	bool some = false;
+	rq_book_walk(&book, set->region, member);
+	while ((entry = rq_book_next(&book))) {
+		if (!read_entry(entry, &hand) || hand.port != port || rq_state_kind(hand.state) != RQ_ENTRY_HELD)
+			continue;
+		uint64_t state = hand.state;
+		some |= rq_cas_full(&entry->state, &state, rq_state_claim(state) | RQ_ENTRY_BACK);
+	}
+	if (some)
+		rq_hand_say_returned(shared);
+}
+
+/* ---- memory ---- */
+
+void rq_hand_left(const struct rq_lane_set *set, struct rq_membership *membership, uint64_t key, uint64_t record)
+{
+	struct ringq_region *region = set->region;
+	struct rq_lane *lane = lane_of(set, key);
+	uint64_t unit = (record - region->at.units) / region->at.page, frontier = rq_units_frontier(region);
+	rq_fence();
+	if (!lane || record < region->at.units || unit >= frontier)
+		return;
+	/* Is it in the table still, it is a spare chunk, as any that head has left. */
+	for (uint32_t i = 0; i < set->table; i++) {
+		uint64_t entry = rq_load_acquire(&lane->table[i]);
+		if (entry && ((rq_chunk_owner(set, rq_hand_lane(key), rq_entry_chunk(entry)) ^ key) == 0))
+			return;
+	}
+	if (rq_hand_has_chunk(set, key))
+		return;
+	uint64_t first = unit, end = unit + 1;
+	while (first > 0 && rq_load(rq_owner_at(region, first - 1)) == key)
+		first--;
+	while (end < frontier && rq_load(rq_owner_at(region, end)) == key)
+		end++;
+	if (region->fences)
+		rq_fence();
+	else if (rq_sys.barrier())
+		rq_sys_settle();
+	if (!rq_members_name(region, key))
+		rq_units_give_back(membership, first, end - first, key);
+	else
+		rq_units_release(region, first, end - first, key);
+}

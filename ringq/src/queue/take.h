@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef RQ_TAKE_H
+#define RQ_TAKE_H
+
+/*
+ * Takes from acknowledged queues, and what ends them. The protocol of claims, of what is in hand and of what comes back
+ * is in lane/hand.h; here is what each call makes of it.
+ *
+ * ORDER. What is back is older than all that waits, in the one order of all takes: when it was first taken, it was the
+ * first of the queue, so what waits now came, or comes, after it. So a take looks for it before it looks at the lanes, if
+ * `returned` says that there may be some. Of several the one with the oldest stamp is next, of one lane the one that lies
+ * before the other. In total order this means: without deaths and requeues takes are one FIFO. With them, each delivery
+ * of a record counts as a take of its own; a record that comes back is put before all that is not taken yet, and several
+ * in the order in which they were put.
+ *
+ * EMPTY. A take that says that nothing waits has read `returned`, without SOME, then seen all lanes empty at one instant,
+ * and then found `returned` unchanged: who gives something back changes it, so that at that instant nothing was back. What
+ * a dead member had comes back when somebody finds that it is dead: a take looks at the leases of the others that take, if
+ * they are not many, and through the books each time that RQ_LOOK_EVERY has gone by, and before it sleeps.
+ *
+ * CLOSED. Nothing comes into the lanes any more, but what is in hand may come back: a take says -EPIPE when the lanes are
+ * empty and no book says that anything is in hand. Else it sleeps on `drained`, as ringq_join() does: who ends the last
+ * delivery wakes all of these, whoever gives one back does so too.
+ *
+ * DRAINED. Of two that end the last two deliveries at once, each sets its entry free, then passes a full fence, then reads
+ * all books: one of them finds nothing. Who sleeps has announced it before it reads them (event.h).
+ */
+
+#include <ringq/queue.h>
+
+#include "lane/hand.h"
+#include "queue/port.h"
+
+#define RQ_OTHERS_MOST 16u
+#define RQ_LOOK_EVERY INT64_C(5000000) /* ns: how long what the dead had may lie while others take all the time */
+
+/* What a thread knows of an acknowledged queue from which it has taken. */
+struct rq_taker {
+	struct rq_book *book;
+	struct rq_reader reader; /* of the fast path; the port's own is of whoever chooses a lane */
+	uint64_t at;             /* where its last claim has left head, or RQ_NOWHERE; */
+	uint64_t claim;          /* and that claim: while head is there, it is the lane's last one */
+	int64_t looked;          /* when it last looked for what is back */
+	uint64_t returned; /* the queue's word then, if there was none: while it says this, none has been given back */
+	/* The leases of others that take, as they were then: each take sees a death at once. Of more, looks do. */
+	uint32_t others;
+	struct {
+		rq_u64 *lease;
+		uint64_t word;
+	} other[RQ_OTHERS_MOST];
+};
+
+/* Gets: take, copy and acknowledgement in one. As the public calls, of an acknowledged queue. */
+ssize_t rq_take_get(struct ringq_queue *queue, void *buf, size_t size, int64_t timeout);
+ssize_t rq_take_get_alloc(struct ringq_queue *queue, void **out, int64_t timeout);
+ssize_t rq_take_get_many(struct ringq_queue *queue, struct iovec *records, size_t n, int64_t timeout);
+
+/* A take of a record of no more than `most` bytes: -EMSGSIZE if the next one is longer, which then stays. */
+int rq_take(struct ringq_queue *queue, struct ringq_delivery *out, uint64_t most, int64_t timeout);
+
+/* Looks, by a caller inside a call. Peek: -EAGAIN if nothing is back. */
+ssize_t rq_take_peek(struct rq_port *port, void *buf, size_t size);
+bool rq_take_empty(struct rq_port *port);
+uint64_t rq_take_waiting(struct rq_port *port, uint64_t least);
+bool rq_take_is_ready(struct rq_port *port);
+
+#endif

@@ -1,0 +1,671 @@
+/* SPDX-License-Identifier: MIT */
+/* Acknowledged queues: what is taken comes back unless it is acknowledged, before what is younger, and only then. */
+#include "../common.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const unsigned orders[] = {RINGQ_ORDER_TOTAL, RINGQ_ORDER_PRODUCER};
+
+static ringq_queue *acknowledged(unsigned order, struct ringq_queue_options options)
+{
+	options.order = order;
+	options.flags |= RINGQ_ACKNOWLEDGED;
+	return queue_new(&options);
+}
+
+static struct ringq_delivery take(ringq_queue *queue, int64_t number, unsigned attempt)
+{
+	struct ringq_delivery d;
+
+	check_eq(ringq_take(queue, &d, TEST_SOON), 0);
+	check_eq(d.len, sizeof number);
+	check_eq(memcmp(d.data, &number, sizeof number), 0);
+	check_eq(d.attempt, attempt);
+	return d;
+}
+
+static void put_numbers(ringq_queue *queue, int64_t from, int64_t to)
+{
+	for (int64_t i = from; i < to; i++)
+		check_eq(put_number(queue, i, RINGQ_NOWAIT), 0);
+}
+
+/* A child takes n records from number `from` on, and is killed with them in its hands. */
+static pid_t die_with(ringq_queue *queue, int64_t from, int n, unsigned attempt)
+{
+	pid_t child = fork();
+	int status;
+
+	check_compare(child, >=, 0);
+	if (child == 0) {
+		for (int i = 0; i < n; i++)
+			take(queue, from + i, attempt);
+		kill(getpid(), SIGKILL);
+	}
+	check_eq(waitpid(child, &status, 0), child);
+	check(WIFSIGNALED(status));
+	return child;
+}
+
+static struct ringq_queue_stat stat_of(const ringq_queue *queue)
+{
+	struct ringq_queue_stat stat;
+
+	check_eq(ringq_queue_stat(queue, &stat), 0);
+	return stat;
+}
+
+Test(acknowledged, deliveries_are_finished_in_any_order)
+{
+	for (size_t o = 0; o < COUNT(orders); o++) {
+		ringq_queue *queue = acknowledged(orders[o], (struct ringq_queue_options){0});
+		struct ringq_delivery d[300];
+
+		put_numbers(queue, 0, 900);
+		for (int64_t round = 0; round < 3; round++) {
+			for (int64_t i = 0; i < 300; i++)
+				d[i] = take(queue, round * 300 + i, 1);
+			check_eq(ringq_size(queue), 600 - round * 300);
+			check_eq(stat_of(queue).in_hand, 300);
+			for (int64_t i = 0; i < 300; i++)
+				check_eq(ringq_ack(queue, &d[i * 7 % 300]), 0);
+			check_eq(stat_of(queue).in_hand, 0);
+		}
+		check_eq(ringq_take(queue, &d[0], RINGQ_NOWAIT), -EAGAIN);
+		check_eq(ringq_join(queue, RINGQ_NOWAIT), 0);
+		ringq_queue_release(queue);
+	}
+}
+
+Test(acknowledged, an_end_is_an_end_once)
+{
+	ringq_queue *queue = acknowledged(RINGQ_ORDER_TOTAL, (struct ringq_queue_options){0});
+
+	put_numbers(queue, 0, 2);
+	struct ringq_delivery d = take(queue, 0, 1), copy = d, other = take(queue, 1, 1);
+	check_eq(ringq_ack(queue, &d), 0);
+	check_eq(ringq_ack(queue, &d), -ESTALE);
+	check_eq(ringq_ack(queue, &copy), -ESTALE);
+	check_eq(ringq_requeue(queue, &copy), -ESTALE);
+	copy = other;
+	check_eq(ringq_requeue(queue, &other), 0);
+	check_eq(ringq_ack(queue, &copy), -ESTALE);
+	d = take(queue, 1, 2);
+	check_eq(ringq_ack(queue, &copy), -ESTALE);
+	check_eq(ringq_ack(queue, &d), 0);
+	ringq_queue_release(queue);
+}
+
+Test(acknowledged, what_is_given_back_comes_before_what_is_younger)
+{
+	for (size_t o = 0; o < COUNT(orders); o++) {
+		ringq_queue *queue = acknowledged(orders[o], (struct ringq_queue_options){0});
+		struct ringq_delivery d[5];
+
+		put_numbers(queue, 0, 8);
+		for (int64_t i = 0; i < 5; i++)
+			d[i] = take(queue, i, 1);
+		check_eq(ringq_requeue(queue, &d[3]), 0);
+		check_eq(ringq_requeue(queue, &d[1]), 0);
+		check_eq(ringq_size(queue), 5);
+		int64_t seen;
+		check_eq(ringq_peek(queue, &seen, sizeof seen), sizeof seen);
+		check_eq(seen, 1);
+		d[1] = take(queue, 1, 2);
+		check_eq(ringq_requeue(queue, &d[1]), 0);
+		d[1] = take(queue, 1, 3);
+		d[3] = take(queue, 3, 2);
+		for (int64_t i = 0; i < 5; i++)
+			check_eq(ringq_ack(queue, &d[i]), 0);
+		for (int64_t i = 5; i < 8; i++)
+			check_eq(get_number(queue, RINGQ_NOWAIT), i);
+		check(ringq_empty(queue));
+		check_eq(stat_of(queue).redelivered, 3);
+		ringq_queue_release(queue);
+	}
+}
+
+/* Two producers, the second's record older: what is back is ordered by when it was put. */
+static void *put_five(void *queue)
+{
+	put_numbers(queue, 5, 6);
+	return NULL;
+}
+
+Test(acknowledged, total_order_is_that_of_puts_for_what_is_back)
+{
+	ringq_queue *queue = acknowledged(RINGQ_ORDER_TOTAL, (struct ringq_queue_options){0});
+
+	put_numbers(queue, 4, 5);
+	join_thread(start_thread(put_five, queue));
+	put_numbers(queue, 6, 9);
+	struct ringq_delivery four = take(queue, 4, 1), five = take(queue, 5, 1), six = take(queue, 6, 1);
+	check_eq(ringq_requeue(queue, &six), 0);
+	check_eq(ringq_requeue(queue, &four), 0);
+	check_eq(ringq_requeue(queue, &five), 0);
+	for (int64_t i = 4; i < 9; i++) {
+		struct ringq_delivery d = take(queue, i, i < 7 ? 2 : 1);
+		check_eq(ringq_ack(queue, &d), 0);
+	}
+	ringq_queue_release(queue);
+}
+
+Test(acknowledged, what_a_killed_process_had_comes_back)
+{
+	for (size_t o = 0; o < COUNT(orders); o++) {
+		ringq_queue *queue = acknowledged(orders[o], (struct ringq_queue_options){0});
+
+		put_numbers(queue, 0, 20);
+		die_with(queue, 0, 5, 1);
+		check_eq(stat_of(queue).in_hand, 0);
+		check_eq(ringq_size(queue), 20);
+		die_with(queue, 0, 3, 2);
+		for (int64_t i = 0; i < 20; i++) {
+			struct ringq_delivery d = take(queue, i, i < 3 ? 3 : i < 5 ? 2 : 1);
+			check_eq(ringq_ack(queue, &d), 0);
+		}
+		check_eq(ringq_join(queue, RINGQ_NOWAIT), 0);
+		ringq_queue_release(queue);
+	}
+}
+
+static ringq_queue *thread_queue;
+
+static void *take_and_end(void *arg)
+{
+	*(struct ringq_delivery *)arg = take(thread_queue, 0, 1);
+	return NULL;
+}
+
+Test(acknowledged, what_a_thread_had_that_ends_comes_back)
+{
+	ringq_queue *queue = acknowledged(RINGQ_ORDER_TOTAL, (struct ringq_queue_options){0});
+	struct ringq_delivery theirs, mine;
+
+	thread_queue = queue;
+	put_numbers(queue, 0, 2);
+	join_thread(start_thread(take_and_end, &theirs));
+	check_eq(ringq_ack(queue, &theirs), -ESTALE);
+	mine = take(queue, 0, 2);
+	check_eq(ringq_ack(queue, &theirs), -ESTALE);
+	check_eq(ringq_ack(queue, &mine), 0);
+	check_eq(get_number(queue, RINGQ_NOWAIT), 1);
+	ringq_queue_release(queue);
+}
+
+static void *ack_it(void *arg)
+{
+	check_eq(ringq_ack(thread_queue, arg), 0);
+	return NULL;
+}
+
+Test(acknowledged, another_thread_may_acknowledge)
+{
+	ringq_queue *queue = acknowledged(RINGQ_ORDER_PRODUCER, (struct ringq_queue_options){0});
+
+	thread_queue = queue;
+	put_numbers(queue, 0, 100);
+	for (int64_t i = 0; i < 50; i++) {
+		struct ringq_delivery theirs = take(queue, 2 * i, 1), mine = take(queue, 2 * i + 1, 1);
+		join_thread(start_thread(ack_it, &theirs));
+		check_eq(ringq_ack(queue, &mine), 0);
+	}
+	check_eq(ringq_join(queue, RINGQ_NOWAIT), 0);
+	ringq_queue_release(queue);
+}
+
+Test(acknowledged, a_child_holds_nothing_of_its_parents)
+{
+	ringq_queue *queue = acknowledged(RINGQ_ORDER_TOTAL, (struct ringq_queue_options){0});
+	int status;
+
+	put_numbers(queue, 0, 2);
+	struct ringq_delivery d = take(queue, 0, 1);
+	pid_t child = fork();
+	check_compare(child, >=, 0);
+	if (child == 0) {
+		check_eq(ringq_ack(queue, &d), -ESTALE);
+		check_eq(get_number(queue, RINGQ_NOWAIT), 1);
+		_exit(0);
+	}
+	check_eq(waitpid(child, &status, 0), child);
+	check_eq(status, 0);
+	check_eq(ringq_ack(queue, &d), 0);
+	check_eq(ringq_join(queue, RINGQ_NOWAIT), 0);
+	ringq_queue_release(queue);
+}
+
+Test(acknowledged, a_released_handle_gives_back)
+{
+	ringq_queue *queue = acknowledged(RINGQ_ORDER_TOTAL, (struct ringq_queue_options){.name = "q"}), *other;
+
+	check_eq(ringq_queue_open(&other, ringq_queue_region(queue), "q"), 0);
+	put_numbers(queue, 0, 3);
+	struct ringq_delivery mine = take(queue, 0, 1);
+	take(other, 1, 1);
+	ringq_queue_release(other);
+	struct ringq_delivery again = take(queue, 1, 2);
+	check_eq(ringq_ack(queue, &mine), 0);
+	check_eq(ringq_ack(queue, &again), 0);
+	ringq_queue_release(queue);
+}
+
+Test(acknowledged, gets_take_copy_and_acknowledge)
+{
+	ringq_queue *queue = acknowledged(RINGQ_ORDER_TOTAL, (struct ringq_queue_options){0});
+	int64_t numbers[4], *one;
+	struct iovec records[4];
+	char small[2];
+
+	put_numbers(queue, 0, 10);
+	check_eq(ringq_get(queue, small, sizeof small, RINGQ_NOWAIT), -EMSGSIZE);
+	check_eq(get_number(queue, RINGQ_NOWAIT), 0);
+	check_eq(ringq_get_alloc(queue, (void **)&one, RINGQ_NOWAIT), 8);
+	check_eq(*one, 1);
+	free(one);
+	for (int i = 0; i < 4; i++)
+		records[i] = (struct iovec){&numbers[i], sizeof numbers[i]};
+	check_eq(ringq_get_many(queue, records, 4, RINGQ_NOWAIT), 4);
+	for (int i = 0; i < 4; i++)
+		check_eq(numbers[i], i + 2);
+	die_with(queue, 6, 1, 1);
+	check_eq(ringq_get(queue, small, sizeof small, RINGQ_NOWAIT), -EMSGSIZE);
+	check_eq(get_number(queue, RINGQ_NOWAIT), 6);
+	check_eq(get_number(queue, RINGQ_NOWAIT), 7);
+	check_eq(ringq_size(queue), 2);
+	ringq_queue_release(queue);
+}
+
+Test(acknowledged, bounds_count_what_is_in_hand)
+{
+	for (size_t o = 0; o < COUNT(orders); o++) {
+		ringq_queue *queue = acknowledged(orders[o], (struct ringq_queue_options){.max_records = 3});
+		struct ringq_delivery d[3];
+
+		put_numbers(queue, 0, 3);
+		for (int64_t i = 0; i < 3; i++) {
+			d[i] = take(queue, i, 1);
+			check_eq(put_number(queue, 9, RINGQ_NOWAIT), -EAGAIN);
+		}
+		check_eq(ringq_ack(queue, &d[1]), 0);
+		put_numbers(queue, 3, 4);
+		check_eq(put_number(queue, 9, RINGQ_NOWAIT), -EAGAIN);
+		check_eq(ringq_requeue(queue, &d[0]), 0);
+		check_eq(put_number(queue, 9, RINGQ_NOWAIT), -EAGAIN);
+		check_eq(get_number(queue, RINGQ_NOWAIT), 0);
+		put_numbers(queue, 4, 5);
+		ringq_queue_release(queue);
+
+		char record[1000] = {0};
+		int in = 0;
+		queue = acknowledged(orders[o], (struct ringq_queue_options){.max_bytes = 64 << 10});
+		while (ringq_put(queue, record, sizeof record, RINGQ_NOWAIT) == 0)
+			in++;
+		check_compare(in, >, 60);
+		for (int i = 0; i < 3; i++)
+			check_eq(ringq_take(queue, &d[i], RINGQ_NOWAIT), 0);
+		check_eq(ringq_put(queue, record, sizeof record, RINGQ_NOWAIT), -EAGAIN);
+		check_eq(ringq_ack(queue, &d[2]), 0);
+		check_eq(ringq_put(queue, record, sizeof record, RINGQ_NOWAIT), 0);
+		check_eq(ringq_put(queue, record, sizeof record, RINGQ_NOWAIT), -EAGAIN);
+		ringq_queue_release(queue);
+	}
+}
+
+/* A record that is held keeps a ring, and nothing more: the lane goes on as long as it likes. */
+Test(acknowledged, what_is_held_for_long_keeps_its_own_memory_only)
+{
+	static char record[4000];
+	uint64_t rounds = brief_or_long(160, 4000);
+
+	for (size_t o = 0; o < COUNT(orders); o++) {
+		ringq_queue *queue = acknowledged(orders[o], (struct ringq_queue_options){0});
+		struct ringq_delivery held[4], d;
+		uint64_t most = 0;
+
+		for (uint64_t round = 0; round < rounds; round++) {
+			for (int i = 0; i < 500; i++)
+				check_eq(ringq_put(queue, record, sizeof record, RINGQ_NOWAIT), 0);
+			for (int i = 0; i < 500; i++) {
+				check_eq(ringq_take(queue, &d, RINGQ_NOWAIT), 0);
+				if (round < COUNT(held) && i == 250) {
+					held[round] = d;
+					*(char *)(uintptr_t)d.data = (char)('a' + round);
+				} else {
+					check_eq(ringq_ack(queue, &d), 0);
+				}
+			}
+			uint64_t memory = (uint64_t)ringq_region_memory(ringq_queue_region(queue));
+			if (memory > most)
+				most = memory;
+		}
+		check_compare(most, <, UINT64_C(16) << 20);
+		check_eq(stat_of(queue).in_hand, COUNT(held));
+		for (size_t i = 0; i < COUNT(held); i++) {
+			check_eq(*(const char *)held[i].data, 'a' + (int)i);
+			check_eq(ringq_ack(queue, &held[i]), 0);
+		}
+		check_eq(ringq_join(queue, RINGQ_NOWAIT), 0);
+		ringq_queue_release(queue);
+	}
+}
+
+Test(acknowledged, a_record_that_kills_is_set_aside)
+{
+	ringq_region *region;
+	ringq_queue *queue, *dead;
+	struct {
+		struct ringq_dead_letter letter;
+		int64_t number;
+	} record;
+	pid_t last = 0;
+
+	check_eq(ringq_region_create(&region, NULL), 0);
+	check_eq(ringq_queue_create(&dead, region, &(struct ringq_queue_options){.name = "dead"}), 0);
+	check_eq(ringq_queue_create(&queue, region,
+			 &(struct ringq_queue_options){
+				 .flags = RINGQ_ACKNOWLEDGED, .max_attempts = 3, .dead_letters = "dead"}),
+		0);
+	put_numbers(queue, 0, 2);
+	for (unsigned i = 1; i <= 3; i++)
+		last = die_with(queue, 0, 1, i);
+	check_eq(get_number(queue, RINGQ_NOWAIT), 1);
+	check_eq(ringq_get(dead, &record, sizeof record, RINGQ_NOWAIT), sizeof record);
+	check_eq(record.number, 0);
+	check_eq(record.letter.size, sizeof record.letter);
+	check_eq(record.letter.attempts, 3);
+	check_eq(record.letter.process, last);
+	check_eq(stat_of(queue).dead_lettered, 1);
+	check_eq(ringq_join(queue, RINGQ_NOWAIT), 0);
+	ringq_queue_release(queue);
+	ringq_queue_release(dead);
+	ringq_region_detach(region);
+}
+
+Test(acknowledged, without_a_dead_letter_queue_it_is_dropped_and_counted)
+{
+	ringq_queue *queue = acknowledged(RINGQ_ORDER_PRODUCER, (struct ringq_queue_options){.max_attempts = 1});
+
+	put_numbers(queue, 0, 3);
+	die_with(queue, 0, 2, 1);
+	check_eq(get_number(queue, RINGQ_NOWAIT), 2);
+	check_eq(stat_of(queue).dead_lettered, 2);
+	check(ringq_empty(queue));
+	ringq_queue_release(queue);
+}
+
+/* It stays until there is room, and stands in nobody's way. */
+Test(acknowledged, a_full_dead_letter_queue_loses_nothing)
+{
+	ringq_region *region;
+	ringq_queue *queue, *dead;
+	char record[64];
+
+	check_eq(ringq_region_create(&region, NULL), 0);
+	check_eq(ringq_queue_create(&dead, region, &(struct ringq_queue_options){.name = "dead", .max_records = 1}), 0);
+	check_eq(ringq_queue_create(&queue, region,
+			 &(struct ringq_queue_options){
+				 .flags = RINGQ_ACKNOWLEDGED, .max_attempts = 1, .dead_letters = "dead"}),
+		0);
+	put_numbers(queue, 0, 4);
+	die_with(queue, 0, 2, 1);
+	check_eq(get_number(queue, RINGQ_NOWAIT), 2);
+	check_eq(ringq_size(queue), 2);
+	check_eq(stat_of(queue).dead_lettered, 1);
+	check_eq(ringq_get(dead, record, sizeof record, RINGQ_NOWAIT), sizeof(struct ringq_dead_letter) + 8);
+	check_eq(((struct ringq_dead_letter *)record)->attempts, 1);
+	check_eq(get_number(queue, RINGQ_NOWAIT), 3);
+	check_eq(stat_of(queue).dead_lettered, 2);
+	check_eq(ringq_get(dead, record, sizeof record, RINGQ_NOWAIT), sizeof(struct ringq_dead_letter) + 8);
+	check_eq(((struct ringq_dead_letter *)record)->attempts, 1);
+	ringq_queue_release(queue);
+	ringq_queue_release(dead);
+	ringq_region_detach(region);
+}
+
+static struct sleeper {
+	ringq_queue *queue;
+	_Atomic pid_t thread;
+	int result;
+	struct ringq_delivery got;
+} sleeper;
+
+static void *sleep_in_take(void *arg)
+{
+	struct sleeper *s = arg;
+
+	s->thread = thread_id();
+	s->result = ringq_take(s->queue, &s->got, RINGQ_FOREVER);
+	if (s->result == 0)
+		check_eq(ringq_ack(s->queue, &s->got), 0);
+	return NULL;
+}
+
+static void *sleep_in_join(void *arg)
+{
+	struct sleeper *s = arg;
+
+	s->thread = thread_id();
+	s->result = ringq_join(s->queue, RINGQ_FOREVER);
+	return NULL;
+}
+
+static pthread_t start_sleeper(ringq_queue *queue, void *(*run)(void *))
+{
+	sleeper = (struct sleeper){.queue = queue};
+	pthread_t thread = start_thread(run, &sleeper);
+	while (!sleeper.thread)
+		pause_ns(RINGQ_MS(1));
+	wait_asleep(sleeper.thread);
+	return thread;
+}
+
+Test(acknowledged, who_sleeps_is_woken_by_what_comes_back)
+{
+	ringq_queue *queue = acknowledged(RINGQ_ORDER_TOTAL, (struct ringq_queue_options){0});
+
+	put_numbers(queue, 0, 1);
+	struct ringq_delivery d = take(queue, 0, 1);
+	pthread_t thread = start_sleeper(queue, sleep_in_take);
+	check_eq(ringq_requeue(queue, &d), 0);
+	join_thread(thread);
+	check_eq(sleeper.result, 0);
+	check_eq(sleeper.got.attempt, 2);
+	ringq_queue_release(queue);
+}
+
+Test(acknowledged, who_sleeps_is_woken_by_a_death)
+{
+	ringq_queue *queue = acknowledged(RINGQ_ORDER_TOTAL, (struct ringq_queue_options){0});
+	int to_child[2], status;
+	char byte = 0;
+
+	check_eq(pipe(to_child), 0);
+	put_numbers(queue, 0, 1);
+	pid_t child = fork();
+	check_compare(child, >=, 0);
+	if (child == 0) {
+		take(queue, 0, 1);
+		check_eq(read(to_child[0], &byte, 1), 1);
+		kill(getpid(), SIGKILL);
+	}
+	while (stat_of(queue).in_hand == 0)
+		pause_ns(RINGQ_MS(1));
+	pthread_t thread = start_sleeper(queue, sleep_in_take);
+	check_eq(write(to_child[1], &byte, 1), 1);
+	join_thread(thread);
+	check_eq(sleeper.result, 0);
+	check_eq(sleeper.got.attempt, 2);
+	check_eq(waitpid(child, &status, 0), child);
+	close(to_child[0]);
+	close(to_child[1]);
+	ringq_queue_release(queue);
+}
+
+Test(acknowledged, a_closed_queue_ends_when_nothing_is_in_hand)
+{
+	ringq_queue *queue = acknowledged(RINGQ_ORDER_TOTAL, (struct ringq_queue_options){0});
+	struct ringq_delivery unused;
+
+	put_numbers(queue, 0, 2);
+	struct ringq_delivery a = take(queue, 0, 1), b = take(queue, 1, 1);
+	check_eq(ringq_close(queue), 0);
+	check_eq(ringq_take(queue, &unused, RINGQ_NOWAIT), -EAGAIN);
+	check_eq(ringq_ack(queue, &a), 0);
+	check_eq(ringq_take(queue, &unused, RINGQ_MS(1)), -ETIMEDOUT);
+	pthread_t thread = start_sleeper(queue, sleep_in_take);
+	check_eq(ringq_requeue(queue, &b), 0);
+	join_thread(thread);
+	check_eq(sleeper.result, 0);
+	check_eq(ringq_take(queue, &unused, RINGQ_NOWAIT), -EPIPE);
+	ringq_queue_release(queue);
+
+	queue = acknowledged(RINGQ_ORDER_TOTAL, (struct ringq_queue_options){0});
+	put_numbers(queue, 0, 1);
+	a = take(queue, 0, 1);
+	check_eq(ringq_close(queue), 0);
+	thread = start_sleeper(queue, sleep_in_take);
+	check_eq(ringq_ack(queue, &a), 0);
+	join_thread(thread);
+	check_eq(sleeper.result, -EPIPE);
+	ringq_queue_release(queue);
+}
+
+Test(acknowledged, a_join_waits_for_what_waits_and_what_is_in_hand)
+{
+	ringq_queue *queue = acknowledged(RINGQ_ORDER_PRODUCER, (struct ringq_queue_options){0});
+
+	check_eq(ringq_join(queue, RINGQ_NOWAIT), 0);
+	put_numbers(queue, 0, 2);
+	check_eq(ringq_join(queue, RINGQ_NOWAIT), -EAGAIN);
+	struct ringq_delivery a = take(queue, 0, 1), b = take(queue, 1, 1);
+	check_eq(ringq_join(queue, RINGQ_MS(1)), -ETIMEDOUT);
+	pthread_t thread = start_sleeper(queue, sleep_in_join);
+	check_eq(ringq_ack(queue, &b), 0);
+	check_eq(ringq_requeue(queue, &a), 0);
+	check_eq(get_number(queue, RINGQ_NOWAIT), 0);
+	join_thread(thread);
+	check_eq(sleeper.result, 0);
+	ringq_queue_release(queue);
+}
+
+static void *put_one_more(void *arg)
+{
+	struct sleeper *s = arg;
+	static char record[1000];
+
+	/* As many as go in are this thread's own. */
+	while (ringq_put(s->queue, record, sizeof record, RINGQ_NOWAIT) == 0)
+		;
+	s->thread = thread_id();
+	s->result = ringq_put(s->queue, record, sizeof record, RINGQ_FOREVER);
+	return NULL;
+}
+
+Test(acknowledged, an_acknowledgement_wakes_who_waits_for_room)
+{
+	for (int bytes = 0; bytes < 2; bytes++) {
+		struct ringq_queue_options options = {.max_records = bytes ? 0 : 4, .max_bytes = 64 << 10};
+		ringq_queue *queue = acknowledged(RINGQ_ORDER_TOTAL, options);
+		pthread_t thread = start_sleeper(queue, put_one_more);
+		struct ringq_delivery d[80];
+		int n = 0;
+
+		while (ringq_take(queue, &d[n], RINGQ_NOWAIT) == 0)
+			n++;
+		check_eq(stat_of(queue).in_hand, n);
+		check_eq(stat_of(queue).producers_asleep, 1);
+		for (int i = n; i--;)
+			check_eq(ringq_ack(queue, &d[i]), 0);
+		join_thread(thread);
+		check_eq(sleeper.result, 0);
+		ringq_queue_release(queue);
+	}
+}
+
+Test(acknowledged, an_event_descriptor_tells_of_what_is_back)
+{
+	ringq_queue *queue = acknowledged(RINGQ_ORDER_TOTAL, (struct ringq_queue_options){0});
+	struct ringq_delivery d, unused;
+	ringq_queue *queues[1] = {queue};
+
+	put_numbers(queue, 0, 1);
+	d = take(queue, 0, 1);
+	check_eq(ringq_take(queue, &unused, RINGQ_NOWAIT), -EAGAIN);
+	int r = ringq_wait_any(queues, 1, RINGQ_MS(1));
+	if (r == -ENOSYS)
+		return;
+	check_eq(r, -ETIMEDOUT);
+	check_eq(ringq_requeue(queue, &d), 0);
+	check_eq(ringq_wait_any(queues, 1, TEST_SOON), 0);
+	d = take(queue, 0, 2);
+	check_eq(ringq_close(queue), 0);
+	check_eq(ringq_wait_any(queues, 1, RINGQ_MS(1)), -ETIMEDOUT);
+	check_eq(ringq_ack(queue, &d), 0);
+	check_eq(ringq_wait_any(queues, 1, TEST_SOON), 0);
+	ringq_queue_release(queue);
+}
+
+Test(acknowledged, large_records_lie_in_place)
+{
+	static const size_t lens[] = {0, 1, 64, 65, 4096, 70000, 3 << 20, 20 << 20};
+
+	for (size_t o = 0; o < COUNT(orders); o++) {
+		ringq_queue *queue = acknowledged(orders[o], (struct ringq_queue_options){.max_bytes = RINGQ_UNBOUNDED});
+		struct ringq_delivery d[COUNT(lens)];
+		void *at;
+
+		for (size_t i = 0; i < COUNT(lens); i++) {
+			check_eq(ringq_reserve(queue, &at, lens[i], RINGQ_NOWAIT), 0);
+			memset(at, (int)i, lens[i]);
+			check_eq(ringq_commit(queue, at, lens[i]), 0);
+		}
+		for (size_t i = 0; i < COUNT(lens); i++)
+			check_eq(ringq_take(queue, &d[i], RINGQ_NOWAIT), 0);
+		put_numbers(queue, 0, 10000);
+		for (size_t i = 0; i < COUNT(lens); i++) {
+			const char *data = d[i].data;
+			check_eq(d[i].len, lens[i]);
+			check_eq((uintptr_t)data % 8, 0);
+			check(lens[i] == 0 || (data[0] == (char)i && data[lens[i] - 1] == (char)i &&
+						      memcmp(data, data + 1, lens[i] - 1) == 0));
+			check_eq(i % 2 ? ringq_ack(queue, &d[i]) : ringq_requeue(queue, &d[i]), 0);
+		}
+		for (size_t i = 0; i < COUNT(lens); i += 2) {
+			check_eq(ringq_take(queue, &d[i], RINGQ_NOWAIT), 0);
+			check_eq(d[i].len, lens[i]);
+			check(lens[i] == 0 || *(const char *)d[i].data == (char)i);
+			check_eq(ringq_ack(queue, &d[i]), 0);
+		}
+		for (int64_t i = 0; i < 10000; i++)
+			check_eq(get_number(queue, RINGQ_NOWAIT), i);
+		ringq_queue_release(queue);
+	}
+}
+
+Test(acknowledged, what_is_not_acknowledged_refuses)
+{
+	ringq_queue *queue = queue_new(NULL), *none;
+	ringq_pipe *a, *b;
+	struct ringq_delivery d = {0};
+
+	check_eq(ringq_take(queue, &d, RINGQ_NOWAIT), -EINVAL);
+	check_eq(ringq_ack(queue, &d), -EINVAL);
+	check_eq(ringq_requeue(queue, &d), -EINVAL);
+	check_eq(ringq_join(queue, RINGQ_NOWAIT), -EINVAL);
+	check_eq(ringq_queue_create(&none, NULL, &(struct ringq_queue_options){.max_attempts = 1}), -EINVAL);
+	check_eq(ringq_queue_create(
+			 &none, NULL, &(struct ringq_queue_options){.flags = RINGQ_ACKNOWLEDGED, .dead_letters = "x"}),
+		-EINVAL);
+	check_eq(ringq_queue_create(&none, NULL,
+			 &(struct ringq_queue_options){
+				 .flags = RINGQ_ACKNOWLEDGED, .max_attempts = 1, .dead_letters = "x"}),
+		-ENOENT);
+	check_eq(ringq_pipe_create(&a, &b, NULL, RINGQ_ACKNOWLEDGED), -EINVAL);
+	ringq_queue_release(queue);
+}
