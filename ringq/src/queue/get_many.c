@@ -3,6 +3,7 @@
 /* Getting a record of any length, many by one call, and looking at the next without taking it. */
 
 #include "queue/get.h"
+#include "queue/returned.h"
 
 #include <errno.h>
 #include <stdlib.h>

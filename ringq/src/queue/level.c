@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "queue/level.h"
-#include "queue/take.h"
+#include "queue/returned.h"
 
 #include <sys/stat.h>
 #include <unistd.h>

@@ -7,7 +7,7 @@
 #include "base/sys.h"
 #include "lane/hand.h"
 #include "order/next.h"
-#include "queue/take.h"
+#include "queue/returned.h"
 #include "queue/put.h"
 
 /* Whether it is full for the next turn of a single producer, whoever has that. */

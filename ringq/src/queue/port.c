@@ -7,7 +7,7 @@
 #include "queue/single.h"
 #include "queue/interrupt.h"
 #include "base/upcalls.h"
-#include "queue/take.h"
+#include "lane/hand.h"
 #include "base/event.h"
 
 #define SPIN_FIRST 200

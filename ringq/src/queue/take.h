@@ -58,10 +58,4 @@ ssize_t rq_take_get_many(struct ringq_queue *queue, struct iovec *records, size_
 /* A take of a record of no more than `most` bytes: -EMSGSIZE if the next one is longer, which then stays. */
 int rq_take(struct ringq_queue *queue, struct ringq_delivery *out, uint64_t most, int64_t timeout);
 
-/* Looks, by a caller inside a call. Peek: -EAGAIN if nothing is back. */
-ssize_t rq_take_peek(struct rq_port *port, void *buf, size_t size);
-bool rq_take_empty(struct rq_port *port);
-uint64_t rq_take_waiting(struct rq_port *port, uint64_t least);
-bool rq_take_is_ready(struct rq_port *port);
-
 #endif
