@@ -114,6 +114,52 @@ static void finish_get_many(struct stage *s)
 
 const struct act act_get_many = {get_many, finish_get_many};
 
+/* Sees a record in its hands, then acknowledges it. */
+static void see_and_acknowledge(struct stage *s, struct ringq_delivery *d)
+{
+	uint32_t next[PARTIES] = {0};
+	struct record_id id = record_check(d->data, d->len);
+
+	s->book->at_work = (id.producer << 16 | id.number) + 1;
+	stage_see(s, d->data, d->len, next);
+	check_eq(ringq_ack(s->queue, d), 0);
+	s->book->at_work = 0;
+}
+
+static void take(struct stage *s)
+{
+	s->result = ringq_take(s->queue, &s->deliveries[0], RINGQ_NOWAIT);
+	if (s->result == 0)
+		see_and_acknowledge(s, &s->deliveries[0]);
+}
+
+/* What was there was another's by the time. */
+static void finish_take(struct stage *s)
+{
+	if (s->result < 0)
+		check_eq(s->result, -EAGAIN);
+	s->book->gets_done = s->book->gets_begun;
+}
+
+const struct act act_take = {take, finish_take};
+
+static void take_many(struct stage *s)
+{
+	s->result = ringq_take_many(s->queue, s->deliveries, STAGE_MANY, RINGQ_NOWAIT);
+	for (long i = 0; i < s->result; i++)
+		see_and_acknowledge(s, &s->deliveries[i]);
+}
+
+const struct act act_take_many = {take_many, finish_take};
+
+/* Of what it has taken before. */
+static void requeue(struct stage *s)
+{
+	s->result = ringq_requeue(s->queue, &s->deliveries[0]);
+}
+
+const struct act act_requeue = {requeue, finish_take};
+
 static void peek(struct stage *s)
 {
 	s->result = ringq_peek(s->queue, s->buffer, STAGE_BUFFER);

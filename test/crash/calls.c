@@ -3,6 +3,8 @@
 #include "stage.h"
 
 #include <errno.h>
+#include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "acts.h"
@@ -48,6 +50,29 @@ static void reserve_and_die(void *stage)
 
 	put_and_die(s);
 	check_eq(ringq_reserve(s->queue, &reserved, 5000, RINGQ_NOWAIT), 0);
+}
+
+static void take_and_die(void *stage)
+{
+	struct stage *s = stage;
+
+	put_and_die(s);
+	check_eq(ringq_take(s->queue, &s->deliveries[0], RINGQ_NOWAIT), 0);
+}
+
+/* What it has in hand comes back, and is next. */
+static void dead_taker(struct stage *s)
+{
+	pid_t child = fork();
+	int status;
+
+	check_compare(child, >=, 0);
+	if (child == 0) {
+		take_and_die(s);
+		kill(getpid(), SIGKILL);
+	}
+	check_eq(waitpid(child, &status, 0), child);
+	check(WIFSIGNALED(status));
 }
 
 static void dead_producer(struct stage *s)
@@ -211,6 +236,20 @@ static void set_get_alone(struct stage *s)
 	set_get(s);
 }
 
+static void set_take_alone(struct stage *s)
+{
+	struct ringq_delivery d;
+
+	put_some(s, 22, SMALL);
+	for (int i = 0; i < 20; i++) {
+		uint32_t next[PARTIES] = {0};
+		check_eq(ringq_take(s->queue, &d, RINGQ_NOWAIT), 0);
+		stage_see(s, d.data, d.len, next);
+		check_eq(ringq_ack(s->queue, &d), 0);
+	}
+	next_get(s, 1);
+}
+
 static void set_get_empty(struct stage *s)
 {
 	joined(s);
@@ -259,6 +298,15 @@ static void set_get_many_link(struct stage *s)
 {
 	put_some(s, 12, WRAP);
 	next_get(s, STAGE_MANY);
+}
+
+/* It has the first of three in hand. */
+static void set_requeue(struct stage *s)
+{
+	joined(s);
+	put_some(s, 3, SMALL);
+	check_eq(ringq_take(s->queue, &s->deliveries[0], RINGQ_NOWAIT), 0);
+	s->book->gets_begun++;
 }
 
 static void set_peek(struct stage *s)
@@ -325,6 +373,7 @@ static void check_named_after_sweep(struct stage *s)
 /* ---- the table ---- */
 
 #define BOUNDED .queue.max_records = 3
+#define ACKNOWLEDGED .queue.flags = RINGQ_ACKNOWLEDGED, .acknowledges = true
 #define BOUNDED_MANY .queue.max_records = 16
 #define KEEPS_LARGE .memory = 4 << 20
 #define SHORT .region = 1 << 20, .queue.max_bytes = 16384, .one_order = true
@@ -375,6 +424,22 @@ const struct call calls[] = {
 	{"get_wakes_records", set_get_first, .act = &act_get, .prepare = stage_sleeping_producer, BOUNDED},
 	{"get_many", set_get_many, .act = &act_get_many, .expect = STAGE_MANY},
 	{"get_many_link", set_get_many_link, .act = &act_get_many, .expect = STAGE_MANY},
+	{"take_first", set_get_first, .act = &act_take, .prepare = two_lanes, ACKNOWLEDGED},
+	{"take", set_get, .act = &act_take, ACKNOWLEDGED},
+	{"take_alone", set_take_alone, .act = &act_take, ACKNOWLEDGED},
+	{"take_empty", set_get_empty, .act = &act_take, .expect = -EAGAIN, ACKNOWLEDGED},
+	{"take_bounded", set_get, .act = &act_take, ACKNOWLEDGED, BOUNDED},
+	{"take_wrap", set_get_wrap, .act = &act_take, ACKNOWLEDGED},
+	{"take_link", set_get_link, .act = &act_take, ACKNOWLEDGED},
+	{"take_once", set_get_once, .act = &act_take, ACKNOWLEDGED, FEW_BYTES},
+	{"take_returned", set_get, .act = &act_take, .prepare = dead_taker, ACKNOWLEDGED},
+	{"take_wakes_bytes", set_get_first, .act = &act_take, .prepare = stage_sleeping_producer, ACKNOWLEDGED,
+		FEW_BYTES},
+	{"take_wakes_records", set_get_first, .act = &act_take, .prepare = stage_sleeping_producer, ACKNOWLEDGED,
+		BOUNDED},
+	{"take_many", set_get_many, .act = &act_take_many, .expect = STAGE_MANY, ACKNOWLEDGED},
+	{"requeue", set_requeue, .act = &act_requeue, ACKNOWLEDGED},
+	{"requeue_wakes", set_requeue, .act = &act_requeue, .prepare = stage_sleeping_consumer, ACKNOWLEDGED},
 	{"peek", set_peek, .act = &act_peek},
 	{"close", set_put_beside, .act = &act_close, .closes = true},
 	{"close_wakes", NULL, .act = &act_close, .prepare = stage_sleeping_consumer, .closes = true},

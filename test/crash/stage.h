@@ -32,6 +32,7 @@ enum fate { KILLED, STOPPED, RESUMED, PILED, FATES };
 struct book {
 	_Atomic uint32_t begun[PARTIES], done[PARTIES]; /* puts */
 	_Atomic uint32_t gets_begun, gets_done;         /* of the child: what it may have taken and not booked */
+	_Atomic uint32_t at_work; /* of the child: producer << 16 | number, + 1, of what it has seen and not acknowledged */
 	atomic_uchar seen[PARTIES][STAGE_RECORDS];
 	/* Where the driver is, for when it fails. */
 	_Atomic uint64_t instruction, pc, rounds;
@@ -50,6 +51,7 @@ struct stage {
 	char *buffer;
 	size_t len;
 	struct iovec records[STAGE_MANY];
+	struct ringq_delivery deliveries[STAGE_MANY];
 	void *reserved;
 	ringq_array *made;
 	int fd;
@@ -64,6 +66,7 @@ struct stage {
 	uint32_t received; /* by the driver */
 	uint32_t burst;    /* of each of the others' producers */
 	bool undisturbed;
+	bool none_missing; /* nobody has anything in hand */
 };
 
 /* A call under test, and what follows for the books from its result. */
@@ -81,11 +84,12 @@ struct call {
 	void (*during)(struct stage *);  /* the driver's, while the child is stopped */
 	void (*after)(struct stage *);   /* the driver's, after all */
 	struct ringq_queue_options queue;
-	bool one_order; /* the order of the queue makes no difference */
-	bool closes;    /* the queue, for everybody */
-	bool turn;      /* of a single producer: nobody else may put before it is over, by death for instance */
-	size_t region;  /* its size, if it is to be a small one */
-	int64_t memory; /* what the lane of a dead child may keep until it has another owner */
+	bool one_order;    /* the order of the queue makes no difference */
+	bool closes;       /* the queue, for everybody */
+	bool acknowledges; /* what it sees before it acknowledges it: if it is killed, nothing is missing */
+	bool turn;         /* of a single producer: nobody else may put before it is over, by death for instance */
+	size_t region;     /* its size, if it is to be a small one */
+	int64_t memory;    /* what the lane of a dead child may keep until it has another owner */
 };
 
 extern const struct call calls[];
