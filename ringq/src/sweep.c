@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "sweep.h"
 
+#include "lane/hand.h"
 #include "pipe/liveness.h"
 #include "queue/handle.h"
 #include "region/cells.h"
@@ -24,7 +25,7 @@ static bool lane_unit_is_garbage(struct ringq_region *region, uint64_t unit, uin
 	return rq_owner_kind(of) == RQ_OWNER_OBJECT &&
 	       rq_lane_set_load(&set, region, first, rq_owner_object_units(of),
 		       (const struct rq_queue_shared *)rq_unit_at(region, first)) &&
-	       rq_lane_unit_is_garbage(&set, unit, owner);
+	       rq_lane_unit_is_garbage(&set, unit, owner) && !rq_hand_has_chunk(&set, owner);
 }
 
 /*

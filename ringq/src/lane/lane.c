@@ -3,7 +3,6 @@
 /* What both sides of a lane need, and what can be said of a lane from outside. */
 
 #include "lane/lane.h"
-#include "lane/hand.h"
 
 /* A size is 8 to 15 eighths of a power of two. */
 uint64_t rq_size_units(unsigned code)
@@ -45,7 +44,7 @@ bool rq_lane_unit_is_garbage(const struct rq_lane_set *set, uint64_t unit, uint6
 	if (entry && rq_owner_chunk_ahead(owner, rq_entry_chunk(entry)) == 0 &&
 		unit - rq_entry_unit(entry) < rq_entry_units(entry))
 		return false;
-	return !rq_hand_has_chunk(set, owner);
+	return true;
 }
 
 uint64_t rq_lane_count_from(

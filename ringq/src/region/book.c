@@ -161,6 +161,7 @@ int rq_book_open(struct rq_book **out, struct rq_membership *membership)
 		rq_book_forget(book);
 		return r;
 	}
+	membership->forget_book = rq_book_forget;
 	*out = book;
 	return 0;
 }

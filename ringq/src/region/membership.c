@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "region/membership.h"
 
-#include "region/book.h"
-
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -58,6 +56,12 @@ static int join(struct rq_membership *membership, struct ringq_region *region)
 	return -EUSERS;
 }
 
+static void forget_book(struct rq_membership *s)
+{
+	if (s->book)
+		s->forget_book(s->book);
+}
+
 static void leave(struct rq_membership *membership)
 {
 	if (membership->region)
@@ -72,7 +76,7 @@ static void end_membership(struct rq_membership *s)
 		link = &(*link)->all_next;
 	*link = s->all_next;
 	leave(s);
-	rq_book_forget(s->book);
+	forget_book(s);
 	free(s);
 }
 
@@ -104,7 +108,7 @@ void rq_memberships_forget_parent(void)
 	while (memberships) {
 		struct rq_membership *s = memberships;
 		memberships = s->all_next;
-		rq_book_forget(s->book);
+		forget_book(s);
 		free(s);
 	}
 }

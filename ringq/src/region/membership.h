@@ -7,6 +7,8 @@
 #include "base/process.h"
 #include "region/member.h"
 
+struct rq_book;
+
 /* Belongs to the thread, but for region, which a detach clears. */
 struct rq_membership {
 	struct ringq_region *_Atomic region; /* NULL after a detach */
@@ -19,6 +21,7 @@ struct rq_membership {
 		uint64_t rover; /* unit from which to look on */
 		uint32_t next;  /* cell of the page to look at first */
 	} cells;
+	void (*forget_book)(struct rq_book *book);
 	struct rq_book *book; /* what it has in hand, once it has taken from an acknowledged queue: book.h */
 	struct rq_lease lease;
 	struct rq_membership *next;     /* the thread's others */
