@@ -42,7 +42,7 @@ static bool is_garbage(struct ringq_region *region, uint64_t unit, uint64_t owne
 		return !rq_owner_is_book(owner) ||
 		       !rq_member_has_page(region, (uint32_t)(owner >> 8 & 0xffffff) - 1, unit);
 	case RQ_OWNER_OBJECT:
-		return rq_owner_object_is_named(owner) && rq_object_is_garbage(region, unit, &sweep->probes);
+		return rq_owner_object_is_unplaced(owner) && rq_object_is_garbage(region, unit, owner, &sweep->probes);
 	case RQ_OWNER_BODY: {
 		uint64_t first = rq_owner_first(owner);
 		if (first >= rq_units_frontier(region))

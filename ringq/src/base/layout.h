@@ -165,7 +165,7 @@ _Static_assert(sizeof(struct rq_entry) == RQ_ENTRY, "layout");
  *   member   incarnation:32 | member:24 | 0:5 | kind        being built or given back by this member; free if it is dead
  *                                         1:5               its pipe's first unit, being deleted: liveness.h
  *                                         2:5               a page of the book of this member's number: book.h
- *   object   created:36 | named:1 | units:24 | kind         first unit of an object, and how many it has
+ *   object   created:36 | unplaced:1 | units:24 | kind      first unit of an object, and how many it has (objects.h)
  *   body     created:36 | 0:1 | first:24 | kind             another unit of the object whose first unit this is
  *   lane     chunk:25 | lane:12 | first:24 | kind           memory of a lane's chunk (lane.h), of the queue at first
  *   cells    created:36 | 0:25 | kind                       cut into cells, each with an owner word of its own
@@ -199,6 +199,7 @@ enum rq_owner_kind {
 #define RQ_MEMBERS_MAX 4096u
 #define RQ_ROSTER_LANES 16u
 #define RQ_NAME_MAX 64u
+#define RQ_NAMES_MOST 16384u
 
 /* How every object begins: what objects.c looks at. Other fields are the kind's own. */
 struct rq_object_shared {

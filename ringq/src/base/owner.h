@@ -22,10 +22,10 @@
 #define RQ_OWNER_UNIT_MASK ((UINT64_C(1) << RQ_OWNER_UNIT_BITS) - 1)
 #define RQ_OWNER_HOLDER_MASK ((UINT64_C(1) << RQ_OWNER_HOLDER_BITS) - 1)
 #define RQ_OWNER_CREATED_MASK ((UINT64_C(1) << RQ_OWNER_CREATED_BITS) - 1)
-#define RQ_OWNER_NAMED_SHIFT (RQ_OWNER_KIND_BITS + RQ_OWNER_UNIT_BITS)
+#define RQ_OWNER_UNPLACED_SHIFT (RQ_OWNER_KIND_BITS + RQ_OWNER_UNIT_BITS)
 #define RQ_OWNER_LANE_SHIFT (RQ_OWNER_KIND_BITS + RQ_OWNER_UNIT_BITS)
 #define RQ_OWNER_CHUNK_SHIFT (RQ_OWNER_LANE_SHIFT + RQ_OWNER_LANE_BITS)
-#define RQ_OWNER_CREATED_SHIFT (RQ_OWNER_NAMED_SHIFT + 1)
+#define RQ_OWNER_CREATED_SHIFT (RQ_OWNER_UNPLACED_SHIFT + 1)
 #define RQ_OWNER_REAPING (1u << RQ_OWNER_KIND_BITS)
 
 /*
@@ -88,16 +88,22 @@ static inline uint64_t rq_owner_member_id(uint64_t owner)
 }
 
 /* Owner words of objects. */
-static inline uint64_t rq_owner_object(uint64_t created, uint64_t units, bool named)
+static inline uint64_t rq_owner_object(uint64_t created, uint64_t units, bool unplaced)
 {
-	return created << RQ_OWNER_CREATED_SHIFT | (uint64_t)named << RQ_OWNER_NAMED_SHIFT |
+	return created << RQ_OWNER_CREATED_SHIFT | (uint64_t)named << RQ_OWNER_UNPLACED_SHIFT |
 	       units << RQ_OWNER_KIND_BITS | RQ_OWNER_OBJECT;
 }
 
-/* A named object is one only once the name table says so: see objects.h. */
-static inline bool rq_owner_object_is_named(uint64_t owner)
+/* A named object whose word says this is one only if the name table says so: see objects.h. */
+static inline bool rq_owner_object_is_unplaced(uint64_t owner)
 {
-	return owner >> RQ_OWNER_NAMED_SHIFT & 1;
+	return owner >> RQ_OWNER_UNPLACED_SHIFT & 1;
+}
+
+/* The word of the same object once it has its place. */
+static inline uint64_t rq_owner_object_placed(uint64_t owner)
+{
+	return owner & ~(UINT64_C(1) << 27);
 }
 
 static inline unsigned rq_owner_kind(uint64_t owner)

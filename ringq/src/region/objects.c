@@ -8,28 +8,36 @@
 
 /* ---- objects ---- */
 
-/* Units that others had are not clean: give the whole run back first, then take what is needed. */
+/*
+ * Units that others had are not clean. The first page keeps its memory and is cleared: a sweep that has read the word of
+ * an object that was withdrawn there may be about to read of it. The others are given back, then taken as needed.
+ */
 int64_t rq_object_claim(struct rq_membership *membership, uint64_t units, uint64_t bytes)
 {
 	struct ringq_region *region = membership->region;
-	int64_t first = rq_units_claim(region, units, rq_owner_member(membership->id), 1);
+	uint64_t page = region->at.page;
+	int64_t first = rq_units_claim(region, units, rq_owner_member(membership->id), page);
 	if (first < 0)
 		return first;
-	uint64_t at = region->at.units + (uint64_t)first * region->at.page;
-	int r = rq_sys.give_back(&region->file, at, units * region->at.page);
-	if (r == 0)
-		r = rq_region_back(region, at, bytes);
+	uint64_t at = region->at.units + (uint64_t)first * page;
+	int r = units > 1 ? rq_sys.give_back(&region->file, at + page, (units - 1) * page) : 0;
+	if (r == 0 && bytes > page)
+		r = rq_region_back(region, at + page, bytes - page);
 	if (r) {
 		rq_object_drop(membership, (uint64_t)first, units);
 		return r;
 	}
+	memset(region->base + at, 0, page);
 	return first;
 }
 
+/* Where the memory cannot be given back it stays behind the free units, for whoever claims them next. */
 void rq_object_drop(struct rq_membership *membership, uint64_t first, uint64_t units)
 {
 	struct ringq_region *region = membership->region;
-	rq_sys.give_back(&region->file, region->at.units + first * region->at.page, units * region->at.page);
+	uint64_t page = region->at.page;
+	if (units > 1)
+		rq_sys.give_back(&region->file, region->at.units + (first + 1) * page, (units - 1) * page);
 	rq_units_release(region, first, units, rq_owner_member(membership->id));
 }
 
@@ -38,13 +46,23 @@ void rq_object_drop(struct rq_membership *membership, uint64_t first, uint64_t u
 #define UNIT_BITS RQ_NAME_UNIT_BITS
 #define UNIT_MASK ((UINT64_C(1) << UNIT_BITS) - 1)
 
-/* A place of the table, with memory behind it. NULL if there is none to be had. */
+/*
+ * A place of the table, with memory behind it. NULL if there is none to be had. To ask the kernel for each place would
+ * make a walk through a table full of names take a second.
+ */
 static rq_u64 *place_at(struct ringq_region *region, uint64_t i)
 {
-	uint64_t at = region->at.names + i % region->at.name_count * sizeof(rq_u64);
-	return rq_region_back(region, at / region->at.page * region->at.page, region->at.page)
-	               ? NULL
-	               : (rq_u64 *)(region->base + at);
+	uint64_t offset = i % region->at.name_count * sizeof(rq_u64), page = region->at.page;
+	uint64_t at = region->at.names + offset, bit = UINT64_C(1) << offset / page,
+		 backed = rq_load(&region->names_backed);
+	_Static_assert(RQ_NAMES_MOST * sizeof(rq_u64) / 4096 <= 64, "a bit for each page of the name table");
+	if (rq_unlikely(!(backed & bit))) {
+		if (rq_region_back(region, region->at.names + offset / page * page, page))
+			return NULL;
+		while (!rq_cas(&region->names_backed, &backed, backed | bit))
+			;
+	}
+	return (rq_u64 *)(region->base + at);
 }
 
 static const struct rq_object_shared *object_at(struct ringq_region *region, uint64_t first)
@@ -83,20 +101,41 @@ static int find_or_take(struct ringq_region *region, const char *name, uint64_t 
 	return mine ? -ENOSPC : -ENOENT;
 }
 
-/* Whether the table has the object, whose name is read from a region that others write. */
-static bool is_placed(struct ringq_region *region, uint64_t first, uint64_t *probes)
+/* Whether any place of the table names this unit: 1, 0; -ENOMEM: it cannot be told, as when the probes run out. */
+static int is_placed(struct ringq_region *region, uint64_t first, uint64_t *probes)
 {
-	char name[RQ_NAME_MAX];
-	uint64_t holder;
-	memcpy(name, object_at(region, first)->name, sizeof name);
-	name[sizeof name - 1] = 0;
-	return find_or_take(region, name, 0, &holder, probes) == 0 && holder == first;
+	for (uint64_t i = 0; i < region->at.name_count; i++) {
+		const rq_u64 *place = *probes ? place_at(region, i) : NULL;
+		if (!place)
+			return -ENOMEM;
+		--*probes;
+		uint64_t word = rq_load_acquire(place); /* N2 */
+		if (word && (word & UNIT_MASK) == first)
+			return 1;
+	}
+	return 0;
 }
 
-bool rq_object_is_garbage(struct ringq_region *region, uint64_t first, uint64_t *probes)
+/* The creator of an object that may be withdrawn meanwhile. False if it was, or there is no memory to read from. */
+static bool creator_of(struct ringq_region *region, uint64_t first, uint64_t owner, uint64_t *creator)
 {
-	return !rq_member_alive(region, rq_load_once(&object_at(region, first)->creator)) &&
-	       !is_placed(region, first, probes) && *probes;
+	uint64_t page = region->at.page;
+	if (rq_region_back(region, region->at.units + first * page, page))
+		return false;
+	*creator = rq_load_once(&object_at(region, first)->creator);
+	rq_acquire_fence();
+	return rq_load(rq_owner_at(region, first)) == owner;
+}
+
+bool rq_object_is_garbage(struct ringq_region *region, uint64_t first, uint64_t owner, uint64_t *probes)
+{
+	uint64_t creator;
+	if (!creator_of(region, first, owner, &creator) || rq_member_alive(region, creator))
+		return false;
+	int placed = is_placed(region, first, probes);
+	if (placed == 1)                                                                   /* it died right behind N1 */
+		rq_cas(rq_owner_at(region, first), &owner, rq_owner_object_placed(owner)); /* N5 */
+	return placed == 0;
 }
 
 /* Takes an object that did not get its name back into its creator's hands, and drops it. */
@@ -131,12 +170,15 @@ int rq_object_publish(struct rq_membership *membership, uint64_t first, uint64_t
 {
 	struct ringq_region *region = membership->region;
 	uint64_t created = next_created(region), probes = RQ_PROBES_MOST, holder;
-	put_words(region, first, units, rq_owner_object(created, units, *name));
+	uint64_t word = rq_owner_object(created, units, *name);
+	put_words(region, first, units, word);
 	if (!*name)
 		return 0;
 	int r = find_or_take(region, name, rq_name_hash(name) << UNIT_BITS | first, &holder, &probes);
-	if (r == 0 && holder == first)
+	if (r == 0 && holder == first) {
+		rq_cas(rq_owner_at(region, first), &word, rq_owner_object_placed(word)); /* N5 */
 		return 0;
+	}
 	withdraw(membership, first, units, created);
 	return r ? r : -EEXIST;
 }
@@ -147,8 +189,8 @@ static int find_first(struct ringq_region *region, uint32_t kind, uint64_t *firs
 	for (uint64_t u = 0; u < frontier; u++) {
 		uint64_t owner = rq_load_acquire(rq_owner_at(region, u)); /* N4 */
 		if (rq_owner_kind(owner) != RQ_OWNER_OBJECT || rq_owner_created(owner) >= oldest ||
-			object_at(region, u)->kind != kind ||
-			(rq_owner_object_is_named(owner) && !is_placed(region, u, &probes)))
+			(rq_owner_object_is_unplaced(owner) && is_placed(region, u, &probes) != 1) ||
+			object_at(region, u)->kind != kind)
 			continue;
 		oldest = rq_owner_created(owner);
 		*first = u;

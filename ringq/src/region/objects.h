@@ -11,6 +11,10 @@
  * who want one name look along the same places, so the first CAS decides, and nobody waits for anybody. The same CAS
  * makes the object visible: a named one that no place has is none. Its creator takes it back, or is dead, and then a
  * sweep does.
+ *
+ * A named object's word says that it is unplaced until its creator has seen it in the table, or, where that died in
+ * between, a sweep. So the table is asked for an object once, not at each sweep again, however many names there are.
+ * Nothing but its creator's id is read of an object that is unplaced: it may be withdrawn at any moment.
  */
 
 #include "region/units.h"
@@ -38,8 +42,11 @@ static inline uint64_t rq_object_id(uint64_t owner, uint64_t first)
 int64_t rq_object_claim(struct rq_membership *membership, uint64_t units, uint64_t bytes);
 void rq_object_drop(struct rq_membership *membership, uint64_t first, uint64_t units);
 
-/* Whether a named object never got its name, and its creator cannot take it back. False when the probes run out. */
-bool rq_object_is_garbage(struct ringq_region *region, uint64_t first, uint64_t *probes);
+/*
+ * Whether an object with this word, which says that it is unplaced, never got its name, and its creator cannot take it
+ * back. False when the probes run out.
+ */
+bool rq_object_is_garbage(struct ringq_region *region, uint64_t first, uint64_t owner, uint64_t *probes);
 
 /* Makes the object visible under its name; "" is none. 0; -EEXIST, -ENOSPC or -ENOMEM, and the object is gone. */
 int rq_object_publish(struct rq_membership *membership, uint64_t first, uint64_t units, const char *name);

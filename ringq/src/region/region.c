@@ -17,7 +17,7 @@ static uint32_t member_count(uint64_t size)
 static uint32_t name_count(uint64_t size)
 {
 	uint32_t n = 64;
-	while (n < 16384 && n < size >> 16)
+	while (n < RQ_NAMES_MOST && n < size >> 16)
 		n *= 2;
 	return n;
 }

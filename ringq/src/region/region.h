@@ -35,6 +35,7 @@ struct ringq_region {
 	bool fences;                /* header.barrier is RQ_BARRIER_FENCES */
 	unsigned refs;              /* under the process lock */
 	rq_u64 free_hint;           /* a unit below which little is free, as far as this process knows */
+	rq_u64 names_backed;        /* pages of the name table that have memory, a bit each, as far as it knows */
 	rq_u64 family;              /* owner word of what this process makes, or 0; see family.h */
 	struct rq_family *families; /* under the process lock */
 	struct ringq_region *next;  /* under the process lock */

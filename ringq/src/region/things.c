@@ -17,7 +17,7 @@ static bool is_object(uint64_t owner)
 
 static bool is_named(uint64_t owner)
 {
-	return rq_owner_kind(owner) == RQ_OWNER_OBJECT && rq_owner_object_is_named(owner);
+	return rq_owner_kind(owner) == RQ_OWNER_OBJECT && rq_owner_object_is_unplaced(owner);
 }
 
 /* What is read between two equal looks at the owner word was the object's: a word never comes back. */
