@@ -20,6 +20,7 @@ void rq_stamp_bias(struct rq_order *o, uint64_t id)
 		return;
 	o->bias_in = o->bias_wait;
 	o->bias_wait = o->bias_wait < WAIT_MOST / 2 ? 2 * o->bias_wait + 1 : WAIT_MOST;
+	o->bias = UINT64_MAX; /* where the barrier fails, the last stamp must not serve again because of I4 */
 	rq_store(alone, id);  /* I4 */
 	if (rq_sys.barrier()) /* I5 */
 		return;
