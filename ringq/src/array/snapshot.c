@@ -16,6 +16,11 @@
  * before it. That readers see all of what counts now follows from V1 and V2 being release stores, and R1 an acquire
  * load. The version never repeats within the time of a copy.
  *
+ * F1 and F2 are this writer's. What it writes over was made free by the writer before it, whose last version it has seen
+ * by the lock alone. A reader that has copied a byte of this write must see that version, too, so there is a fence (F4)
+ * before the first byte of each write and of a repair. C11 asks for it; where stores become visible to all at once, as on
+ * x86 and AArch64, the lock is enough.
+ *
  * Elements are stored by others meanwhile, one at a time. All copies move whole elements (copy.h), so that neither a read
  * nor a load sees parts of two.
  *
@@ -48,6 +53,7 @@ void rq_snapshot_repair(struct ringq_array *a)
 	uint64_t version = rq_load_acquire(&a->shared->version);
 	if (!a->shadow || version % 2 == 0)
 		return;
+	rq_release_fence(); /* F4 */
 	copy_shadow(a);
 	set_version(a, version + 1);
 }
@@ -55,6 +61,7 @@ void rq_snapshot_repair(struct ringq_array *a)
 void rq_snapshot_write(struct ringq_array *a, const void *buf)
 {
 	uint64_t version = rq_load(&a->shared->version);
+	rq_release_fence(); /* F4: behind the lock, which acquired what the last writer did */
 	rq_copy_elements_in(a->shadow, buf, a->bytes);
 	set_version(a, version + 1);
 	rq_copy_elements_in(a->data, buf, a->bytes);

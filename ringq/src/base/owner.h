@@ -90,7 +90,7 @@ static inline uint64_t rq_owner_member_id(uint64_t owner)
 /* Owner words of objects. */
 static inline uint64_t rq_owner_object(uint64_t created, uint64_t units, bool unplaced)
 {
-	return created << RQ_OWNER_CREATED_SHIFT | (uint64_t)named << RQ_OWNER_UNPLACED_SHIFT |
+	return created << RQ_OWNER_CREATED_SHIFT | (uint64_t)unplaced << RQ_OWNER_UNPLACED_SHIFT |
 	       units << RQ_OWNER_KIND_BITS | RQ_OWNER_OBJECT;
 }
 

@@ -37,6 +37,7 @@ static uint64_t at_least_power_of_two(uint64_t n)
 static bool read_head(const struct rq_producer *p, uint64_t *head)
 {
 	uint64_t h = rq_load_acquire(&p->lane->head); /* P0 */
+	rq_release_fence(); /* P3: who sees what is written over sees, behind G4 or G5, a head no older than this one */
 	uint32_t behind = p->chunk - rq_head_chunk(h);
 	*head = h;
 	return behind < p->set->table && (behind || rq_head_bytes(h) <= p->tail);
@@ -118,6 +119,7 @@ static int take_chunk(struct rq_producer *p, uint64_t size, bool once, uint64_t 
 	uint64_t entry = rq_entry(chunk, (uint64_t)unit, code);
 	if (!rq_ring_of(p->set, entry, &ring))
 		return -EBADMSG;
+	rq_release_fence(); /* T6: as P3, for memory that another lane's consumers have left */
 	rq_store((rq_u64 *)ring.base, 0);
 	rq_store(rq_puts_before(p->set, p->lane, chunk), p->puts);
 	rq_store_release(rq_entry_at(p->set, p->lane, chunk), entry); /* T1 */
@@ -216,7 +218,7 @@ static void shrink(struct rq_producer *p, uint64_t need, uint64_t head)
 	else
 		size = RING_LARGEST;
 	if (p->ring.size > most)
-		take_chunk(p, size, false, head);
+		(void)take_chunk(p, size, false, head); /* if that fails, the ring stays, and does as well */
 	p->drained_rounds = 0;
 }
 
