@@ -19,7 +19,8 @@
  *             goes on using them at once, as a participant of its own. Do not use them between vfork() and exec().
  *  Release    ringq_queue_release(), ringq_pipe_close() and ringq_region_detach() may run while other threads are inside
  *             calls on the same handle: those calls end with -EBADF. A call that begins after the release has returned is
- *             a use after free. ringq_array_release() is as free(): nobody else may be using the handle.
+ *             a use after free; so is one that began before, but whose thread was held up before it had looked at the handle.
+ *             ringq_array_release() is as free(): nobody else may be using the handle.
  *  Signals    no call is async-signal-safe but ringq_interrupt(). To stop a wait: a time-out, ringq_close(), a release, or that
  *             call. Do not leave a call by longjmp(), an exception or pthread_exit() out of a handler: a release by another
  *             thread would wait until the thread's next call. A process may be killed or stopped at any instruction of any call without

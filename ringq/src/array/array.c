@@ -125,16 +125,30 @@ static void free_memory(struct rq_membership *membership, uint64_t at, uint64_t 
 		rq_cells_release(membership, at, size / RQ_CELL, owner);
 }
 
+/* The same by a thread that cannot become a member: the memory stays behind what is free, for whoever claims it next. */
+static void free_words(struct ringq_region *region, uint64_t at, uint64_t size, uint64_t units, uint64_t owner)
+{
+	if (units)
+		rq_units_release(region, (at - region->at.units) / region->at.page, units, owner);
+	else
+		rq_cells_free(region, at, size / RQ_CELL, owner);
+}
+
 void ringq_array_release(ringq_array *array)
 {
 	struct rq_membership *membership;
 	if (!array)
 		return;
 	struct ringq_region *region = array->region;
+	uint64_t at = (uint64_t)((char *)array->shared - region->base), size = size_of(array->type, array->count);
 	/* The membership first: it notices a child that was made without the fork handlers, and then the family is another. */
-	if (array->owner && rq_membership_of(&membership, region) == 0 && array->owner == rq_load(&region->family))
-		free_memory(membership, (uint64_t)((char *)array->shared - region->base),
-			size_of(array->type, array->count), array->units, array->owner);
+	int r = array->owner ? rq_membership_of(&membership, region) : 0;
+	if (array->owner && array->owner == rq_load(&region->family)) {
+		if (r == 0)
+			free_memory(membership, at, size, array->units, array->owner);
+		else
+			free_words(region, at, size, array->units, array->owner);
+	}
 	free(array);
 	ringq_region_detach(region);
 }

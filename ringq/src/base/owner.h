@@ -103,7 +103,7 @@ static inline bool rq_owner_object_is_unplaced(uint64_t owner)
 /* The word of the same object once it has its place. */
 static inline uint64_t rq_owner_object_placed(uint64_t owner)
 {
-	return owner & ~(UINT64_C(1) << 27);
+	return owner & ~(UINT64_C(1) << RQ_OWNER_UNPLACED_SHIFT);
 }
 
 static inline unsigned rq_owner_kind(uint64_t owner)

@@ -228,6 +228,16 @@ static int merge(struct rq_order *o, struct rq_view *view)
 	return 0;
 }
 
+/*
+ * Whether the chunk of a view is still the one that the reader knows and names as its hazard. A look at another lane may
+ * have named a chunk there, and found then that head had moved on, or no memory yet: the reader knows the same as before,
+ * but what it knows may be given back under it.
+ */
+static bool still_names(const struct rq_order *o, const struct rq_view *view)
+{
+	return o->reader.lane == view->lane && rq_load(o->reader.hazard) == o->reader.key;
+}
+
 int rq_merge_choose(struct rq_order *o, struct rq_view *view)
 {
 	struct look look;
@@ -257,7 +267,7 @@ int rq_merge_choose(struct rq_order *o, struct rq_view *view)
 		}
 		if (o->until_dismissal-- == 0)
 			dismiss_idle(o, &look);
-		if (look.best.stamp <= o->merge.rest && o->merge.n == 1 && o->reader.lane == look.best.lane) {
+		if (look.best.stamp <= o->merge.rest && o->merge.n == 1 && still_names(o, &look.best)) {
 			*view = look.best; /* nothing else was there, and nothing else was read since */
 			stay_until(&o->merge, view, o->merge.rest);
 			return 1;

@@ -27,6 +27,9 @@ void rq_get_claimed(struct rq_port *b, const struct rq_view *view, uint64_t next
 		struct rq_view unused;
 		rq_lane_look(&b->order.reader, view->index, &unused);
 	}
+	/* Where the witness of this side has ended, the other side's puts must ask the kernel until there is another. */
+	if (rq_unlikely(b->queue->side))
+		b->queue->peer->joined(b);
 	if (rq_unlikely(++b->disarm_get % RQ_GET_DISARM_EVERY == 0) && !b->queue->region->fences)
 		rq_event_disarm(&s->not_empty);
 }

@@ -192,12 +192,18 @@ int64_t rq_cells_claim(struct rq_membership *membership, uint64_t n, uint64_t ow
 	return (int64_t)at;
 }
 
+void rq_cells_free(struct ringq_region *region, uint64_t offset, uint64_t n, uint64_t owner)
+{
+	uint64_t unit = (offset - region->at.units) / region->at.page;
+	rq_words_release(cells_of(region, unit), (offset - region->at.units) % region->at.page / RQ_CELL, n, owner);
+}
+
 void rq_cells_release(struct rq_membership *membership, uint64_t offset, uint64_t n, uint64_t owner)
 {
 	struct ringq_region *region = membership->region;
 	uint64_t unit = (offset - region->at.units) / region->at.page;
 	uint32_t cell = (uint32_t)((offset - region->at.units) % region->at.page / RQ_CELL);
-	rq_words_release(cells_of(region, unit), cell, n, owner);
+	rq_cells_free(region, offset, n, owner);
 	if (unit + 1 == membership->cells.page) {
 		if (cell < membership->cells.next)
 			membership->cells.next = cell;

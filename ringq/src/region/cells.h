@@ -38,7 +38,10 @@ struct rq_family_cache;
 /* Claims n cells in a row, zeroed. Their offset in the region, or -ENOMEM. */
 int64_t rq_cells_claim(struct rq_membership *membership, uint64_t n, uint64_t owner);
 
-/* Frees them; gives the unit back if it is empty and one too many. */
+/* Frees them. */
+void rq_cells_free(struct ringq_region *region, uint64_t offset, uint64_t n, uint64_t owner);
+
+/* The same; gives the unit back if it is empty and one too many. */
 void rq_cells_release(struct rq_membership *membership, uint64_t offset, uint64_t n, uint64_t owner);
 
 /* Frees the cells of dead families in a unit that says CELLS. Whether none is left, and the unit may be freed. */

@@ -83,13 +83,20 @@ static int link_file(int fd, const char *path)
 	return errno == EEXIST || errno == ENOSPC || errno == ENOMEM ? -errno : -ENOTSUP;
 }
 
+/* Whatever the umask took away: without it, not even this user's other processes could open the region. */
+static int set_mode(int fd)
+{
+	return fchmod(fd, 0600) ? -errno : 0;
+}
+
 static int new_nameless(const char *path, const struct rq_header *header)
 {
 	int fd = rq_file_descriptor(open(RQ_SHM_DIRECTORY, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
 	if (fd < 0)
 		return fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM ? fd : -ENOTSUP;
-	fchmod(fd, 0600); /* whatever the umask took away */
-	int r = fill(fd, header);
+	int r = set_mode(fd);
+	if (r == 0)
+		r = fill(fd, header);
 	if (r == 0)
 		r = link_file(fd, path);
 	if (r == 0)
@@ -117,8 +124,9 @@ static int new_hidden(const char *path, const struct rq_header *header)
 	int fd = open_hidden(hidden);
 	if (fd < 0)
 		return fd;
-	fchmod(fd, 0600);
-	int r = fill(fd, header);
+	int r = set_mode(fd);
+	if (r == 0)
+		r = fill(fd, header);
 	if (r == 0 && link(hidden, path))
 		r = rq_file_error(errno);
 	unlink(hidden);

@@ -194,5 +194,6 @@ void rq_lease_drop(struct rq_lease *lease, rq_u64 *word)
 
 void rq_lease_orphan(struct rq_lease *lease, uint64_t page)
 {
-	mmap(lease->window, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	/* If it fails, the region's page stays there: the lease in it is no more the thread's, so that nobody writes to it. */
+	(void)mmap(lease->window, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 }

@@ -15,7 +15,7 @@ static bool is_object(uint64_t owner)
 	return rq_owner_kind(owner) == RQ_OWNER_OBJECT || rq_owner_kind(owner) == RQ_OWNER_PIPE;
 }
 
-static bool is_named(uint64_t owner)
+static bool is_unplaced(uint64_t owner)
 {
 	return rq_owner_kind(owner) == RQ_OWNER_OBJECT && rq_owner_object_is_unplaced(owner);
 }
@@ -84,7 +84,8 @@ static int holder_of(const struct ringq_region *region, const struct names *name
 			return 1;
 		}
 		int r = rq_thing_at(region, word & UNIT_MASK, out);
-		if (r < 0 || (r == 1 && is_named(out->owner) && strcmp(out->shared.name, name) == 0))
+		if (r < 0 ||
+			(r == 1 && rq_owner_kind(out->owner) == RQ_OWNER_OBJECT && strcmp(out->shared.name, name) == 0))
 			return r;
 	}
 	return 0;
@@ -95,7 +96,7 @@ static int is_placed(
 	const struct ringq_region *region, const struct names *names, const struct rq_thing *thing, uint64_t *probes)
 {
 	struct rq_thing holder;
-	if (!is_named(thing->owner))
+	if (!is_unplaced(thing->owner))
 		return 1;
 	int r = holder_of(region, names, thing->shared.name, thing, probes, &holder);
 	return r == 1 ? holder.first == thing->first && holder.owner == thing->owner : r;
@@ -185,7 +186,7 @@ int rq_thing_of_id(const struct ringq_region *region, uint64_t id, uint32_t kind
 		return r ? r : -ENOENT;
 	if (rq_object_id(out->owner, first) != id || out->shared.kind != kind)
 		return -ENOENT;
-	if (!is_named(out->owner))
+	if (!is_unplaced(out->owner))
 		return 0;
 	r = read_names(region, &names);
 	if (r)

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/* What others did before does not make a call slow: counted in system calls, or in what is used up. */
+#include "../common.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <stdio.h>
+
+#include "base/sys.h"
+
+static int (*real_back)(const struct rq_file *file, uint64_t offset, uint64_t len);
+static int (*real_held)(const struct rq_file *file, int fd, uint64_t byte);
+static unsigned backs, helds;
+
+static int count_back(const struct rq_file *file, uint64_t offset, uint64_t len)
+{
+	backs++;
+	return real_back(file, offset, len);
+}
+
+static int count_held(const struct rq_file *file, int fd, uint64_t byte)
+{
+	helds++;
+	return real_held(file, fd, byte);
+}
+
+/* ---- names ---- */
+
+enum { NAMES = 1024 };
+
+static ringq_region *region;
+
+static void name_many(void *unused)
+{
+	(void)unused;
+	for (int i = 0; i < NAMES; i++) {
+		ringq_array *array;
+		char name[32];
+
+		snprintf(name, sizeof(name), "name-%d", i);
+		check_eq(ringq_array_create(&array, region, name, RINGQ_INT32, 1), 0);
+	}
+}
+
+static void *first_put(void *queue)
+{
+	backs = 0;
+	check_eq(ringq_put(queue, "x", 1, RINGQ_NOWAIT), 0);
+	return NULL;
+}
+
+/* The thread joins in the place of one that died, and so looks through all that the region holds. */
+Test(costs, of_joining_do_not_grow_with_the_names_of_the_dead)
+{
+	ringq_queue *queue;
+	ringq_array *array;
+
+	region = region_new((size_t)NAMES << 16);
+	queue = queue_in(region, NULL);
+	reap_child(fork_child(name_many, NULL));
+	check_eq(ringq_array_create(&array, region, "one-more", RINGQ_INT32, 1), -ENOSPC); /* the table is full */
+	real_back = rq_sys.back;
+	rq_sys.back = count_back;
+	join_thread(start_thread(first_put, queue));
+	check_compare(backs, <, 20);
+	backs = 0;
+	check_eq(ringq_array_open(&array, region, "name-1000"), 0);
+	check_eq(ringq_array_open(&array, region, "not there"), -ENOENT);
+	check_compare(backs, <, 5);
+	rq_sys.back = real_back;
+	ringq_array_release(array);
+	ringq_queue_release(queue);
+	ringq_region_detach(region);
+}
+
+/* ---- arrays of who is no member ---- */
+
+static atomic_int members, go;
+static ringq_array *given;
+
+static void *be_a_member(void *queue)
+{
+	check_eq(ringq_size(queue), 0);
+	atomic_fetch_add(&members, 1);
+	wait_set(&go);
+	return NULL;
+}
+
+static void *release_given(void *queue)
+{
+	char buffer[8];
+
+	check_eq(ringq_get(queue, buffer, sizeof(buffer), RINGQ_NOWAIT), -EUSERS);
+	ringq_array_release(given);
+	return NULL;
+}
+
+/* A region of this size has 64 members at most, and room for some hundred such arrays. */
+Test(costs, of_an_array_that_a_thread_releases_which_is_no_member_are_none, .timeout = 60)
+{
+	static const size_t counts[] = {1, 40, 2000};
+	enum { MEMBERS = 64, SIZE = 1 << 20 };
+	pthread_t threads[MEMBERS - 1];
+	ringq_queue *queue;
+
+	region = region_new(SIZE);
+	queue = queue_in(region, &(struct ringq_queue_options){.max_producers = 1});
+	check_eq(ringq_size(queue), 0);
+	for (size_t i = 0; i < COUNT(threads); i++)
+		threads[i] = start_thread(be_a_member, queue);
+	while (atomic_load(&members) < MEMBERS - 1)
+		pause_ns(100000);
+	for (size_t c = 0; c < COUNT(counts); c++)
+		for (size_t i = 0; i < 2 * SIZE / (64 + 16 * counts[c]) / 8; i++) {
+			check_eq(ringq_array_create(&given, region, NULL, RINGQ_INT64, counts[c]), 0);
+			join_thread(start_thread(release_given, queue));
+		}
+	atomic_store(&go, 1);
+	for (size_t i = 0; i < COUNT(threads); i++)
+		join_thread(threads[i]);
+	ringq_queue_release(queue);
+	ringq_region_detach(region);
+}
+
+/* ---- a pipe whose witness has ended ---- */
+
+static void *receive_one(void *end)
+{
+	char buffer[8];
+
+	check_eq(ringq_receive(end, buffer, sizeof(buffer), RINGQ_NOWAIT), 1);
+	return NULL;
+}
+
+Test(costs, of_a_send_stay_the_same_when_the_thread_that_received_has_ended)
+{
+	ringq_pipe *in, *out;
+	char buffer[8];
+
+	check_eq(ringq_pipe_create(&in, &out, NULL, 0), 0);
+	for (int i = 0; i < 2000; i++) /* never drained from here on */
+		check_eq(ringq_send(out, "x", 1, RINGQ_NOWAIT), 0);
+	join_thread(start_thread(receive_one, in));
+	real_held = rq_sys.held;
+	rq_sys.held = count_held;
+	for (int i = 0; i < 1000; i++)
+		check_eq(ringq_receive(in, buffer, sizeof(buffer), RINGQ_NOWAIT), 1);
+	check_eq(ringq_send(out, "x", 1, RINGQ_NOWAIT), 0); /* notices the new one */
+	helds = 0;
+	for (int i = 0; i < 100; i++)
+		check_eq(ringq_send(out, "x", 1, RINGQ_NOWAIT), 0);
+	check_eq(helds, 0);
+	rq_sys.held = real_held;
+	ringq_pipe_close(in);
+	ringq_pipe_close(out);
+}
