@@ -98,7 +98,7 @@ static void *release_given(void *queue)
 /* A region of this size has 64 members at most, and room for some hundred such arrays. */
 Test(costs, of_an_array_that_a_thread_releases_which_is_no_member_are_none, .timeout = 60)
 {
-	static const size_t counts[] = {1, 40, 2000};
+	static const size_t counts[] = {9, 40, 2000};
 	enum { MEMBERS = 64, SIZE = 1 << 20 };
 	pthread_t threads[MEMBERS - 1];
 	ringq_queue *queue;
@@ -111,7 +111,7 @@ Test(costs, of_an_array_that_a_thread_releases_which_is_no_member_are_none, .tim
 	while (atomic_load(&members) < MEMBERS - 1)
 		pause_ns(100000);
 	for (size_t c = 0; c < COUNT(counts); c++)
-		for (size_t i = 0; i < 2 * SIZE / (64 + 16 * counts[c]) / 8; i++) {
+		for (size_t i = 0; i < 2 * SIZE / (64 + 16 * counts[c]); i++) {
 			check_eq(ringq_array_create(&given, region, NULL, RINGQ_INT64, counts[c]), 0);
 			join_thread(start_thread(release_given, queue));
 		}
@@ -124,23 +124,32 @@ Test(costs, of_an_array_that_a_thread_releases_which_is_no_member_are_none, .tim
 
 /* ---- a pipe whose witness has ended ---- */
 
+static atomic_int received, may_end;
+
 static void *receive_one(void *end)
 {
 	char buffer[8];
 
 	check_eq(ringq_receive(end, buffer, sizeof(buffer), RINGQ_NOWAIT), 1);
+	atomic_store(&received, 1);
+	wait_set(&may_end);
 	return NULL;
 }
 
 Test(costs, of_a_send_stay_the_same_when_the_thread_that_received_has_ended)
 {
 	ringq_pipe *in, *out;
+	pthread_t first;
 	char buffer[8];
 
 	check_eq(ringq_pipe_create(&in, &out, NULL, 0), 0);
 	for (int i = 0; i < 2000; i++) /* never drained from here on */
 		check_eq(ringq_send(out, "x", 1, RINGQ_NOWAIT), 0);
-	join_thread(start_thread(receive_one, in));
+	first = start_thread(receive_one, in);
+	wait_set(&received);
+	check_eq(ringq_receive(in, buffer, sizeof(buffer), RINGQ_NOWAIT), 1); /* while the other one is known */
+	atomic_store(&may_end, 1);
+	join_thread(first);
 	real_held = rq_sys.held;
 	rq_sys.held = count_held;
 	for (int i = 0; i < 1000; i++)
