@@ -4,16 +4,16 @@
  * The whole of an array at once: a sequence lock whose readers never wait, because there are two copies.
  *
  *   write   (with the lock) new content -> shadow; version odd (V1); shadow -> data; version even (V2)
- *   read    version (R1); even: copy the data, odd: the shadow; version again (R2): the same, or begin again
+ *   read    version (V3); even: copy the data, odd: the shadow; version again (V4): the same, or begin again
  *
  * While the version is even the data are whole, and while it is odd the shadow is; each is changed only while it is the
  * other that counts. A writer that is stopped or dies anywhere leaves the version as it is, so readers go on with what
  * counts; the next who gets the lock sees an odd version and finishes the copy first (rq_snapshot_repair).
  *
- * Order. A reader that has copied a byte of a later stage must see a later version at R2. The version's stores V1 and V2
+ * Order. A reader that has copied a byte of a later stage must see a later version at V4. The version's stores V1 and V2
  * are followed by a release fence (F1, F2) before the copy into what no longer counts, and the copy of readers is
- * followed by an acquire fence (F3) before R2: whoever has seen a byte written after F1 or F2 sees at R2 what was stored
- * before it. That readers see all of what counts now follows from V1 and V2 being release stores, and R1 an acquire
+ * followed by an acquire fence (F3) before V4: whoever has seen a byte written after F1 or F2 sees at V4 what was stored
+ * before it. That readers see all of what counts now follows from V1 and V2 being release stores, and V3 an acquire
  * load. The version never repeats within the time of a copy.
  *
  * F1 and F2 are this writer's. What it writes over was made free by the writer before it, whose last version it has seen
@@ -70,8 +70,8 @@ void rq_snapshot_write(struct ringq_array *a, const void *buf)
 
 bool rq_snapshot_read(const struct ringq_array *a, void *buf)
 {
-	uint64_t version = rq_load_acquire(&a->shared->version); /* R1 */
+	uint64_t version = rq_load_acquire(&a->shared->version); /* V3 */
 	rq_copy_elements_out(buf, version % 2 ? a->shadow : a->data, a->bytes);
 	rq_acquire_fence();                             /* F3 */
-	return rq_load(&a->shared->version) == version; /* R2 */
+	return rq_load(&a->shared->version) == version; /* V4 */
 }

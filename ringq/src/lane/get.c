@@ -134,7 +134,7 @@ void rq_lane_count(struct rq_reader *reader, uint32_t index, uint64_t least, str
 	if ((int64_t)(least - puts) > 0)
 		puts = least;
 	uint64_t n = r == 1 ? rq_lane_count_from(reader->set, view.lane, view.head, view.sequence, puts) : 0;
-	count->moves += view.head + puts + rq_load_acquire(&view.lane->head); /* N1 */
+	count->moves += view.head + puts + rq_load_acquire(&view.lane->head); /* P4 */
 	count->waiting += n;
 }
 

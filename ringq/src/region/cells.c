@@ -49,7 +49,7 @@ static int64_t cut_up(struct rq_membership *membership)
 	}
 	for (uint32_t i = 0; i < cells_a_unit(region); i++) {
 		uint64_t none = 0;
-		rq_cas(&words[i], &none, RQ_CELL_FREE); /* another word is a late claim's, which will look at C2 */
+		rq_cas(&words[i], &none, RQ_CELL_FREE); /* another word is a late claim's, which will look at Z2 */
 	}
 	rq_cas_full(rq_owner_at(region, (uint64_t)unit), &mine, cells_word(region));
 	return unit;
@@ -117,10 +117,10 @@ static int claim_in(struct ringq_region *region, uint64_t unit, uint32_t n, uint
 	if (!is_cut_up(region, unit)) /* its words may have no memory */
 		return -1;
 	for (int i = find_run(region, unit, n, from); i >= 0; i = find_run(region, unit, n, (uint32_t)i + 1)) {
-		if (!rq_words_claim(words, (uint64_t)i, n, owner)) /* C1 */
+		if (!rq_words_claim(words, (uint64_t)i, n, owner)) /* Z1 */
 			continue;
-		rq_fence(); /* C1 before C2, against a cutter's or a sweeper's change of the unit's word */
-		if (is_cut_up(region, unit)) /* C2 */
+		rq_fence(); /* Z1 before Z2, against a cutter's or a sweeper's change of the unit's word */
+		if (is_cut_up(region, unit)) /* Z2 */
 			return i;
 		rq_words_release(words, (uint64_t)i, n, owner);
 		return -1;
