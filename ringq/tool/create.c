@@ -4,9 +4,9 @@
 #include <errno.h>
 #include <string.h>
 
-static uint64_t size, max_records, max_bytes, max_producers;
-static const char *order_name;
-static bool single_producer, single_consumer;
+static uint64_t size, max_records, max_bytes, max_producers, max_attempts;
+static const char *order_name, *dead_letters;
+static bool single_producer, single_consumer, acknowledged;
 
 static int create_region(const char *name, ringq_region **region)
 {
@@ -22,7 +22,10 @@ static int create_queue(const char *region_name, const char *queue_name, unsigne
 		.max_bytes = max_bytes,
 		.order = order,
 		.max_producers = (unsigned)max_producers,
-		.flags = (single_producer ? RINGQ_SINGLE_PRODUCER : 0) | (single_consumer ? RINGQ_SINGLE_CONSUMER : 0),
+		.flags = (single_producer ? RINGQ_SINGLE_PRODUCER : 0) | (single_consumer ? RINGQ_SINGLE_CONSUMER : 0) |
+	                 (acknowledged ? RINGQ_ACKNOWLEDGED : 0),
+		.max_attempts = (unsigned)max_attempts,
+		.dead_letters = dead_letters,
 	};
 	ringq_region *region;
 	ringq_queue *queue;
@@ -56,8 +59,8 @@ static int run(int argc, char **argv)
 		order = RINGQ_ORDER_PRODUCER;
 	else if (order_name && strcmp(order_name, "total") != 0)
 		return usage("--order is total or producer, not %s", order_name);
-	if (max_producers > UINT32_MAX)
-		return usage("--max-producers: too many");
+	if (max_producers > UINT32_MAX || max_attempts > UINT32_MAX)
+		return usage("--%s: too many", max_producers > UINT32_MAX ? "max-producers" : "max-attempts");
 	char *slash = strchr(name, '/');
 	if (slash) {
 		*slash = 0;
@@ -78,6 +81,10 @@ static const struct option_spec options[] = {
 	{0, "max-producers", "N", OPTION_NUMBER, &max_producers, "at once; 256"},
 	{0, "single-producer", NULL, OPTION_FLAG, &single_producer, "no two puts overlap: a promise"},
 	{0, "single-consumer", NULL, OPTION_FLAG, &single_consumer, "no two gets overlap: a promise"},
+	{0, "acknowledged", NULL, OPTION_FLAG, &acknowledged, "what is taken comes back unless it is acknowledged"},
+	{0, "max-attempts", "N", OPTION_NUMBER, &max_attempts, "acknowledged: deliveries of a record; no bound"},
+	{0, "dead-letters", "QUEUE", OPTION_TEXT, &dead_letters,
+		"acknowledged: of the same region, gets what came back too often"},
 	OPTIONS_END,
 };
 

@@ -230,11 +230,11 @@ int found_open(const struct found *f, int flags)
 	int r = -ENOENT;
 	if (*f->name && !f->unlinked) {
 		snprintf(path, sizeof path, DIRECTORY "/" PREFIX "%s", f->name);
-		r = same_file(open(path, flags | O_CLOEXEC | O_NOFOLLOW), f);
+		r = same_file(open(path, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK), f);
 	}
 	for (size_t i = 0; r < 0 && i < f->holder_count; i++) {
 		snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)f->holders[i].pid, f->holders[i].fd);
-		int fd = same_file(open(path, flags | O_CLOEXEC), f);
+		int fd = same_file(open(path, flags | O_CLOEXEC | O_NONBLOCK), f);
 		r = fd >= 0 || r == -ENOENT ? fd : r;
 	}
 	return r;

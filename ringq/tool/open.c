@@ -77,13 +77,14 @@ static void split(struct target *t, const char *spec)
 	snprintf(t->label, sizeof t->label, "%.299s", t->spec);
 }
 
+/* Without O_NONBLOCK, a FIFO of that name would keep us waiting. */
 static int open_named(const char *name, int flags)
 {
 	char path[512];
 	if (!*name || strlen(name) > 200)
 		return -EINVAL;
 	snprintf(path, sizeof path, "/dev/shm/ringq.%s", name);
-	int fd = open(path, flags | O_CLOEXEC | O_NOFOLLOW);
+	int fd = open(path, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	return fd < 0 ? -errno : fd;
 }
 
@@ -116,7 +117,7 @@ static int open_process(struct target *t, int flags, int *fd)
 		if (*end)
 			return usage("%s: no descriptor", t->spec);
 		snprintf(path, sizeof path, "/proc/%ld/fd/%ld", pid, number);
-		*fd = open(path, flags | O_CLOEXEC);
+		*fd = open(path, flags | O_CLOEXEC | O_NONBLOCK);
 		return *fd < 0 ? fail(-errno, t->label) : 0;
 	}
 	struct search s;

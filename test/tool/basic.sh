@@ -174,6 +174,29 @@ wait $tailer || fail "tail ended with $?"
 [[ $(cat "$dir/tail") == $'20\n21\n23' ]] || fail "tail showed $(cat "$dir/tail")"
 grep -q 'missed 1 ' "$dir/missed" || fail "tail did not say what it missed: $(cat "$dir/missed")"
 
+# --- waiting for a state, and taking all ---
+
+status 0 "$ringq" create "$name/drain" --acknowledged --max-attempts=3 --dead-letters=wait
+status 2 "$ringq" create "$name/bad" --max-attempts=3
+status 0 "$ringq" wait "$name/drain" --empty
+status 1 "$ringq" wait "$name/drain" --timeout=20ms
+status 2 "$ringq" wait "$name/drain" --empty --records=1
+printf 'a\0b\0\0c' | "$ringq" put -0 "$name/drain"
+status 0 "$ringq" wait "$name/drain" --records=4
+status 1 "$ringq" wait "$name/drain" --records=5 --timeout=20ms
+(sleep 0.2; printf 'e\n' | "$ringq" put "$name/drain") &
+status 0 "$ringq" wait "$name/drain" --records=5 --timeout=60
+wait $!
+status 7 "$ringq" drain "$name/drain" --output="$dir/none/none"
+status 0 "$ringq" drain "$name/drain" --output="$dir/drained"
+prints '5 records, 4 bytes'
+status 0 "$ringq" wait "$name/drain" --empty
+"$ringq" put "$name/drain" --frame=len --close "$dir/drained" || fail 'what was drained is put again'
+status 0 "$ringq" wait "$name/drain" --closed
+status 5 "$ringq" wait "$name/drain" --records=6
+status 0 "$ringq" drain "$name/drain" -J
+prints '{"version":1,"records":5,"bytes":4}'
+
 status 0 "$ringq" close "$name/wait"
 status 0 "$ringq" unlink "$name-odd"
 status 0 "$ringq" unlink "$name"

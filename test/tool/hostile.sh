@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+#
+# What is no region, of another layout, or scribbled over: each has its exit status, and nothing crashes or hangs.
+#
+# usage: hostile.sh RINGQ
+set -uo pipefail
+ringq=$1
+name=test-hostile-$$
+file=/dev/shm/ringq.$name
+dir=$(mktemp -d)
+trap 'rm -rf "$dir" "$file"' EXIT
+failed=0
+
+fail() {
+	printf 'failed: %s\n' "$*"
+	failed=1
+}
+
+status() {
+	local want=$1 got
+	shift
+	timeout 20 "$@" >"$dir/out" 2>"$dir/err" </dev/null
+	got=$?
+	[[ $got == "$want" ]] || fail "$* ended with $got, not $want: $(cat "$dir/err")"
+}
+
+scribble() { # OFFSET BYTES
+	printf "$2" | dd of="$file" bs=1 seek="$1" conv=notrunc status=none
+}
+
+# All that looks ends, in time, with an exit status of its own.
+look() {
+	local got command
+	for command in 'list' "list $name" "stat $name/q" "who $name" "peek -n 50 $name/q" "tail $name/q" \
+		"wait --timeout=0 $name/q"; do
+		timeout 20 "$ringq" $command >/dev/null 2>"$dir/err" </dev/null
+		got=$?
+		((got <= 7)) || fail "$command ended with $got $1: $(cat "$dir/err")"
+	done
+}
+
+mkfifo "$file"
+status 6 "$ringq" stat "$name/q"
+status 6 "$ringq" get "$name/q"
+look 'beside a FIFO'
+rm "$file"
+: >"$file"
+status 6 "$ringq" stat "$name/q"
+look 'beside an empty file'
+rm "$file"
+
+status 0 "$ringq" create "$name/q" --size=1MiB
+printf 'one\ntwo\nthree\n' | "$ringq" put "$name/q" || fail 'put'
+cp "$file" "$dir/good"
+
+# The layout's numbers are among the first words.
+named=0
+for ((at = 0; at < 32; at += 2)); do
+	cp "$dir/good" "$file"
+	scribble "$at" '\xee\xee'
+	look "with another word at $at"
+	"$ringq" stat "$name/q" >/dev/null 2>"$dir/err"
+	grep -q 'of layout [0-9]*\.[0-9]*; this library knows' "$dir/err" && named=1
+done
+((named)) || fail 'another layout is not named'
+
+seed=${SEED:-$$}
+RANDOM=$seed
+for ((round = 0; round < 20; round++)); do
+	cp "$dir/good" "$file"
+	for ((k = 0; k <= round % 4; k++)); do
+		scribble $((RANDOM % 2048 * 8)) "\\x$(printf %02x $((RANDOM % 256)))\\xff\\x$(printf %02x $((RANDOM % 256)))\\x7f"
+	done
+	look "in round $round of SEED=$seed"
+done
+truncate -s 70000 "$file"
+look 'beside a file cut off'
+exit $failed
