@@ -43,12 +43,6 @@ int parse_format(const char *text, enum format *out)
 /* ---- printing ---- */
 
 /* What a terminal would not take as text is a question mark. */
-static void print_as_text(FILE *to, const unsigned char *data, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		fputc((data[i] < 0x20 && data[i] != '\t') || data[i] == 0x7f ? '?' : data[i], to);
-}
-
 /* As C would write it, so that each byte can be told. */
 static void print_quoted(FILE *to, const unsigned char *data, size_t len)
 {
@@ -172,7 +166,7 @@ int record_print(FILE *to, enum format format, enum frame frame, const void *dat
 		frame_begin(to, frame, len);
 	switch (format) {
 	case FORMAT_TEXT:
-		print_as_text(to, data, len);
+		print_clean(to, data, len);
 		break;
 	case FORMAT_QUOTED:
 		print_quoted(to, data, len);

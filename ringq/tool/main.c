@@ -38,7 +38,9 @@ static void complain_of(const char *format, va_list arguments)
 {
 	fflush(stdout);
 	fprintf(stderr, tool_command ? "ringq %s: " : "ringq: ", tool_command);
-	vfprintf(stderr, format, arguments);
+	char line[1024];
+	int n = vsnprintf(line, sizeof line, format, arguments);
+	print_clean(stderr, line, n < 0 ? 0 : n < (int)sizeof line ? (size_t)n : sizeof line - 1);
 	fputc('\n', stderr);
 }
 

@@ -99,7 +99,7 @@ static int open_found(struct target *t, const struct search *s, int flags, int *
 	if (s->count > 1) {
 		complain("%s has several regions; which one?", t->label);
 		for (size_t i = 0; i < s->count; i++)
-			fprintf(stderr, "  %s\n", found_label(&s->found[i], label));
+			complain("%s", found_label(&s->found[i], label));
 		return STATUS_USAGE;
 	}
 	*fd = found_open(s->found, flags);

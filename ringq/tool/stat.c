@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const char *const states[] = {"nobody", "alive", "left", "dead"};
 
@@ -101,7 +102,11 @@ static void print_json(const struct target *t, uint64_t id, const struct ringq_q
 
 static void print_text(const struct target *t, uint64_t id, const struct ringq_queue_stat *s, const struct sleepers *w)
 {
-	printf("queue          %s/%s (id:%" PRIu64 ")%s\n", t->label, t->object, id, s->closed ? ", closed" : "");
+	printf("queue          ");
+	print_clean(stdout, t->label, strlen(t->label));
+	putchar('/');
+	print_clean(stdout, t->object, strlen(t->object));
+	printf(" (id:%" PRIu64 ")%s\n", id, s->closed ? ", closed" : "");
 	printf("order          %s%s%s\n", s->order == RINGQ_ORDER_TOTAL ? "total" : "producer",
 		s->flags & RINGQ_SINGLE_PRODUCER ? ", single producer" : "",
 		s->flags & RINGQ_SINGLE_CONSUMER ? ", single consumer" : "");

@@ -159,7 +159,19 @@ void table_bool(struct table *t, bool value)
 	add(t, CELL_BOOL, value, NULL);
 }
 
-/* What a cell shows; control characters of names that others chose must not reach a terminal. */
+/* Names that others chose, cut off where there is no room. */
+static const char *clean(const char *text, char buf[300])
+{
+	memset(buf, 0, 300);
+	FILE *to = fmemopen(buf, 299, "w");
+	if (!to)
+		return "?";
+	print_clean(to, text, strlen(text));
+	fclose(to);
+	return buf;
+}
+
+/* What a cell shows. */
 static const char *show(const struct cell *c, char buf[300])
 {
 	switch (c->kind) {
@@ -173,11 +185,7 @@ static const char *show(const struct cell *c, char buf[300])
 	case CELL_BOOL:
 		return c->number ? "yes" : "no";
 	case CELL_TEXT:
-		snprintf(buf, 300, "%s", c->text);
-		for (char *at = buf; *at; at++)
-			if ((unsigned char)*at < 0x20 || *at == 0x7f)
-				*at = '?';
-		return *buf ? buf : "-";
+		return *c->text ? clean(c->text, buf) : "-";
 	default:
 		return "-";
 	}

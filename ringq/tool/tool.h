@@ -164,7 +164,10 @@ ssize_t members_of(const ringq_region *region, struct ringq_member **out);
 /* What an object is called: its name, or "id:N". */
 const char *object_label(const struct ringq_object *object, char label[80]);
 
-/* ---- printing: table.c, json.c ---- */
+/* ---- printing: text.c, table.c, json.c ---- */
+
+/* Text that others wrote: controls, what turns the direction of writing, and what is not UTF-8 become \n, \xNN and so on. */
+void print_clean(FILE *to, const void *bytes, size_t n);
 
 /* A value in a form for people, in memory that is good for the next eight calls. */
 const char *show_size(uint64_t bytes);

@@ -40,6 +40,18 @@ look() {
 	done
 }
 
+# No byte that a terminal obeys comes out of a name, a record, or an argument: of both sets of controls, and of what turns
+# the direction of writing.
+bad=$'\e[31m\xc2\x9b\xe2\x80\xae\xff' shown='\x1b[31m\xc2\x9b\xe2\x80\xae\xff'
+status 0 "$ringq" create "$name/$bad"
+printf '%s\n' "$bad" | "$ringq" put "$name"
+for command in "list $name" "stat $name" "peek --format=text $name" "peek --format=quoted $name" "stat $name/x$bad"; do
+	timeout 20 "$ringq" $command >"$dir/out" 2>&1
+	grep -qF -- "$shown" "$dir/out" || fail "$command does not show it: $(od -c "$dir/out")"
+	! LC_ALL=C grep -q $'[\x01-\x08\x0b-\x1f\x7f-\xff]' "$dir/out" || fail "$command lets it out"
+done
+rm "$file"
+
 mkfifo "$file"
 status 6 "$ringq" stat "$name/q"
 status 6 "$ringq" get "$name/q"
