@@ -9,28 +9,21 @@ static int64_t patience = RINGQ_FOREVER;
 static const char *format_name, *frame_name;
 static bool nul;
 
-/* Waits in slices, so that a signal ends it between two records. */
-static ssize_t get(ringq_queue *queue, void **record)
-{
-	int64_t until = patience < 0 ? -1 : now_ns() + patience;
-	for (;;) {
-		int64_t left = until < 0 ? SLICE : until - now_ns(), slice = left < SLICE ? left : SLICE;
-		ssize_t n = ringq_get_alloc(queue, record, slice > 0 ? slice : RINGQ_NOWAIT);
-		if ((n != -ETIMEDOUT && n != -EAGAIN) || tool_stopped || (until >= 0 && now_ns() >= until))
-			return n;
-	}
-}
-
 static int take(ringq_queue *queue, const char *what, enum format format, enum frame frame)
 {
 	int r = STATUS_DONE;
 	for (uint64_t taken = 0; r == STATUS_DONE && taken < count && !tool_stopped; taken++) {
 		void *record;
-		ssize_t n = get(queue, &record);
+		ssize_t n;
+		do
+			n = ringq_get_alloc(queue, &record, patience);
+		while (n == -EAGAIN && patience != RINGQ_NOWAIT && !tool_stopped); /* lost to others all the time */
 		if (n == -EPIPE)
 			return count == UINT64_MAX ? STATUS_DONE : STATUS_CLOSED;
+		if (n == -EINTR)
+			return STATUS_DONE;
 		if (n == -ETIMEDOUT || n == -EAGAIN)
-			return tool_stopped ? STATUS_DONE : STATUS_NO;
+			return STATUS_NO;
 		if (n < 0)
 			return fail((int)n, what);
 		r = record_print(stdout, format, frame, record, (size_t)n, NULL);
@@ -55,8 +48,10 @@ static int run(int argc, char **argv)
 		r = target_queue(&target, &queue, argv[0], USE);
 	if (r)
 		return r;
+	tool_waits_on = queue; /* in one sleep, which others see for what it is: how long */
 	tool_catch_signals();
 	r = take(queue, argv[0], format, frame);
+	tool_waits_on = NULL;
 	ringq_queue_release(queue);
 	target_close(&target);
 	return r;

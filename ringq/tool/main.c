@@ -118,6 +118,8 @@ int fail(int error, const char *what)
 
 /* ---- signals and time ---- */
 
+ringq_queue *volatile tool_waits_on;
+
 static void caught(int signal)
 {
 	if (tool_stopped) { /* the second one */
@@ -126,6 +128,8 @@ static void caught(int signal)
 		raise(signal);
 	}
 	tool_stopped = signal;
+	if (tool_waits_on)
+		ringq_interrupt(tool_waits_on);
 }
 
 void tool_catch_signals(void)

@@ -255,6 +255,7 @@ void record_reader_free(struct record_reader *reader);
 
 /* SIGINT, SIGTERM: set after the first; the second ends the program at once. */
 extern volatile int tool_stopped;
+extern ringq_queue *volatile tool_waits_on; /* the wait on it ends with -EINTR then */
 void tool_catch_signals(void);
 int64_t now_ns(void); /* monotonic */
 /* Sleeps; less if a signal came. */

@@ -139,7 +139,14 @@ wait $sleeper || fail 'the sleeper was not woken'
 
 "$ringq" get "$name/wait" -n 1 >/dev/null &
 sleeper=$!
-sleep 0.3
+for _ in {1..200}; do
+	"$ringq" who "$name" >"$dir/out"
+	grep -q "$sleeper .*asleep in get" "$dir/out" && break
+	sleep 0.05
+done
+sleep 1.1
+status 0 "$ringq" who "$name"
+shows "^ *$sleeper .*asleep in get +[0-9.]+(s|min)" # one sleep, however long
 kill -TERM $sleeper
 wait $sleeper || fail "TERM in a wait: $?"
 seq 5 | "$ringq" put "$name/wait"
