@@ -65,8 +65,10 @@ static bool is_region_link(const char *link, char name[256], bool *unlinked)
 		return true;
 	if (strncmp(link, start, sizeof start - 1) != 0)
 		return false;
-	snprintf(name, 256, "%s", link + sizeof start - 1);
-	size_t len = strlen(name), tail = sizeof DELETED - 1;
+	size_t len = strnlen(link + sizeof start - 1, 255);
+	memcpy(name, link + sizeof start - 1, len);
+	name[len] = 0;
+	size_t tail = sizeof DELETED - 1;
 	if (len > tail && strcmp(name + len - tail, DELETED) == 0) {
 		name[len - tail] = 0;
 		*unlinked = true;
