@@ -8,8 +8,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { MOST_PROCESSES = 64, THREADS = 2, MAX_LEN = 300000, BACKLOG = 1 << 20, IDLE_QUEUE = 256 << 10 };
+enum { MOST_PROCESSES = 64, THREADS = 2, MAX_LEN = 300000, BACKLOG = 1 << 20 };
+#define IDLE_QUEUE ((size_t)208 << 10) /* the address space that one takes */
 #define REGION_SIZE ((size_t)64 << 20)
+#define TABLES (REGION_SIZE / 8) /* of the region: names, members, owner words of units and cells */
 
 static ringq_queue *queues[MOST_PROCESSES * THREADS];
 
@@ -112,7 +114,7 @@ int main(void)
 	wake_lanes(count);
 	/* Nearly all: some may stand behind free units until they are taken again. */
 	check_compare(ringq_region_memory(region), <, before + (int64_t)REGION_SIZE / 3);
-	check_memory_is_there(region, REGION_SIZE - count * IDLE_QUEUE);
+	check_memory_is_there(region, REGION_SIZE - TABLES - count * IDLE_QUEUE);
 	for (uint64_t i = 0; i < count; i++)
 		ringq_queue_release(queues[i]);
 	ringq_region_detach(region);
