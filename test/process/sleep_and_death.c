@@ -20,8 +20,6 @@
 #include "common.h"
 #include "base/sys.h"
 
-#define A_WHILE RINGQ_MS(150) /* longer than the first sleep */
-#define NO_TIME RINGQ_MS(10)  /* much shorter than it */
 #define SLEEPERS_MOST 4
 #define CROWD 130 /* more members than one sleep can watch */
 
@@ -29,10 +27,35 @@ static int (*real_waitv)(const struct rq_sys_wait *waits, unsigned n, int64_t un
 static int (*real_wait)(const _Atomic uint32_t *word, uint32_t value, int64_t until);
 static int (*real_wake)(const _Atomic uint32_t *word, int n);
 
+/* Who sleeps, in memory that the others of its case see. */
+struct sleeper {
+	pid_t id;
+	atomic_int sleeps; /* begun, by the call that this is about */
+	atomic_int deep;   /* of those, the ones that look at the leases */
+};
+
+static _Thread_local struct sleeper *self; /* NULL: none of those */
+
+static int counted_wait(const _Atomic uint32_t *word, uint32_t value, int64_t until)
+{
+	if (self)
+		self->sleeps++;
+	return real_wait(word, value, until);
+}
+
+static int counted_waitv(const struct rq_sys_wait *waits, unsigned n, int64_t until)
+{
+	if (self) {
+		self->sleeps++;
+		self->deep++;
+	}
+	return real_waitv(waits, n, until);
+}
+
 static int unbounded_waitv(const struct rq_sys_wait *waits, unsigned n, int64_t until)
 {
 	(void)until;
-	return real_waitv(waits, n, -1);
+	return counted_waitv(waits, n, -1);
 }
 
 static int die_instead_of_waking(const _Atomic uint32_t *word, int n)
@@ -51,7 +74,7 @@ static int stop_before_waking(const _Atomic uint32_t *word, int n)
 static int die_when_woken(const _Atomic uint32_t *word, uint32_t value, int64_t until)
 {
 	(void)until;
-	if (real_wait(word, value, -1) == 0)
+	if (counted_wait(word, value, -1) == 0)
 		raise(SIGKILL);
 	return 0;
 }
@@ -60,7 +83,7 @@ static int die_when_woken(const _Atomic uint32_t *word, uint32_t value, int64_t 
 static int die_when_death_is_seen(const struct rq_sys_wait *waits, unsigned n, int64_t until)
 {
 	(void)until;
-	int r = real_waitv(waits, n, -1);
+	int r = counted_waitv(waits, n, -1);
 	if (r > 1)
 		raise(SIGKILL);
 	return r;
@@ -128,9 +151,11 @@ struct scene {
 	ringq_queue *queue;
 	int expect;   /* of a wait */
 	bool settled; /* the sleepers have slept for so long that a death wakes them; else their first sleep ends */
-	int sleepers;
+	int threads_begun;
 	pthread_t threads[SLEEPERS_MOST];
-	atomic_int asleep, gone_on; /* shared with children */
+	/* Shared with children. */
+	struct sleeper sleepers[SLEEPERS_MOST];
+	atomic_int begun, ready, gone_on, in_crowd;
 };
 
 static struct scene *scene_new(const char *name, const struct side *side, unsigned order)
@@ -150,10 +175,14 @@ static struct scene *scene_new(const char *name, const struct side *side, unsign
 
 static void sleep_once(struct scene *s)
 {
+	struct sleeper *sleeper = &s->sleepers[s->begun++];
 	s->side->enter(s->queue);
 	check_compare(ringq_size(s->queue), >=, 0); /* joins before it says so */
-	s->asleep++;
+	sleeper->id = thread_id();
+	self = sleeper;
+	s->ready++;
 	check_eq(s->side->wait(s->queue), s->expect);
+	self = NULL;
 	s->gone_on++;
 }
 
@@ -172,22 +201,34 @@ static void await(const atomic_int *value, int least)
 	}
 }
 
+/*
+ * Until all who are ready sleep, from the first of these on: once at least, or settled. A bound that is a time would not do:
+ * on a busy machine a call may look around for long before it sleeps.
+ */
+static void await_sleep(struct scene *s, int first, bool settled)
+{
+	for (int i = first, n = s->ready; i < n; i++) {
+		await(settled ? &s->sleepers[i].deep : &s->sleepers[i].sleeps, 1);
+		wait_asleep(s->sleepers[i].id);
+	}
+}
+
 static void begin_sleepers(struct scene *s, int n)
 {
-	int before = s->asleep;
-	s->sleepers = n;
+	int before = s->ready;
+	s->threads_begun = n;
 	for (int i = 0; i < n; i++)
 		s->threads[i] = start_thread(sleep_in_thread, s);
-	await(&s->asleep, before + n);
+	await(&s->ready, before + n);
 }
 
 /* One goes on with what was there already; for the others there is more. */
 static void end_sleepers(struct scene *s)
 {
 	await(&s->gone_on, 1);
-	for (int i = 1; i < s->sleepers; i++)
+	for (int i = 1; i < s->threads_begun; i++)
 		check_eq(s->side->give(s->queue), 0);
-	for (int i = 0; i < s->sleepers; i++)
+	for (int i = 0; i < s->threads_begun; i++)
 		join_thread(s->threads[i]);
 	ringq_queue_release(s->queue);
 }
@@ -200,11 +241,16 @@ static void await_death(pid_t child)
 }
 
 /* Joins, which wakes sleepers too: not that is to be lost. They fall asleep again, knowing whom to watch. */
-static void join(const struct scene *s)
+static void join(struct scene *s)
 {
+	int before[SLEEPERS_MOST], n = s->settled ? s->ready : 0;
+	for (int i = 0; i < n; i++)
+		before[i] = s->sleepers[i].deep;
 	check_compare(ringq_size(s->queue), >=, 0);
-	if (s->settled)
-		pause_ns(A_WHILE);
+	for (int i = 0; i < n; i++) {
+		await(&s->sleepers[i].deep, before[i] + 1);
+		wait_asleep(s->sleepers[i].id);
+	}
 }
 
 static void give_and_die(void *scene)
@@ -220,7 +266,7 @@ static void waker_dies(const struct side *side, unsigned order, int sleepers, bo
 	struct scene *s = scene_new(__func__, side, order);
 	s->settled = settled;
 	begin_sleepers(s, sleepers);
-	pause_ns(settled ? A_WHILE : NO_TIME);
+	await_sleep(s, 0, settled);
 	await_death(fork_child(give_and_die, s));
 	end_sleepers(s);
 }
@@ -236,10 +282,10 @@ static void sleeper_dies(const struct side *side, unsigned order, int others, bo
 {
 	struct scene *s = scene_new(__func__, side, order);
 	pid_t child = fork_child(sleep_and_die, s);
-	await(&s->asleep, 1);
-	pause_ns(A_WHILE);
+	await(&s->ready, 1);
+	await_sleep(s, 0, false);
 	begin_sleepers(s, others);
-	pause_ns(settled ? A_WHILE : NO_TIME);
+	await_sleep(s, 1, settled);
 	check_eq(side->give(s->queue), 0);
 	await_death(child);
 	end_sleepers(s);
@@ -257,10 +303,10 @@ static void watcher_dies(const struct side *side, unsigned order)
 	struct scene *s = scene_new(__func__, side, order);
 	s->settled = true;
 	pid_t child = fork_child(sleep_and_die_with_news, s);
-	await(&s->asleep, 1);
-	pause_ns(A_WHILE);
+	await(&s->ready, 1);
+	await_sleep(s, 0, true);
 	begin_sleepers(s, 2);
-	pause_ns(A_WHILE);
+	await_sleep(s, 0, true);
 	await_death(fork_child(give_and_die, s));
 	await_death(child);
 	end_sleepers(s);
@@ -280,9 +326,9 @@ static void closer_dies(const struct side *side, unsigned order)
 	s->settled = true;
 	s->expect = -EPIPE;
 	begin_sleepers(s, SLEEPERS_MOST);
-	pause_ns(A_WHILE);
+	await_sleep(s, 0, true);
 	await_death(fork_child(close_and_die, s));
-	for (int i = 0; i < s->sleepers; i++)
+	for (int i = 0; i < s->threads_begun; i++)
 		join_thread(s->threads[i]);
 	ringq_queue_release(s->queue);
 }
@@ -294,7 +340,7 @@ static void *stay_member(void *scene)
 {
 	struct scene *s = scene;
 	join(s);
-	s->asleep++;
+	s->in_crowd++;
 	while (s->gone_on == 0)
 		pause_ns(RINGQ_MS(50));
 	return NULL;
@@ -306,9 +352,9 @@ static void waker_dies_in_a_crowd(const struct side *side)
 	pthread_t crowd[CROWD];
 	for (int i = 0; i < CROWD; i++)
 		crowd[i] = start_thread(stay_member, s);
-	await(&s->asleep, CROWD);
+	await(&s->in_crowd, CROWD);
 	begin_sleepers(s, 2);
-	pause_ns(A_WHILE);
+	await_sleep(s, 0, false);
 	await_death(fork_child(give_and_die, s));
 	end_sleepers(s);
 	for (int i = 0; i < CROWD; i++)
@@ -318,6 +364,9 @@ static void waker_dies_in_a_crowd(const struct side *side)
 static void *wait_for_any(void *scene)
 {
 	struct scene *s = scene;
+	self = &s->sleepers[0];
+	self->id = thread_id();
+	s->ready++;
 	check_eq(ringq_wait_any(&s->queue, 1, RINGQ_FOREVER), 0);
 	return NULL;
 }
@@ -329,7 +378,8 @@ static void waker_dies_beside_other_waits(void)
 	pthread_t thread = start_thread(wait_for_any, s);
 	check_compare(readable.fd, >=, 0);
 	check_eq(get_number(s->queue, RINGQ_NOWAIT), -EAGAIN);
-	pause_ns(A_WHILE);
+	await(&s->ready, 1);
+	await_sleep(s, 0, false);
 	await_death(fork_child(give_and_die, s));
 	check_eq(poll(&readable, 1, 10000), 1);
 	join_thread(thread);
@@ -356,18 +406,18 @@ static void sleeper_is_stopped(const struct side *side, unsigned order)
 {
 	struct scene *s = scene_new(__func__, side, order);
 	pid_t child = fork_child(sleep_in_child, s);
-	await(&s->asleep, 1);
-	pause_ns(NO_TIME);
+	await(&s->ready, 1);
+	await_sleep(s, 0, false);
 	stop_child(child);
 	begin_sleepers(s, 2);
-	pause_ns(A_WHILE);
+	await_sleep(s, 1, true);
 	check_eq(side->give(s->queue), 0);
 	await(&s->gone_on, 1);
 	check_eq(kill(child, SIGCONT), 0);
 	check_eq(side->give(s->queue), 0);
 	check_eq(side->give(s->queue), 0);
 	reap_child(child);
-	for (int i = 0; i < s->sleepers; i++)
+	for (int i = 0; i < s->threads_begun; i++)
 		join_thread(s->threads[i]);
 	ringq_queue_release(s->queue);
 }
@@ -386,7 +436,7 @@ static void waker_is_stopped(const struct side *side, unsigned order)
 	s->settled = true;
 	int status;
 	begin_sleepers(s, 1);
-	pause_ns(A_WHILE);
+	await_sleep(s, 0, true);
 	pid_t child = fork_child(give_and_stop, s);
 	check_eq(waitpid(child, &status, WUNTRACED), child);
 	check(WIFSTOPPED(status));
@@ -401,12 +451,14 @@ static void waker_is_stopped(const struct side *side, unsigned order)
 #define IDLE 8
 #define IDLE_SECONDS 5
 
+static pthread_barrier_t all_joined;
+
 static void *wait_in_vain(void *queue)
 {
 	struct rusage before, after;
 	char byte;
 	join(&(struct scene){.queue = queue});
-	pause_ns(A_WHILE); /* the others have joined by then, too: a join wakes everybody */
+	pthread_barrier_wait(&all_joined); /* a join wakes everybody */
 	check_eq(getrusage(RUSAGE_THREAD, &before), 0);
 	if (ringq_full(queue))
 		check_eq(ringq_put(queue, "", 1, RINGQ_SEC(IDLE_SECONDS)), -ETIMEDOUT);
@@ -428,10 +480,12 @@ static void idle_is_cheap(void)
 	pthread_t threads[IDLE];
 	full = queue_in(ringq_queue_region(empty), &(struct ringq_queue_options){.max_records = 1});
 	put_one(full);
+	check_eq(pthread_barrier_init(&all_joined, NULL, IDLE), 0);
 	for (int i = 0; i < IDLE; i++)
 		threads[i] = start_thread(wait_in_vain, i % 2 ? empty : full);
 	for (int i = 0; i < IDLE; i++)
 		join_thread(threads[i]);
+	pthread_barrier_destroy(&all_joined);
 	ringq_queue_release(full);
 	ringq_queue_release(empty);
 }
@@ -489,6 +543,8 @@ int main(void)
 	real_wait = rq_sys.futex_wait;
 	real_waitv = rq_sys.futex_waitv;
 	real_wake = rq_sys.futex_wake;
+	rq_sys.futex_wait = counted_wait;
+	rq_sys.futex_waitv = counted_waitv;
 	signal(SIGALRM, fail_late);
 	alarm(110);
 	idle_is_cheap();

@@ -290,9 +290,10 @@ static void orphan(struct shared *shared, pid_t parent)
 	while (getppid() == parent)
 		pause_ns(RINGQ_MS(1));
 	check_eq(producers_alive(shared->queue), 0);
-	check_eq(members_alive(shared), 1); /* itself, as it has looked */
+	check_eq(members_alive(shared), 0); /* it has only looked, which makes nobody a member */
 	for (int64_t i = 0; i < shared->done; i++)
 		check_eq(get_next(shared), i);
+	check_eq(members_alive(shared), 1);
 	check_eq(get_number(shared->queue, RINGQ_NOWAIT), -EAGAIN);
 	child = fork_child(exchange_with_parent, shared);
 	check_eq(put_number(shared->idle, 1, RINGQ_NOWAIT), 0);
