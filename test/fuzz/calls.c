@@ -8,7 +8,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { RECORD_MOST = 6000, BATCH_MOST = 6 };
+#include <ringq/look.h>
+
+enum { RECORD_MOST = 6000, BATCH_MOST = 6, BROWSE_MOST = 40 };
 
 static const char payload[40000];
 
@@ -95,10 +97,14 @@ static void commit(struct stage *s, struct chooser *c)
 	if (!s->reserved)
 		return;
 	memset(s->reserved, 2, s->reserved_len); /* it is still there to be written */
-	if (choose(c, 3))
-		check_eq(ringq_commit(s->queue, s->reserved, choose(c, s->reserved_len + 1)), 0);
-	else
+	if (choose(c, 3)) {
+		int r = ringq_commit(s->queue, s->reserved, choose(c, s->reserved_len + 1));
+
+		if (r != -EBUSY) /* the lane's word may say that it is another's by now */
+			check_eq(r, 0);
+	} else {
 		ringq_abort(s->queue, s->reserved);
+	}
 	s->reserved = NULL;
 }
 
@@ -182,22 +188,110 @@ static void get_often(struct stage *s, struct chooser *c)
 
 /* ---- looks ---- */
 
-static void look(struct stage *s, struct chooser *c)
+/* What has been scribbled over may be told; more than that nobody can. */
+static void check_look(ssize_t result)
+{
+	if (result != -EBADMSG)
+		check_compare(result, >=, 0);
+}
+
+#define check_ended(text) check_compare(strnlen(text, sizeof(text)), <, sizeof(text))
+
+static void check_producer(const struct ringq_producer *producer)
+{
+	check_compare(producer->state, <=, RINGQ_DEAD);
+	check_ended(producer->name);
+}
+
+static void look_at_queue(const ringq_queue *queue)
+{
+	struct ringq_lane_stat lanes[3];
+	struct ringq_queue_stat stat;
+	int r = ringq_queue_stat(queue, &stat);
+	ssize_t n = ringq_queue_lanes(queue, lanes, COUNT(lanes));
+
+	check_look(r);
+	if (r == 0)
+		check_ended(stat.name);
+	check_look(n);
+	for (ssize_t i = 0; i < n && i < (ssize_t)COUNT(lanes); i++)
+		check_producer(&lanes[i].producer);
+}
+
+static void browse(const ringq_queue *queue)
+{
+	struct ringq_record_info info;
+	ringq_browser *browser;
+	char record[300];
+
+	check_eq(ringq_browse(&browser, queue), 0);
+	for (int i = 0; i < BROWSE_MOST; i++) {
+		ssize_t r = ringq_browse_next(browser, record, sizeof(record), &info);
+
+		if (r == -ENOENT)
+			break;
+		if (r != -EAGAIN)
+			check_look(r);
+		if (r < 0)
+			continue;
+		check_producer(&info.producer);
+		check_producer(&info.holder);
+	}
+	ringq_browse_end(browser);
+}
+
+static void look_at_region(const ringq_region *region)
 {
 	struct ringq_member members[4];
-	struct ringq_queue_stat stat;
+	struct ringq_object objects[4];
+	ssize_t n;
 
+	n = ringq_region_members(region, members, COUNT(members));
+	check_look(n);
+	for (ssize_t i = 0; i < n && i < (ssize_t)COUNT(members); i++)
+		check_ended(members[i].name);
+	n = ringq_region_objects(region, objects, COUNT(objects));
+	check_look(n);
+	for (ssize_t i = 0; i < n && i < (ssize_t)COUNT(objects); i++)
+		check_ended(objects[i].name);
+	check_compare(ringq_region_memory(region), >=, 0);
+}
+
+/* As one who takes no part. */
+static void observe(const ringq_region *region)
+{
+	struct ringq_object object = {0};
+	ringq_region *observed;
+	ringq_queue *queue;
+	int r = ringq_region_observe(&observed, ringq_region_fd(region));
+
+	check_error(r);
+	if (r)
+		return;
+	look_at_region(observed);
+	if (ringq_region_objects(observed, &object, 1) < 1)
+		object.id = 1;
+	r = ringq_queue_open_id(&queue, observed, object.id);
+	check_error(r);
+	if (r == 0) {
+		look_at_queue(queue);
+		browse(queue);
+		ringq_queue_release(queue);
+	}
+	ringq_region_detach(observed);
+}
+
+/* It makes no choices: kept inputs mean the same however much is looked at. */
+static void look(struct stage *s, struct chooser *c)
+{
 	(void)c;
 	ringq_empty(s->queue);
 	ringq_full(s->queue);
 	ringq_size(s->queue);
-	check_eq(ringq_queue_stat(s->queue, &stat), 0);
-	check_compare(strnlen(stat.name, sizeof(stat.name)), <, sizeof(stat.name));
-	memset(members, 0, sizeof(members));
-	check_compare(ringq_region_members(s->region, members, COUNT(members)), >=, 0);
-	for (size_t i = 0; i < COUNT(members); i++)
-		check_compare(strnlen(members[i].name, sizeof(members[i].name)), <, sizeof(members[i].name));
-	check_compare(ringq_region_memory(s->region), >=, 0);
+	look_at_queue(s->queue);
+	browse(s->queue);
+	look_at_region(s->region);
+	observe(s->region);
 }
 
 static void wait_any(struct stage *s, struct chooser *c)
@@ -209,10 +303,10 @@ static void wait_any(struct stage *s, struct chooser *c)
 
 static void wait_for_event(struct stage *s, struct chooser *c)
 {
-	struct pollfd at = {.fd = ringq_event_fd(s->queue), .events = POLLIN};
+	unsigned what = choose(c, 4) ? RINGQ_READABLE : RINGQ_WRITABLE;
+	struct pollfd at = {.fd = ringq_event_fd_for(s->queue, what), .events = POLLIN};
 	char record[64];
 
-	(void)c;
 	check_error(at.fd);
 	ringq_get(s->queue, record, sizeof(record), RINGQ_NOWAIT);
 	check_compare(poll(&at, 1, 1), >=, 0);
@@ -308,7 +402,7 @@ const struct call calls[] = {
 	{"get_many", get_many},
 	{"peek", peek},
 	{"get often", get_often},
-	{"empty, full, size, stat, members", look},
+	{"looks", look},
 	{"wait_any", wait_any},
 	{"event_fd", wait_for_event},
 	{"attach", attach},

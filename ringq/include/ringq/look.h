@@ -21,7 +21,7 @@ extern "C" {
  * The calls of this header, ringq_region_members(), ringq_region_memory() and ringq_queue_stat() read a region through its
  * file. They take no part: the caller does not become a member, nothing is written, nobody is delayed, or can tell. They are
  * safe beside everything that participants do, hostile ones too: what somebody has scribbled over is an error, or a wrong
- * figure, never a fault.
+ * figure, never a fault. Where the region's descriptor has been closed, they are -ESTALE: see ringq_region_fd().
  */
 
 /**
@@ -102,7 +102,7 @@ struct ringq_lane_stat {
 
 /**
  * Figures for each lane of a queue, up to n. Returns how many lanes there are, which may be more than n.
- * Errors: -EINVAL, -EBADF, -EBADMSG. Progress: as ringq_queue_stat().
+ * Errors and progress: as ringq_queue_stat().
  */
 RINGQ_API ssize_t ringq_queue_lanes(const ringq_queue *queue, struct ringq_lane_stat *out, size_t n);
 

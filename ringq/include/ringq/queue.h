@@ -339,7 +339,8 @@ struct ringq_queue_stat {
 
 /**
  * Fills *out. Works on a queue of an observed region too (ringq/look.h), which also has the same figures for each lane, and
- * who puts there. Errors: -EINVAL, -EBADF, -EBADMSG. Progress: bounded, some system calls for each lane.
+ * who puts there. Errors: -EINVAL, -EBADF, -ENOMEM, -EBADMSG (a lane fails validation: no figures then), -ESTALE.
+ * Progress: bounded, some system calls for each lane.
  */
 RINGQ_API int ringq_queue_stat(const ringq_queue *queue, struct ringq_queue_stat *out);
 
