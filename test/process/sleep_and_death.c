@@ -155,7 +155,7 @@ struct scene {
 	pthread_t threads[SLEEPERS_MOST];
 	/* Shared with children. */
 	struct sleeper sleepers[SLEEPERS_MOST];
-	atomic_int begun, ready, gone_on, in_crowd;
+	atomic_int begun, ready, gone_on, in_crowd, go_on;
 };
 
 static struct scene *scene_new(const char *name, const struct side *side, unsigned order)
@@ -371,16 +371,26 @@ static void *wait_for_any(void *scene)
 	return NULL;
 }
 
+static void give_and_die_when_told(void *scene)
+{
+	struct scene *s = scene;
+	await(&s->go_on, 1);
+	give_and_die(s);
+}
+
+/* Who is to die is forked first: a child with the descriptor would have a thread for it, which wakes others as well. */
 static void waker_dies_beside_other_waits(void)
 {
 	struct scene *s = scene_new(__func__, &sides[0], RINGQ_ORDER_TOTAL);
+	pid_t child = fork_child(give_and_die_when_told, s);
 	struct pollfd readable = {.fd = ringq_event_fd(s->queue), .events = POLLIN};
 	pthread_t thread = start_thread(wait_for_any, s);
 	check_compare(readable.fd, >=, 0);
 	check_eq(get_number(s->queue, RINGQ_NOWAIT), -EAGAIN);
 	await(&s->ready, 1);
 	await_sleep(s, 0, false);
-	await_death(fork_child(give_and_die, s));
+	s->go_on = 1;
+	await_death(child);
 	check_eq(poll(&readable, 1, 10000), 1);
 	join_thread(thread);
 	ringq_queue_release(s->queue);
