@@ -22,7 +22,7 @@
 #include "base/event.h"
 
 enum { PATIENCE_SECONDS = 120 };
-enum { TOTAL = 0, TOTAL_BOUNDED = 1, PRODUCER = 4 }; /* kinds of stage.c */
+enum { TOTAL = 0, TOTAL_BOUNDED = 1, PRODUCER = 4, ACKNOWLEDGED = 8 }; /* kinds of stage.c */
 
 static struct scribble_log *the_log;
 static atomic_int *words_move; /* shared: set by who moves words, when he is at it */
@@ -445,9 +445,11 @@ static const struct attack {
 } attacks[] = {
 	{"entries_lead_out", TOTAL, entries_lead_out},
 	{"entries_lead_out_of_a_producers_queue", PRODUCER, entries_lead_out},
+	{"entries_lead_out_of_an_acknowledged_queue", ACKNOWLEDGED, entries_lead_out},
 	{"roster_has_lanes_that_are_none", TOTAL, roster_has_lanes_that_are_none},
 	{"lengths_lead_out", TOTAL, lengths_lead_out},
 	{"lengths_lead_out_of_a_producers_queue", PRODUCER, lengths_lead_out},
+	{"lengths_lead_out_of_an_acknowledged_queue", ACKNOWLEDGED, lengths_lead_out},
 	{"constants_lead_out", TOTAL, constants_lead_out},
 	{"constants_lead_out_of_a_bounded_queue", TOTAL_BOUNDED, constants_lead_out},
 	{"names_lead_out", TOTAL, names_lead_out},
@@ -462,6 +464,7 @@ static const struct attack {
 	{"places_never_stand_still", TOTAL_BOUNDED, places_never_stand_still},
 	{"heads_never_stand_still", TOTAL, heads_never_stand_still},
 	{"heads_of_a_producers_queue_never_stand_still", PRODUCER, heads_never_stand_still},
+	{"heads_of_an_acknowledged_queue_never_stand_still", ACKNOWLEDGED, heads_never_stand_still},
 	{"marks_never_stand_still", TOTAL, marks_never_stand_still},
 	{"truncated_before_it_is_sealed", TOTAL, truncated_before_it_is_sealed},
 };

@@ -171,6 +171,92 @@ static void peek(struct stage *s, struct chooser *c)
 	free(memory);
 }
 
+/* ---- acknowledged queues ---- */
+
+/* What was delivered is in the region, all of it. */
+static void check_delivery(const struct stage *s, const struct ringq_delivery *delivery)
+{
+	const char *base = s->region->base, *data = delivery->data;
+
+	check_compare(delivery->attempt, >=, 1);
+	check(data > base);
+	check_compare((uint64_t)(data - base), <=, s->at.size);
+	check_compare(delivery->len, <=, s->at.size - (uint64_t)(data - base));
+}
+
+static void take(struct stage *s, struct chooser *c)
+{
+	size_t room = COUNT(s->taken) - s->taken_count, n = 1 + choose(c, COUNT(s->taken));
+	struct ringq_delivery *to = &s->taken[s->taken_count];
+	ssize_t r;
+
+	if (room == 0)
+		return;
+	n = n < room ? n : room;
+	if (n > 1) {
+		r = ringq_take_many(s->queue, to, n, choose_timeout(c));
+	} else {
+		r = ringq_take(s->queue, to, choose_timeout(c));
+		check_compare(r, <=, 0);
+		r = r ? r : 1;
+	}
+	check_len(r, n);
+	for (ssize_t i = 0; i < r; i++)
+		check_delivery(s, &to[i]);
+	s->taken_count += r > 0 ? (unsigned)r : 0;
+}
+
+/* -ESTALE: the words may say that it was finished, or is another's. */
+static void finish(struct stage *s, struct chooser *c)
+{
+	struct ringq_delivery *last;
+	int r;
+
+	if (s->taken_count == 0)
+		return;
+	last = &s->taken[s->taken_count - 1];
+	check_delivery(s, last);
+	switch (choose(c, 3)) {
+	case 0:
+		r = ringq_requeue(s->queue, last);
+		s->taken_count--;
+		break;
+	case 1:
+		r = ringq_ack_many(s->queue, s->taken, s->taken_count);
+		s->taken_count = 0;
+		break;
+	default:
+		r = ringq_ack(s->queue, last);
+		s->taken_count--;
+	}
+	if (r != -ESTALE)
+		check_error(r);
+}
+
+/* Where nothing is acknowledged, it is a get, and makes the choices of one. */
+static void get_or_take(struct stage *s, struct chooser *c)
+{
+	if (!s->hands) {
+		get(s, c);
+		return;
+	}
+	switch (choose(c, 8)) {
+	case 0:
+		get(s, c);
+		break;
+	case 1:
+		check_error(ringq_join(s->queue, choose_timeout(c)));
+		break;
+	case 2:
+	case 3:
+	case 4:
+		finish(s, c);
+		break;
+	default:
+		take(s, c);
+	}
+}
+
 /* Total order dismisses idle lanes after so many gets. */
 static void get_often(struct stage *s, struct chooser *c)
 {
@@ -380,6 +466,7 @@ static void open_anew(struct stage *s, struct chooser *c)
 	ringq_queue_release(s->queue);
 	s->queue = queue;
 	s->reserved = NULL;
+	s->taken_count = 0;
 }
 
 static void close_queue(struct stage *s, struct chooser *c)
@@ -396,7 +483,7 @@ const struct call calls[] = {
 	{"commit or abort", commit},
 	{"put by another thread", put_by_another},
 	{"get", get},
-	{"get", get},
+	{"get or take", get_or_take},
 	{"get_alloc", get_alloc},
 	{"get_many", get_many},
 	{"get_many", get_many},

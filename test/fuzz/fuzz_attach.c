@@ -78,7 +78,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 
 	if (!bytes)
 		return 0;
-	stage = origin(choose(&chooser, stage_kinds));
+	stage = origin(choose_kind(&chooser));
 	for (uint64_t words = choose(&chooser, WORDS_MOST); words; words--)
 		scribble(stage, &chooser);
 	fd = copy(stage, &chooser);

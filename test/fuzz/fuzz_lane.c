@@ -20,7 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 
 	if (!bytes) /* as libFuzzer's first, empty input is */
 		return 0;
-	stage_make(&stage, choose(&chooser, stage_kinds), &log);
+	stage_make(&stage, choose_kind(&chooser), &log);
 	for (int i = 0; i < STEPS_MOST && chooser_has_more(&chooser); i++) {
 		uint64_t step = choose(&chooser, 2 * calls_count);
 

@@ -48,8 +48,27 @@ static const struct ringq_queue_options options[] = {
 		.max_bytes = RINGQ_UNBOUNDED,
 		.flags = RINGQ_SINGLE_PRODUCER | RINGQ_SINGLE_CONSUMER},
 	{.order = RINGQ_ORDER_PRODUCER, .max_producers = 3, .flags = RINGQ_SINGLE_PRODUCER, .max_records = 7},
+	{.order = RINGQ_ORDER_TOTAL,
+		.max_producers = 3,
+		.flags = RINGQ_ACKNOWLEDGED,
+		.max_attempts = 3,
+		.dead_letters = "letters"},
+	{.order = RINGQ_ORDER_PRODUCER, .max_producers = 3, .flags = RINGQ_ACKNOWLEDGED, .max_records = 7},
 };
 const size_t stage_kinds = COUNT(options);
+
+#define KINDS_FIRST 8u
+#define LATER_KINDS 231u
+
+/* Kinds that came later are those of bytes that no kept input begins with, so that all of these mean what they did. */
+size_t choose_kind(struct chooser *chooser)
+{
+	uint64_t byte = choose(chooser, 256);
+
+	if (byte >= LATER_KINDS && byte - LATER_KINDS < stage_kinds - KINDS_FIRST)
+		return byte - LATER_KINDS + KINDS_FIRST;
+	return byte % KINDS_FIRST;
+}
 
 static void fill(ringq_queue *queue)
 {
@@ -63,9 +82,14 @@ static void fill(ringq_queue *queue)
 	}
 }
 
+/* What it has in hand of an acknowledged queue comes back. */
 static void *fill_and_end(void *queue)
 {
+	struct ringq_delivery delivery;
+
 	fill(queue);
+	for (int i = 0; i < 2; i++)
+		ringq_take(queue, &delivery, RINGQ_NOWAIT);
 	return NULL;
 }
 
@@ -76,9 +100,12 @@ void stage_make(struct stage *stage, size_t kind, struct scribble_log *log)
 	*stage = (struct stage){.log = log};
 	stage->region = region_new(REGION_SIZE);
 	o.name = "q";
+	if (o.dead_letters)
+		stage->second = queue_in(
+			stage->region, &(struct ringq_queue_options){.max_producers = 2, .name = o.dead_letters});
 	stage->queue = queue_in(stage->region, &o);
-	o.name = NULL;
-	stage->second = queue_in(stage->region, &(struct ringq_queue_options){.max_producers = 2});
+	if (!o.dead_letters)
+		stage->second = queue_in(stage->region, &(struct ringq_queue_options){.max_producers = 2});
 	fill(stage->queue);
 	join_thread(start_thread(fill_and_end, stage->queue)); /* its lane is to be had */
 	put_number(stage->second, 1, RINGQ_NOWAIT);
@@ -90,6 +117,7 @@ void stage_make(struct stage *stage, size_t kind, struct scribble_log *log)
 	stage->shared = (uint64_t)((char *)stage->queue->shared - stage->base);
 	stage->permits_count = stage->queue->permits.count;
 	stage->permits = stage->permits_count ? (uint64_t)((char *)stage->queue->permits.words - stage->base) : 0;
+	stage->hands = stage->set.hands ? (uint64_t)((char *)stage->set.hands - stage->base) : 0;
 	stage->frontier = rq_load(&stage->region->header->frontier);
 	stage->image_len = 0;
 	for (uint64_t u = 0; u < stage->frontier; u++)

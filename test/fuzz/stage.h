@@ -43,12 +43,15 @@ struct stage {
 	ringq_queue *second; /* another queue of the region, or NULL */
 	void *reserved;
 	size_t reserved_len;
+	struct ringq_delivery taken[4]; /* of an acknowledged queue, with the victim's handle */
+	unsigned taken_count;
 	const char *base;
 	struct rq_geometry at;
 	/* As it was made, whatever the region says by now. */
 	struct rq_lane_set set;
 	uint64_t shared, permits, permits_count, frontier;
-	char *image; /* the region as it was made, up to its frontier */
+	uint64_t hands; /* 0: nothing is acknowledged */
+	char *image;    /* the region as it was made, up to its frontier */
 	size_t image_len;
 	uint64_t history[64];
 	unsigned history_at;
@@ -56,6 +59,9 @@ struct stage {
 };
 
 extern const size_t stage_kinds;
+
+/* A kind, of a fuzzer's bytes. */
+size_t choose_kind(struct chooser *chooser);
 
 /* The region that was mapped last with walls around it: guard.c. */
 extern const void *walled_region;

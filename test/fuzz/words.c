@@ -3,7 +3,7 @@
 
 #include "region/member.h"
 
-enum where { HEADER, NAME, OWNER, MEMBER, LEASE, QUEUE, LANE, ENTRY, PLACE, RECORD, ANYWHERE };
+enum where { HEADER, NAME, OWNER, MEMBER, LEASE, QUEUE, LANE, ENTRY, PLACE, RECORD, ANYWHERE, HANDS, BOOK };
 
 /* How the values of a word are made up, beside what is done to all. */
 enum shape { PLAIN, OFFSET, HEAD, TABLE_ENTRY, RECORD_HEADER, OWNER_WORD, NAME_WORD, PLACE_WORD, OWNER_ID };
@@ -87,6 +87,33 @@ static const struct word words[] = {
 	{"anywhere", ANYWHERE, 0, 8, PLAIN, 0, {0}},
 };
 
+#define A(member) "hands." #member, HANDS, offsetof(struct rq_hands, member), sizeof(((struct rq_hands *)0)->member)
+#define B(member) "book." #member, BOOK, offsetof(struct rq_entry, member), sizeof(((struct rq_entry *)0)->member)
+
+/* What only acknowledged queues use. */
+static const struct word words_of_hands[] = {
+	{B(state), PLAIN, 0, {3, 13, 48}},
+	{B(state), PLAIN, 0, {3, 13, 48}},
+	{B(key), OWNER_WORD, 0, {3, 24, 12, 25}},
+	{B(pos), HEAD, 0, {2, 30, 32}},
+	{B(record), OFFSET, 0, {0}},
+	{B(port), OWNER_ID, 0, {13, 19, 32}},
+	{B(taken), PLAIN, 0, {0}},
+	{B(from), PLAIN, 0, {40, 24}},
+	{M(book), PLAIN, 0, {0}},
+	{M(open), PLAIN, 0, {0}},
+	{M(won), PLAIN, 0, {0}},
+	{M(tickets), PLAIN, 0, {0}},
+	{A(max_attempts), PLAIN, 0, {0}},
+	{A(dead_letters), OWNER_WORD, 0, {3, 24, 1, 36}},
+	{A(dead_first), PLAIN, 0, {0}},
+	{A(moves), PLAIN, 0, {0}},
+	{"hands.takers", HANDS, offsetof(struct rq_hands, takers), 8, PLAIN, 1, {0}},
+	{Q(hands), OFFSET, 0, {0}},
+	{Q(returned), PLAIN, 0, {1, 63}},
+	{Q(drained), PLAIN, 0, {1, 1, 30}},
+};
+
 static const uint64_t interesting[] = {0, 1, 2, 3, 7, 8, 16, 63, 64, 127, 4095, 4096, 65535, 65536, 1 << 20, INT32_MAX,
 	UINT64_C(1) << 31, UINT32_MAX, UINT64_C(1) << 32, UINT64_C(1) << 34, INT64_MAX, UINT64_C(1) << 63,
 	UINT64_MAX - 7, UINT64_MAX};
@@ -142,9 +169,28 @@ static uint64_t choose_name(const struct stage *s, struct chooser *c)
 	return s->at.names + 8 * i;
 }
 
+/* One of the first entries of a member's book; the first of a page is its link to the next. */
+static uint64_t choose_entry(const struct stage *s, struct chooser *c)
+{
+	uint32_t index = (uint32_t)choose(c, 5);
+	uint64_t member = member_page(s, index) + index % RQ_MEMBERS_A_PAGE * sizeof(struct rq_member);
+	uint64_t page = word_at(s, member + offsetof(struct rq_member, book));
+
+	if (page == 0 || page > s->at.unit_count)
+		page = choose_unit(s, c) + 1;
+	return s->at.units + (page - 1) % s->at.unit_count * s->at.page + choose(c, 6) * sizeof(struct rq_entry);
+}
+
+static const struct word *choose_kind_of_word(const struct stage *s, struct chooser *c)
+{
+	if (s->hands && choose(c, 2))
+		return &words_of_hands[choose(c, COUNT(words_of_hands))];
+	return &words[choose(c, COUNT(words))];
+}
+
 struct spot spot_choose(const struct stage *s, struct chooser *c)
 {
-	const struct word *w = &words[choose(c, COUNT(words))];
+	const struct word *w = choose_kind_of_word(s, c);
 	struct spot spot = {.name = w->name, .word = w, .bytes = w->bytes >= 8 ? 8 : 4};
 	uint32_t index;
 
@@ -188,6 +234,12 @@ struct spot spot_choose(const struct stage *s, struct chooser *c)
 		break;
 	case ANYWHERE:
 		spot.offset = 8 * choose(c, s->at.size / 8);
+		break;
+	case HANDS:
+		spot.offset = s->hands + w->offset + (w->more ? 8 * choose(c, w->more + 1) : 0);
+		break;
+	case BOOK:
+		spot.offset = choose_entry(s, c) + w->offset;
 		break;
 	}
 	return spot;
