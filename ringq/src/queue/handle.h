@@ -30,13 +30,13 @@ struct ringq_queue {
 	uint32_t order;
 	uint32_t flags;
 	uint64_t max_records;
-	int hold;                       /* the descriptor that holds it: liveness.h */
-	rq_u32 refs;                    /* one for the holder, one for each sleeper */
-	struct rq_port *ports;          /* under the process lock, as all below */
-	struct rq_watch *_Atomic watch; /* of its gets: watch.h */
-	struct rq_watch *watches;       /* all, under the watch lock */
-	struct rq_watch *inherited; /* in a child of fork: of the puts of the thread that forked, until that has a port */
-	rq_u64 waits;               /* interrupt.h */
+	int hold;                         /* the descriptor that holds it: liveness.h */
+	rq_u32 refs;                      /* one for the holder, one for each sleeper */
+	struct rq_port *ports;            /* under the process lock, as all below */
+	struct rq_watch *_Atomic watch;   /* of its gets: watch.h */
+	struct rq_watch *_Atomic watches; /* all; they and what comes next change under the watch lock */
+	struct rq_watch *_Atomic inherited; /* in a child of fork: of the puts of the thread that forked, until that has a port */
+	rq_u64 waits;                       /* interrupt.h */
 	rq_u32 interruptible;
 	uint64_t object; /* id of the queue: objects.h */
 	struct ringq_queue *next;

@@ -84,7 +84,7 @@ int rq_port_make(struct rq_port **out, struct ringq_queue *queue, uint64_t id)
 		rq_process_unlock();
 	}
 	*rq_cached_at(t, queue) = (struct rq_cached){id, b};
-	if (rq_unlikely(queue->watches != NULL))
+	if (rq_unlikely(rq_load(&queue->watches) != NULL))
 		rq_upcalls.port_made(b);
 	*out = b;
 	return 0;

@@ -98,8 +98,8 @@ static struct rq_watch *new_watch(struct ringq_queue *queue, unsigned what)
 	w->what = what;
 	w->fd = -1;
 	w->state = RQ_WATCH_FAILED; /* until the thread knows it */
-	w->next_of_queue = queue->watches;
-	queue->watches = w;
+	w->next_of_queue = rq_load(&queue->watches);
+	rq_store(&queue->watches, w);
 	return w;
 }
 
@@ -107,7 +107,7 @@ static struct rq_watch *new_watch(struct ringq_queue *queue, unsigned what)
 static struct rq_watch *writable(struct rq_port *port)
 {
 	struct rq_watch *w = port->writable;
-	for (struct rq_watch *at = port->queue->watches; at && !w; at = at->next_of_queue)
+	for (struct rq_watch *at = rq_load(&port->queue->watches); at && !w; at = at->next_of_queue)
 		if (at->what == RINGQ_WRITABLE && !rq_load(&at->owned))
 			w = at;
 	if (!w)
@@ -208,7 +208,7 @@ int ringq_event_fd(ringq_queue *queue)
 void rq_watches_end(struct ringq_queue *queue)
 {
 	rq_watch_lock();
-	for (struct rq_watch *w = queue->watches; w; w = w->next_of_queue) {
+	for (struct rq_watch *w = rq_load(&queue->watches); w; w = w->next_of_queue) {
 		if (rq_load(&w->state) != RQ_WATCH_FAILED)
 			rq_watcher_remove(w);
 		rq_store(&w->state, RQ_WATCH_FAILED);
@@ -222,21 +222,22 @@ void rq_watches_end(struct ringq_queue *queue)
 
 void rq_watches_free(struct ringq_queue *queue)
 {
-	while (queue->watches) {
-		struct rq_watch *w = queue->watches;
-		queue->watches = w->next_of_queue;
+	struct rq_watch *next;
+	for (struct rq_watch *w = rq_load(&queue->watches); w; w = next) {
+		next = w->next_of_queue;
 		free(w);
 	}
+	rq_store(&queue->watches, NULL);
 }
 
 void rq_watch_used(struct rq_port *port)
 {
-	if (rq_is_watcher() || (rq_watcher_runs() && !port->queue->inherited))
+	if (rq_is_watcher() || (rq_watcher_runs() && !rq_load(&port->queue->inherited)))
 		return;
-	struct rq_watch *w = port->queue->inherited;
 	rq_watch_lock();
-	if (w && w == port->queue->inherited) {
-		port->queue->inherited = NULL;
+	struct rq_watch *w = rq_load(&port->queue->inherited);
+	if (w) {
+		rq_store(&port->queue->inherited, NULL);
 		rq_store(&w->owned, 1);
 		port->writable = w;
 	}
@@ -257,7 +258,7 @@ static void renew_number(struct rq_watch *w)
 void rq_watches_share(void)
 {
 	for (struct ringq_queue *q = rq_process_queues; q; q = q->next)
-		for (struct rq_watch *w = q->watches; w; w = w->next_of_queue)
+		for (struct rq_watch *w = rq_load(&q->watches); w; w = w->next_of_queue)
 			rq_store(&w->shared, 1);
 }
 
@@ -267,12 +268,12 @@ void rq_watches_forget_parent(void)
 	for (struct ringq_queue *q = rq_process_queues; q; q = q->next) {
 		for (struct rq_port *b = q->ports; b; b = b->queue_next)
 			if (b->writable && b->thread == rq_thread_current)
-				q->inherited = b->writable;
-		for (struct rq_watch *w = q->watches; w; w = w->next_of_queue) {
+				rq_store(&q->inherited, b->writable);
+		for (struct rq_watch *w = rq_load(&q->watches); w; w = w->next_of_queue) {
 			w->port = NULL;
 			w->done = false;
 			rq_store(&w->subscribers, 0);
-			rq_store(&w->owned, w == q->inherited);
+			rq_store(&w->owned, w == rq_load(&q->inherited));
 			rq_store(&w->waits, 0);
 			rq_store(&w->high, 1); /* who knows: whoever finds it low reads it */
 			w->sleepers[0] = w->sleepers[1] = NULL;

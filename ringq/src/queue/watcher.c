@@ -26,7 +26,7 @@ struct round {
 };
 
 static struct rq_watch *watches; /* under the watch lock, as all below */
-static bool runs;
+static rq_u32 runs;              /* read without it, too */
 static rq_u32 stop;
 static pthread_t thread;
 static _Thread_local bool is_watcher;
@@ -38,7 +38,7 @@ static void *watcher(void *arg);
 
 bool rq_watcher_runs(void)
 {
-	return runs;
+	return rq_load(&runs);
 }
 
 bool rq_is_watcher(void)
@@ -48,8 +48,10 @@ bool rq_is_watcher(void)
 
 int rq_watcher_start(void)
 {
-	int r = runs ? 0 : rq_start_thread(&thread, watcher, NULL, "ringq-watcher");
-	runs = runs || r == 0;
+	if (rq_load(&runs))
+		return 0;
+	int r = rq_start_thread(&thread, watcher, NULL, "ringq-watcher");
+	rq_store(&runs, r == 0);
 	return r;
 }
 
@@ -93,7 +95,7 @@ int rq_watcher_await(struct rq_watch *watch)
 
 void rq_watcher_forget_parent(void)
 {
-	runs = false;
+	rq_store(&runs, 0);
 	for (unsigned i = 0; i < GROUPS_MOST; i++)
 		groups[i] = NULL;
 	rq_sleepers_forget_parent();
@@ -102,8 +104,8 @@ void rq_watcher_forget_parent(void)
 void rq_watcher_stop(void)
 {
 	rq_watch_lock();
-	bool ran = runs;
-	runs = false;
+	bool ran = rq_load(&runs);
+	rq_store(&runs, 0);
 	rq_watch_unlock();
 	if (!ran)
 		return;
