@@ -130,7 +130,8 @@ int rq_book_refill(struct rq_book *book)
 		if (r == 0)
 			r = look_through(book);
 	}
-	return r;
+	/* Entries that are new are free, unless somebody has scribbled. */
+	return r ? r : book->spares ? 0 : -ENOMEM;
 }
 
 void rq_book_narrow(struct rq_book *book)

@@ -86,10 +86,12 @@ static rq_always_inline uint64_t rq_book_claim(struct rq_book *book)
 	return book->claim += RQ_TICKET;
 }
 
-/* An entry that was free, or has been freed by its member, is spare. */
+/* An entry that was free, or has been freed by its member, is spare; one that was spare already, as words that change by
+   themselves may have it, where there is no room is none. */
 static rq_always_inline void rq_book_spare(struct rq_book *book, struct rq_entry *entry)
 {
-	book->spare[book->spares++] = entry;
+	if (rq_likely(book->spares < book->capacity))
+		book->spare[book->spares++] = entry;
 }
 
 /* ---- books of all ---- */
