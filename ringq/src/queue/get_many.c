@@ -128,6 +128,10 @@ static ssize_t get_batch(struct rq_op *op)
 	return take_lens(op, &first, next, lens, n);
 }
 
+/*
+ * Fewer than were asked for means that the queue was empty at an instant, so a claim that was lost is no reason to end,
+ * whatever the time: only so many in a row are, which is quick, as nobody yields once the time is over.
+ */
 static ssize_t get_some(struct rq_op *op)
 {
 	ssize_t r = 0;
@@ -136,8 +140,6 @@ static ssize_t get_some(struct rq_op *op)
 		if (r < 0)
 			break;
 		op->done += (size_t)r;
-		if (r == 0 && rq_patience_is_over(&op->port->order.patience))
-			break;
 	}
 	return op->done ? (ssize_t)op->done : r ? r : -EAGAIN;
 }
