@@ -83,7 +83,7 @@ bool rq_file_is_behind(const struct rq_file *file, int fd)
 
 int rq_file_number(const struct rq_file *file)
 {
-	int fd = atomic_load_explicit(&file->fd, memory_order_relaxed);
+	int fd = rq_load(&file->fd);
 	return rq_file_is_behind(file, fd) ? fd : -ESTALE;
 }
 

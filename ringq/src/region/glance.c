@@ -10,7 +10,7 @@
 /* What was read is believed if the number led to the region's file afterwards: it may have become another's (file.h). */
 int rq_glance_read(const struct ringq_region *region, uint64_t offset, void *buf, uint64_t len)
 {
-	int fd = atomic_load_explicit(&region->file.fd, memory_order_relaxed);
+	int fd = rq_load(&region->file.fd);
 	char *to = buf;
 	if (offset > region->at.size || region->at.size - offset < len)
 		return -EBADMSG;

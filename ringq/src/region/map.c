@@ -91,7 +91,7 @@ static bool mend_number(struct ringq_region *region, int fd)
 	int number = rq_file_number(&region->file);
 	if (number >= 0 && number != fd) /* fd itself may have been given the number that was closed */
 		return false;
-	atomic_store_explicit(&region->file.fd, fd, memory_order_relaxed);
+	rq_store(&region->file.fd, fd);
 	return true;
 }
 
@@ -149,7 +149,7 @@ void ringq_region_detach(ringq_region *region)
 	}
 	if (rq_region_is_observed(region)) {
 		rq_process_unlock();
-		rq_file_close(&region->file, atomic_load_explicit(&region->file.fd, memory_order_relaxed));
+		rq_file_close(&region->file, rq_load(&region->file.fd));
 		free(region);
 		return;
 	}
@@ -162,7 +162,7 @@ void ringq_region_detach(ringq_region *region)
 	rq_process_unlock();
 	rq_family_leave(region);
 	munmap(region->base, region->at.size);
-	rq_file_close(&region->file, atomic_load_explicit(&region->file.fd, memory_order_relaxed));
+	rq_file_close(&region->file, rq_load(&region->file.fd));
 	free(region);
 }
 
