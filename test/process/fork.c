@@ -275,7 +275,7 @@ static void fork_beside_first_calls(void)
 
 	while (!shared->at_work)
 		pause_ns(RINGQ_MS(1));
-	for (size_t i = 0; i < 25 * CHILDREN; i++)
+	for (size_t i = 0; i < brief_or_long(25, 25) * CHILDREN; i++)
 		reap_child(fork_child(release_and_go_on, shared));
 	shared->stop = 1;
 	join_thread(user);

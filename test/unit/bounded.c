@@ -53,8 +53,8 @@ Test(bounded, one_producer_fits_exactly)
 		0, RINGQ_SINGLE_PRODUCER, RINGQ_SINGLE_CONSUMER, RINGQ_SINGLE_PRODUCER | RINGQ_SINGLE_CONSUMER};
 
 	for (size_t i = 0; i < COUNT(bounds); i++) {
-		/* ringq_full() looks at every place, which takes a sanitizer long. */
-		if (TEST_UNDER_TSAN && bounds[i] > 100)
+		/* ringq_full() looks at every place, which takes long. */
+		if ((TEST_UNDER_TSAN || test_size() == TEST_QUICK) && bounds[i] > 100)
 			continue;
 		for (size_t k = 0; k < COUNT(flags) * 2; k++) {
 			ringq_queue *queue = bounded(orders[k % 2], bounds[i], flags[k / 2]);
@@ -156,7 +156,10 @@ Test(bounded, producers_that_race_fill_it_exactly, .timeout = 200)
 	}
 }
 
-#define RACE_RECORDS (TEST_UNDER_TSAN ? 2000 : 20000)
+static int race_records(void)
+{
+	return (int)(TEST_UNDER_TSAN ? 2000 : brief_or_long(20000, 20000));
+}
 
 /*
  * What had been put when it was looked at, less the gets that had begun when it was looked at later, was all in the
@@ -166,7 +169,7 @@ static void *put_and_watch(void *arg)
 {
 	struct race *race = arg;
 
-	for (int i = 0; i < RACE_RECORDS; i++) {
+	for (int i = 0; i < race_records(); i++) {
 		uint64_t put;
 
 		check_eq(put_number(race->queue, i, TEST_SOON), 0);
@@ -180,7 +183,7 @@ static void *get_and_count(void *arg)
 {
 	struct race *race = arg;
 
-	for (int i = 0; i < RACE_RECORDS; i++) {
+	for (int i = 0; i < race_records(); i++) {
 		atomic_fetch_add(&race->gets_begun, 1);
 		check_compare(get_number(race->queue, TEST_SOON), >=, 0);
 	}

@@ -194,6 +194,11 @@ Test(order, a_reservation_takes_its_turn_when_it_is_committed)
 
 #define FLOWING (TEST_UNDER_TSAN ? 4000 : 20000)
 
+static int flowing(void)
+{
+	return (int)brief_or_long(FLOWING, FLOWING);
+}
+
 struct flow {
 	ringq_queue *queue;
 	_Atomic uint64_t next_put; /* as in struct game: the number, and in the low bits, whose turn it is */
@@ -211,7 +216,7 @@ static void *flow_in(void *arg)
 	for (;;) {
 		uint64_t now = atomic_load(&flow->next_put), number = now / PLAYERS;
 
-		if (number == FLOWING)
+		if (number == (uint64_t)flowing())
 			return NULL;
 		if (now % PLAYERS != player) {
 			sched_yield();
@@ -227,12 +232,12 @@ static void *flow_out(void *arg)
 	struct flow *flow = arg;
 	int64_t last = -1;
 
-	while (atomic_fetch_add(&flow->taken, 1) < FLOWING) {
+	while (atomic_fetch_add(&flow->taken, 1) < flowing()) {
 		uint64_t begun = atomic_fetch_add(&flow->clock, 1);
 		int64_t number = get_number(flow->queue, TEST_SOON);
 
 		check_compare(number, >, last);
-		check_compare(number, <, FLOWING);
+		check_compare(number, <, flowing());
 		check_eq(flow->ended[number], 0);
 		flow->begun[number] = begun;
 		flow->ended[number] = atomic_fetch_add(&flow->clock, 1);
@@ -246,7 +251,7 @@ static void check_flow(const struct flow *flow)
 {
 	uint64_t first_end_of_younger = UINT64_MAX;
 
-	for (int number = FLOWING; number--;) {
+	for (int number = flowing(); number--;) {
 		check_compare(flow->begun[number], <, flow->ended[number]);
 		check(flow->begun[number] < first_end_of_younger);
 		if (flow->ended[number] < first_end_of_younger)
