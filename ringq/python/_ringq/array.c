@@ -189,13 +189,10 @@ static int array_clear(PyObject *self)
 
 static void array_dealloc(PyObject *self)
 {
-	PyTypeObject *type = Py_TYPE(self);
-
 	PyObject_GC_UnTrack(self);
 	ringq_array_release(((struct array *)self)->handle); /* views of it hold the object */
 	array_clear(self);
-	((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
-	Py_DECREF(type);
+	rq_py_free(self);
 }
 
 static PyObject *set_handle(struct array *array, ringq_array *handle, const struct kind *kind, PyObject *region)
@@ -622,18 +619,12 @@ static int lock_traverse(PyObject *self, visitproc visit, void *arg)
 
 static void lock_dealloc(PyObject *self)
 {
-	PyTypeObject *type = Py_TYPE(self);
-
 	PyObject_GC_UnTrack(self);
 	Py_XDECREF((PyObject *)((struct lock *)self)->array);
-	((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
-	Py_DECREF(type);
+	rq_py_free(self);
 }
 
 /* --- The types --- */
-
-#define FAST(function) ((PyCFunction)(void (*)(void))(function))
-#define KEYWORDS (METH_FASTCALL | METH_KEYWORDS)
 
 static PyMethodDef array_methods[] = {
 	{"_create", array_create, METH_VARARGS, NULL},

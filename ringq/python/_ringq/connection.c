@@ -58,13 +58,10 @@ static void release(struct connection *connection)
 
 static void connection_dealloc(PyObject *self)
 {
-	PyTypeObject *type = Py_TYPE(self);
-
 	PyObject_GC_UnTrack(self);
 	((struct connection *)self)->use.closed = true;
 	release((struct connection *)self);
-	((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
-	Py_DECREF(type);
+	rq_py_free(self);
 }
 
 static bool is_open(struct connection *connection)
@@ -135,7 +132,7 @@ static PyObject *connection_send(PyObject *self, PyObject *object)
 	if (!writable(connection) || !rq_py_encode(connection->state, object, &record))
 		return NULL;
 	out = writable(connection); /* a reducer of the object may have closed it */
-	result = out ? rq_py_put(connection->state, &connection->use, out, &record, RINGQ_FOREVER) : -EBADF;
+	result = out ? rq_py_put(&connection->use, out, &record, RINGQ_FOREVER) : -EBADF;
 	rq_py_end(connection->state, &record);
 	return sent(connection, result);
 }
@@ -196,7 +193,7 @@ static PyObject *send_part(struct connection *connection, const char *data, size
 		record.len = 0;
 		record.large = false;
 	}
-	return sent(connection, rq_py_put(connection->state, &connection->use, out, &record, RINGQ_FOREVER));
+	return sent(connection, rq_py_put(&connection->use, out, &record, RINGQ_FOREVER));
 }
 
 static PyObject *connection_send_bytes(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *keywords)
@@ -243,7 +240,7 @@ static PyObject *receive_bytes(struct connection *connection)
 
 	if (!in)
 		return NULL;
-	len = rq_py_take(connection->state, &connection->use, in, &taken, RINGQ_FOREVER);
+	len = rq_py_take(&connection->use, in, &taken, RINGQ_FOREVER);
 	if (len < 0)
 		return receive_failed(connection, len);
 	release(connection);
@@ -471,9 +468,6 @@ PyObject *rq_py_pipe(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 	Py_XDECREF(ends[1]);
 	return both;
 }
-
-#define FAST(function) ((PyCFunction)(void (*)(void))(function))
-#define KEYWORDS (METH_FASTCALL | METH_KEYWORDS)
 
 static PyMethodDef methods[] = {
 	{"send", connection_send, METH_O,

@@ -133,6 +133,14 @@ PyObject *rq_py_no_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
 	return PyErr_Format(PyExc_TypeError, "cannot create %R instances", type);
 }
 
+void rq_py_free(PyObject *self)
+{
+	PyTypeObject *type = Py_TYPE(self);
+
+	((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
+	Py_DECREF(type);
+}
+
 int64_t rq_py_now(void)
 {
 	struct timespec now;

@@ -71,6 +71,9 @@ ssize_t rq_py_wait(struct use *use, rq_py_attempt *attempt, void *context, int64
 /* tp_new of the types that Python code makes no objects of. */
 PyObject *rq_py_no_new(PyTypeObject *type, PyObject *args, PyObject *keywords);
 
+/* The end of a tp_dealloc: the object's memory, and its hold on its type. */
+void rq_py_free(PyObject *self);
+
 int64_t rq_py_now(void);
 
 /* Converts to int64_t; values of 2^63 and more become negative. false with an exception set. */
@@ -86,6 +89,9 @@ ringq_region *rq_py_region(PyObject *object);
 
 PyObject *rq_py_pipe(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 
+/* For tables of methods. */
 #define DOC(text) PyDoc_STR(text)
+#define FAST(function) ((PyCFunction)(void (*)(void))(function))
+#define KEYWORDS (METH_FASTCALL | METH_KEYWORDS)
 
 #endif

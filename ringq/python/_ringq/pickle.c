@@ -121,15 +121,13 @@ static int writer_break(PyObject *self)
 static void writer_dealloc(PyObject *self)
 {
 	struct writer *writer = (struct writer *)self;
-	PyTypeObject *type = Py_TYPE(self);
 
 	PyObject_GC_UnTrack(self);
 	writer_break(self);
 	writer_clear(writer);
 	free(writer->data);
 	free(writer->buffers);
-	((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
-	Py_DECREF(type);
+	rq_py_free(self);
 }
 
 static PyMethodDef writer_methods[] = {
@@ -191,12 +189,9 @@ static int reducers_clear(PyObject *self)
 
 static void reducers_dealloc(PyObject *self)
 {
-	PyTypeObject *type = Py_TYPE(self);
-
 	PyObject_GC_UnTrack(self);
 	reducers_clear(self);
-	((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
-	Py_DECREF(type);
+	rq_py_free(self);
 }
 
 static PyType_Slot reducers_slots[] = {
@@ -378,11 +373,8 @@ static int memory_buffer(PyObject *self, Py_buffer *view, int flags)
 
 static void memory_dealloc(PyObject *self)
 {
-	PyTypeObject *type = Py_TYPE(self);
-
 	free(((struct memory *)self)->memory);
-	((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
-	Py_DECREF(type);
+	rq_py_free(self);
 }
 
 static PyType_Slot memory_slots[] = {

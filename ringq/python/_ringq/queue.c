@@ -55,13 +55,10 @@ static int queue_clear(PyObject *self)
 
 static void queue_dealloc(PyObject *self)
 {
-	PyTypeObject *type = Py_TYPE(self);
-
 	PyObject_GC_UnTrack(self);
 	ringq_queue_release(((struct queue *)self)->handle); /* nobody waits: a call holds the object */
 	queue_clear(self);
-	((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
-	Py_DECREF(type);
+	rq_py_free(self);
 }
 
 static PyObject *set_handle(struct queue *queue, ringq_queue *handle, PyObject *region)
@@ -160,7 +157,7 @@ static PyObject *put(struct queue *queue, PyObject *object, int64_t timeout)
 	if (queue->use.closed) { /* by a reducer of the object */
 		result = -EBADF;
 	} else {
-		result = rq_py_put(queue->state, &queue->use, handle, &record, timeout);
+		result = rq_py_put(&queue->use, handle, &record, timeout);
 		queue->used = true;
 	}
 	rq_py_end(queue->state, &record);
@@ -363,9 +360,6 @@ static PyObject *get_closed(PyObject *self, void *unused)
 	(void)unused;
 	return PyBool_FromLong(((struct queue *)self)->use.closed);
 }
-
-#define FAST(function) ((PyCFunction)(void (*)(void))(function))
-#define KEYWORDS (METH_FASTCALL | METH_KEYWORDS)
 
 static PyMethodDef queue_methods[] = {
 	{"_create", FAST(queue_create), KEYWORDS, NULL},

@@ -193,11 +193,8 @@ static PyObject *region_close(PyObject *self, PyObject *unused)
 
 static void region_dealloc(PyObject *self)
 {
-	PyTypeObject *type = Py_TYPE(self);
-
 	ringq_region_detach(((struct region *)self)->handle);
-	((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
-	Py_DECREF(type);
+	rq_py_free(self);
 }
 
 static PyObject *region_new(PyTypeObject *type, PyObject *args, PyObject *keywords)

@@ -28,12 +28,11 @@ static bool may_come_back(ssize_t result, ringq_queue *queue)
 	return result == -ENOMEM && !ringq_empty(queue);
 }
 
-ssize_t rq_py_put(struct state *state, struct use *use, ringq_queue *queue, const struct record *record, int64_t timeout)
+ssize_t rq_py_put(struct use *use, ringq_queue *queue, const struct record *record, int64_t timeout)
 {
 	struct putting putting = {queue, record};
 	ssize_t result;
 
-	(void)state;
 	result = try_put(&putting, RINGQ_NOWAIT);
 	if (timeout != RINGQ_NOWAIT && (result == -EAGAIN || may_come_back(result, queue)))
 		return rq_py_wait(use, try_put, &putting, timeout);
@@ -67,12 +66,11 @@ static ssize_t try_take(void *context, int64_t timeout)
 	return len;
 }
 
-ssize_t rq_py_take(struct state *state, struct use *use, ringq_queue *queue, struct taken *taken, int64_t timeout)
+ssize_t rq_py_take(struct use *use, ringq_queue *queue, struct taken *taken, int64_t timeout)
 {
 	struct taking taking = {queue, taken};
 	ssize_t len;
 
-	(void)state;
 	len = try_take(&taking, RINGQ_NOWAIT);
 	if (len == -EAGAIN && timeout != RINGQ_NOWAIT)
 		len = rq_py_wait(use, try_take, &taking, timeout);
@@ -85,7 +83,7 @@ PyObject *rq_py_get(struct state *state, struct use *use, ringq_queue *queue, in
 {
 	struct taken taken;
 
-	*error = rq_py_take(state, use, queue, &taken, timeout);
+	*error = rq_py_take(use, queue, &taken, timeout);
 	if (*error < 0)
 		return NULL;
 	return rq_py_decode(state, rq_py_taken(&taken), taken.len, taken.memory);

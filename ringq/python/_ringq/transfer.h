@@ -8,8 +8,7 @@
  * Objects into queues and out of them, for queues and connections alike. Each returns the library's result, or an error
  * with an exception set (rq_py_wait).
  */
-ssize_t rq_py_put(
-	struct state *state, struct use *use, ringq_queue *queue, const struct record *record, int64_t timeout);
+ssize_t rq_py_put(struct use *use, ringq_queue *queue, const struct record *record, int64_t timeout);
 
 /*
  * A record that was taken. Small ones lie in `small`, others in `memory`, which is the caller's to free or to give to
@@ -21,7 +20,7 @@ struct taken {
 	unsigned char small[SMALL];
 };
 
-ssize_t rq_py_take(struct state *state, struct use *use, ringq_queue *queue, struct taken *taken, int64_t timeout);
+ssize_t rq_py_take(struct use *use, ringq_queue *queue, struct taken *taken, int64_t timeout);
 
 /* The same as an object. NULL with *error set, and perhaps an exception. */
 PyObject *rq_py_get(struct state *state, struct use *use, ringq_queue *queue, int64_t timeout, ssize_t *error);

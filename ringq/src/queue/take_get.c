@@ -11,6 +11,13 @@
 
 #define GET_MANY_MOST ((size_t)1 << 20)
 
+/* No other has the delivery: one that is not in hand any more was taken from it by words that change by themselves. */
+static int finish(struct ringq_queue *queue, struct ringq_delivery *d)
+{
+	int r = ringq_ack(queue, d);
+	return r == -ESTALE ? -EBADMSG : r;
+}
+
 ssize_t rq_take_get(struct ringq_queue *queue, void *buf, size_t size, int64_t timeout)
 {
 	struct ringq_delivery d;
@@ -19,7 +26,7 @@ ssize_t rq_take_get(struct ringq_queue *queue, void *buf, size_t size, int64_t t
 		return r;
 	rq_copy_out(buf, d.data, d.len);
 	size_t len = d.len;
-	r = ringq_ack(queue, &d);
+	r = finish(queue, &d);
 	return r ? r : (ssize_t)len;
 }
 
@@ -36,7 +43,7 @@ ssize_t rq_take_get_alloc(struct ringq_queue *queue, void **out, int64_t timeout
 	}
 	rq_copy_out(buf, d.data, d.len);
 	size_t len = d.len;
-	r = ringq_ack(queue, &d);
+	r = finish(queue, &d);
 	if (r) {
 		free(buf);
 		return r;
