@@ -60,6 +60,19 @@ class Loops(unittest.IsolatedAsyncioTestCase):
         await asyncio.gather(task, return_exceptions=True)
         self.assertEqual((q.get(), len(q)), (1, 0))
 
+    async def test_a_put_waits_for_room_of_its_size(self):
+        q = ringq.Queue(size=4 << 20)
+        while True:
+            try:
+                q.put_nowait(bytes(100000))
+            except (ringq.Full, MemoryError):
+                break
+        put = asyncio.create_task(q.aput(5))
+        await asyncio.sleep(0.01)
+        while q.get() != 5:
+            await asyncio.sleep(0)
+        await put
+
     async def test_the_wake_up_of_a_cancelled_task_goes_to_the_next(self):
         q = ringq.Queue()
         first, second = asyncio.create_task(q.aget()), asyncio.create_task(q.aget())

@@ -8,7 +8,7 @@ import weakref
 import ringq
 import ringq.multiprocessing as multiprocessing
 
-ITEMS = 1000000 if os.environ.get('RINGQ_TEST_LONG') else 100000
+ITEMS = 1000000 if os.environ.get('RINGQ_TEST_SIZE') == 'long' else 100000
 
 
 class Fails:
@@ -65,6 +65,18 @@ class Flat(unittest.TestCase):
             q.get_many(4)
         self.assert_flat(step, ITEMS // 20)
 
+    def test_leases(self):
+        q = ringq.Queue(acknowledged=True)
+
+        def step():
+            q.put_many([[1], 'x' * 2000])
+            q.lease()
+            with q.lease():
+                q.get()
+            q.task_done()
+            q.peek(2)
+        self.assert_flat(step, ITEMS // 20)
+
     def test_failures(self):
         q = ringq.Queue(1)
         q.put(b'\0')
@@ -91,7 +103,7 @@ class Flat(unittest.TestCase):
 
 
 class Objects(unittest.TestCase):
-    MAKERS = [ringq.Queue, lambda: ringq.Pipe()[0], lambda: ringq.Value('i'), lambda: ringq.Array('d', 5),
+    MAKERS = [ringq.Queue, lambda: ringq.Queue(acknowledged=True), lambda: ringq.Pipe()[0], lambda: ringq.Value('i'), lambda: ringq.Array('d', 5),
               lambda: ringq.Array('d', 100000), ringq.Region.create, multiprocessing.Queue, multiprocessing.JoinableQueue,
               multiprocessing.SimpleQueue, lambda: multiprocessing.Pipe()[1], lambda: multiprocessing.Value('i'),
               lambda: multiprocessing.Array('d', 5), lambda: multiprocessing.Value('i').get_lock()._array]

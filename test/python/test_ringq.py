@@ -231,16 +231,18 @@ class Waiting(unittest.TestCase):
                    'def hold():\n'
                    '    value.lock().acquire(); held.set(); threading.Event().wait()\n'
                    'held = threading.Event()\n'
+                   'kept = ringq.Queue(acknowledged=True); kept.put(1); kept.get()\n'
                    'threading.Thread(target=hold, daemon=True).start(); held.wait()\n'
                    'for call in (empty.get, lambda: full.put(1), lambda: full.put_many([1]), lambda: empty.get_many(9),\n'
-                   '             lambda: next(iter(empty)), r.recv, r.recv_bytes, lambda: r.poll(None), value.lock().acquire):\n'
+                   '             lambda: next(iter(empty)), r.recv, r.recv_bytes, lambda: r.poll(None), value.lock().acquire,\n'
+                   '             kept.lease, kept.get, kept.join):\n'
                    '    threading.Timer(0.05, os.kill, [os.getpid(), signal.SIGINT]).start()\n'
                    '    try:\n'
                    '        call()\n'
                    '    except KeyboardInterrupt:\n'
                    '        print("interrupted", flush=True)\n')
         done = subprocess.run([sys.executable, '-c', program], capture_output=True, text=True, timeout=60)
-        self.assertEqual((done.stdout.count('interrupted'), done.stderr), (9, ''))
+        self.assertEqual((done.stdout.count('interrupted'), done.stderr), (12, ''))
 
 
 class Closing(unittest.TestCase):
@@ -308,6 +310,168 @@ class Looking(unittest.TestCase):
         q = ringq.Queue()
         q.put(1)
         self.assertIn(os.getpid(), [member.process for member in q.members()])
+
+
+    def test_peek_of_several(self):
+        q = ringq.Queue()
+        self.assertEqual(q.peek(5), [])
+        q.put_many(['a', bytes(5000), 'b', bytes(100000), 'c'])
+        q.get()
+        self.assertEqual(q.peek(2), [bytes(5000), 'b'])
+        self.assertEqual(q.peek(9), [bytes(5000), 'b', bytes(100000), 'c'])
+        self.assertEqual(len(q), 4)
+        self.assertRaises(ValueError, q.peek, 0)
+        self.assertRaises(TypeError, q.peek, 'x')
+        q.put(NoUnpickle())
+        self.assertRaises(ValueError, q.peek, 9)
+
+
+class Acknowledged(unittest.TestCase):
+    """What was taken comes back until it is done."""
+
+    def test_a_lease_is_done_with_its_block(self):
+        q = ringq.Queue(acknowledged=True)
+        q.put_many('abc')
+        with q.lease() as item:
+            self.assertEqual((item, q.peek(9), q.join(0)), ('a', ['b', 'c'], False))
+        lease = q.lease()
+        self.assertEqual((lease.object, lease.attempt), ('b', 1))
+        lease.ack()
+        for call in (lease.ack, lease.requeue):
+            self.assertRaises(ValueError, call)
+        with q.lease():
+            pass
+        self.assertTrue(q.join())
+        self.assertRaises(queue.Empty, lambda: q.lease(False))
+        self.assertRaises(queue.Empty, lambda: q.lease(timeout=0.05))
+
+    def test_it_comes_back_first_when_the_block_raises_or_the_lease_is_dropped(self):
+        q = ringq.Queue(acknowledged=True)
+        q.put_many('abc')
+        with self.assertRaises(ZeroDivisionError), q.lease():
+            1 / 0
+        lease = q.lease()
+        self.assertEqual((lease.object, lease.attempt), ('a', 2))
+        del lease
+        lease = q.lease()
+        self.assertEqual((lease.object, lease.attempt), ('a', 3))
+        lease.requeue()
+        with lease, q.lease() as item:  # over: leaving it does nothing
+            self.assertEqual(item, 'a')
+        self.assertEqual(q.get(), 'b')
+
+    def test_get_and_task_done(self):
+        q = ringq.Queue(acknowledged=True)
+        self.assertRaises(ValueError, q.task_done)
+        q.put_many(range(40))
+        self.assertEqual((q.get(), q.get_nowait(), next(q), q.get_many(99)), (0, 1, 2, list(range(3, 40))))
+        self.assertRaises(queue.Empty, lambda: q.get_many(9, False))
+        for _ in range(40):
+            self.assertFalse(q.join(timeout=0))
+            q.task_done()
+        self.assertTrue(q.join())
+        self.assertRaises(ValueError, q.task_done)
+
+    def test_what_a_dropped_queue_object_took_comes_back(self):
+        q = ringq.Queue(acknowledged=True)
+        other = ringq.Queue.open(q.region, q.name)
+        q.put('a')
+        self.assertEqual(other.get(), 'a')
+        del other
+        self.assertEqual(q.get(timeout=60), 'a')
+
+    def test_what_a_killed_child_took_comes_back(self):
+        q = ringq.Queue(acknowledged=True)
+        q.put_many('abc')
+
+        def take():
+            q.get()
+            lease = q.lease()
+            os.kill(os.getpid(), signal.SIGKILL)
+            del lease
+        self.assertEqual(in_child(take), -signal.SIGKILL)
+        self.assertEqual(''.join(sorted(q.get(timeout=60) for _ in range(3))), 'abc')
+
+    def test_a_child_holds_none_of_its_parents(self):
+        q = ringq.Queue(acknowledged=True)
+        q.put_many('ab')
+        lease = q.lease()
+        q.get()
+
+        def try_all():
+            for call in q.task_done, lease.ack:
+                try:
+                    call()
+                except ValueError:
+                    continue
+                os._exit(9)
+            gc.collect()
+        self.assertEqual(in_child(try_all), 0)
+        self.assertRaises(queue.Empty, q.get_nowait)
+        q.task_done()
+        lease.ack()
+        self.assertTrue(q.join())
+
+    def test_the_thread_that_took_it_has_ended(self):
+        q = ringq.Queue(acknowledged=True)
+        q.put('a')
+        thread = threading.Thread(target=q.get)
+        thread.start()
+        thread.join()
+        lease = q.lease(timeout=60)
+        self.assertEqual((lease.object, lease.attempt), ('a', 2))
+        self.assertRaises(ValueError, q.task_done)
+        lease.ack()
+
+    def test_dead_letters(self):
+        region = ringq.Region.create()
+        dead = ringq.Queue(region=region, name='dead')
+        q = ringq.Queue(region=region, name='q', acknowledged=True, max_attempts=2, dead_letters='dead')
+        q.put({'job': 1})
+        for _ in range(2):
+            self.assertRaises(ZeroDivisionError, self.fail_with, q)
+        self.assertRaises(queue.Empty, lambda: q.lease(False))
+        letter = dead.get()
+        self.assertEqual((letter, letter.object, letter.attempts), (({'job': 1}, 2, 0, 0), {'job': 1}, 2))
+        self.assertTrue(q.join(0))
+
+    @staticmethod
+    def fail_with(q):
+        with q.lease(False):
+            1 / 0
+
+    def test_what_cannot_be_unpickled_goes_back(self):
+        q = ringq.Queue(acknowledged=True, max_attempts=3)
+        q.put(NoUnpickle())
+        for call in q.get, q.lease, lambda: q.get_many(5):
+            self.assertRaises(ValueError, call)
+        self.assertRaises(queue.Empty, q.get_nowait)
+
+    def test_ends_with_shutdown_once_all_is_done(self):
+        q = ringq.Queue(acknowledged=True)
+        q.put_many('ab')
+        q.shutdown()
+        got = []
+        for item in q:
+            got.append(item)
+            q.task_done()
+        self.assertEqual(got, ['a', 'b'])
+        self.assertRaises(ringq.Closed, q.lease)
+
+    def test_join_is_woken(self):
+        q = ringq.Queue(acknowledged=True)
+        q.put(1)
+        threading.Timer(0.05, lambda: (q.get(), q.task_done())).start()
+        self.assertTrue(q.join(60))
+
+    def test_only_where_it_was_asked_for(self):
+        q = ringq.Queue()
+        q.put(1)
+        for call in (q.lease, q.task_done, q.join, lambda: ringq.Queue(max_attempts=1), lambda: ringq.Queue(dead_letters='x'),
+                     lambda: ringq.Queue(acknowledged=True, max_attempts=-1)):
+            self.assertRaises(ValueError, call)
+        self.assertEqual(q.get(), 1)
+        self.assertRaises(TypeError, ringq.Lease)
 
 
 class Regions(unittest.TestCase):

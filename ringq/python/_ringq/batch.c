@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "queue.h"
+#include "lease.h"
 
 /*
  * Many objects in one call. Records of put_many() lie one after another in one piece of memory, large ones too. Those of
@@ -10,6 +10,7 @@
  */
 #define MOST ((size_t)1 << 20) /* records in one call of the library */
 #define SLOT 256
+#define MOST_AT_ONCE 4096 /* objects from one get_many() */
 
 struct batch {
 	unsigned char *data;
@@ -213,7 +214,9 @@ PyObject *rq_py_get_many(PyObject *self, PyObject *const *args, Py_ssize_t nargs
 		PyErr_SetString(PyExc_ValueError, "n must be at least 1");
 		return NULL;
 	}
-	getting.n = n < 4096 ? (size_t)n : 4096;
+	if (queue->acknowledged)
+		return rq_py_get_many_to_hold(queue, n < MOST_AT_ONCE ? n : MOST_AT_ONCE, timeout);
+	getting.n = n < MOST_AT_ONCE ? (size_t)n : MOST_AT_ONCE;
 	end = timeout > 0 ? rq_py_now() + timeout : 0;
 	slots = malloc(getting.n * (SLOT + sizeof(struct iovec)));
 	if (!slots)
@@ -240,24 +243,4 @@ PyObject *rq_py_get_many(PyObject *self, PyObject *const *args, Py_ssize_t nargs
 		 PyErr_ExceptionMatches(queue->state->empty) && (PyErr_Clear(), true));
 	free(slots);
 	return list;
-}
-
-PyObject *rq_py_stat(PyObject *self, PyObject *unused)
-{
-	struct queue *queue = (struct queue *)self;
-	struct ringq_queue_stat stat;
-	int error;
-
-	(void)unused;
-	if (!queue->handle)
-		return rq_py_queue_failed(queue, -EBADF, SIDE_GET);
-	error = ringq_queue_stat(queue->handle, &stat);
-	if (error)
-		return rq_py_raise(error);
-	return Py_BuildValue("{sKsKsKsKsKsIsIsIsIsOsOsOss}", "records_in", (unsigned long long)stat.records_in,
-		"records_out", (unsigned long long)stat.records_out, "bytes_held", (unsigned long long)stat.bytes_held,
-		"max_records", (unsigned long long)stat.max_records, "max_bytes", (unsigned long long)stat.max_bytes,
-		"order", stat.order, "flags", stat.flags, "lanes", stat.lanes, "producers", stat.producers, "closed",
-		stat.closed ? Py_True : Py_False, "consumers_asleep", stat.consumers_asleep ? Py_True : Py_False,
-		"producers_asleep", stat.producers_asleep ? Py_True : Py_False, "name", stat.name);
 }

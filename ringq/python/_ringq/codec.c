@@ -242,6 +242,44 @@ bad:
 	return bad_record();
 }
 
+static PyStructSequence_Field dead_letter_fields[] = {
+	{"object", "the object"},
+	{"attempts", "how often it was delivered"},
+	{"process", "the last process that had it in hand and ended; 0: it was given back, or nobody knows any more"},
+	{"thread", "the thread of that process"},
+	{NULL, NULL},
+};
+
+PyStructSequence_Desc rq_py_dead_letter = {
+	.name = "ringq.DeadLetter",
+	.doc = DOC("What a queue of dead letters gives: an object that came back max_attempts times."),
+	.fields = dead_letter_fields,
+	.n_in_sequence = 4,
+};
+
+static PyObject *decode_dead_letter(struct state *state, const unsigned char *data, size_t len)
+{
+	struct ringq_dead_letter head;
+	PyObject *object, *letter;
+
+	memcpy(&head, data, sizeof(head));
+	if (head.size != sizeof(head) || data[sizeof(head)] == TAG_DEAD_LETTER)
+		return bad_record();
+	object = rq_py_decode(state, data + sizeof(head), len - sizeof(head), NULL);
+	letter = object ? PyStructSequence_New(state->dead_letter_type) : NULL;
+	if (!letter) {
+		Py_XDECREF(object);
+		return NULL;
+	}
+	PyStructSequence_SetItem(letter, 0, object);
+	PyStructSequence_SetItem(letter, 1, PyLong_FromUnsignedLong(head.attempts));
+	PyStructSequence_SetItem(letter, 2, PyLong_FromUnsignedLong(head.process));
+	PyStructSequence_SetItem(letter, 3, PyLong_FromUnsignedLong(head.thread));
+	if (PyErr_Occurred())
+		Py_CLEAR(letter);
+	return letter;
+}
+
 PyObject *rq_py_decode(struct state *state, const void *record, size_t len, void *memory)
 {
 	const unsigned char *data = record;
@@ -289,6 +327,11 @@ PyObject *rq_py_decode(struct state *state, const void *record, size_t len, void
 		goto done;
 	case TAG_BUFFERS:
 		return decode_buffers(state, data, len, memory);
+	case TAG_DEAD_LETTER:
+		if (len <= sizeof(struct ringq_dead_letter))
+			break;
+		object = decode_dead_letter(state, data, len);
+		goto done;
 	}
 	object = bad_record();
 done:

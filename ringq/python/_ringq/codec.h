@@ -16,6 +16,7 @@
  *   TAG_RAW                         the bytes of Connection.send_bytes(), which are no object
  *   TAG_PICKLE                      a pickle
  *   TAG_BUFFERS                     a pickle whose large buffers lie behind it (struct buffers_head)
+ *   TAG_DEAD_LETTER                 the rest of a struct ringq_dead_letter, of which this is the first byte, and a record
  *
  * Who takes a record believes none of it but what a pickle asks for: lengths are checked against the record's. Pickles
  * are made with ForkingPickler's table of reducers, so that all that can be an argument of a Process can be put.
@@ -32,6 +33,7 @@ enum tag {
 	TAG_RAW,
 	TAG_PICKLE,
 	TAG_BUFFERS,
+	TAG_DEAD_LETTER = sizeof(struct ringq_dead_letter),
 };
 
 /* Buffers begin at multiples of this in a record, the first at the first one after the pickle. */

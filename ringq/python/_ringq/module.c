@@ -273,6 +273,12 @@ static int add_exceptions(PyObject *module, struct state *state)
 	return add(module, "Closed", state->closed);
 }
 
+static int add_dead_letter(PyObject *module, struct state *state)
+{
+	state->dead_letter_type = PyStructSequence_NewType(&rq_py_dead_letter);
+	return add(module, "DeadLetter", (PyObject *)state->dead_letter_type);
+}
+
 static int execute(PyObject *module)
 {
 	struct state *state = PyModule_GetState(module);
@@ -288,13 +294,14 @@ static int execute(PyObject *module)
 		return -1;
 	state->loads = PyObject_GetAttrString(pickle, "loads");
 	Py_DECREF(pickle);
-	if (!state->loads || add_exceptions(module, state) < 0 ||
+	if (!state->loads || add_exceptions(module, state) < 0 || add_dead_letter(module, state) < 0 ||
 		add_type(module, &state->memory_type, &rq_py_memory_spec, NULL) < 0 ||
 		add_type(module, &state->writer_type, &rq_py_writer_spec, NULL) < 0 ||
 		add_type(module, &state->reducers_type, &rq_py_reducers_spec, NULL) < 0 ||
 		add_type(module, &state->region_type, &rq_py_region_spec, NULL) < 0 ||
 		add_type(module, &state->queue_type, &rq_py_queue_spec, NULL) < 0 ||
 		add_type(module, NULL, &rq_py_simple_queue_spec, (PyObject *)state->queue_type) < 0 ||
+		add_type(module, &state->lease_type, &rq_py_lease_spec, NULL) < 0 ||
 		add_type(module, NULL, &rq_py_connection_spec, NULL) < 0 ||
 		add_type(module, &state->lock_type, &rq_py_lock_spec, NULL) < 0 ||
 		add_type(module, &state->array_type, &rq_py_array_spec, NULL) < 0 ||
@@ -303,30 +310,34 @@ static int execute(PyObject *module)
 	return 0;
 }
 
-#define EACH_OBJECT(state, do)          \
-	do                              \
-		(state->empty);         \
-	do                              \
-		(state->full);          \
-	do                              \
-		(state->closed);        \
-	do                              \
-		(state->array_type);    \
-	do                              \
-		(state->lock_type);     \
-	do                              \
-		(state->memory_type);   \
-	do                              \
-		(state->queue_type);    \
-	do                              \
-		(state->reducers_type); \
-	do                              \
-		(state->region_type);   \
-	do                              \
-		(state->writer_type);   \
-	do                              \
-		(state->loads);         \
-	do                              \
+#define EACH_OBJECT(state, do)             \
+	do                                 \
+		(state->empty);            \
+	do                                 \
+		(state->full);             \
+	do                                 \
+		(state->closed);           \
+	do                                 \
+		(state->array_type);       \
+	do                                 \
+		(state->dead_letter_type); \
+	do                                 \
+		(state->lease_type);       \
+	do                                 \
+		(state->lock_type);        \
+	do                                 \
+		(state->memory_type);      \
+	do                                 \
+		(state->queue_type);       \
+	do                                 \
+		(state->reducers_type);    \
+	do                                 \
+		(state->region_type);      \
+	do                                 \
+		(state->writer_type);      \
+	do                                 \
+		(state->loads);            \
+	do                                 \
 	(state->writer)
 
 static int traverse(PyObject *module, visitproc visit, void *arg)

@@ -24,6 +24,8 @@ struct state {
 	PyObject *full;           /* queue.Full */
 	PyObject *closed;         /* ringq.Closed */
 	PyTypeObject *array_type; /* the types that C code makes objects of or tests for */
+	PyTypeObject *dead_letter_type;
+	PyTypeObject *lease_type;
 	PyTypeObject *lock_type;
 	PyTypeObject *memory_type;
 	PyTypeObject *queue_type;
@@ -81,8 +83,9 @@ bool rq_py_int64(PyObject *number, int64_t *out);
 
 extern PyType_Spec rq_py_array_spec, rq_py_value_spec, rq_py_lock_spec;
 extern PyType_Spec rq_py_memory_spec, rq_py_writer_spec, rq_py_reducers_spec;
-extern PyType_Spec rq_py_queue_spec, rq_py_simple_queue_spec;
+extern PyType_Spec rq_py_queue_spec, rq_py_simple_queue_spec, rq_py_lease_spec;
 extern PyType_Spec rq_py_connection_spec;
+extern PyStructSequence_Desc rq_py_dead_letter;
 extern PyType_Spec rq_py_region_spec;
 
 ringq_region *rq_py_region(PyObject *object);

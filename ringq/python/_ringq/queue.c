@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "queue.h"
+#include "lease.h"
 
 static PyObject *closed_object(struct queue *queue)
 {
@@ -56,19 +56,29 @@ static int queue_clear(PyObject *self)
 static void queue_dealloc(PyObject *self)
 {
 	PyObject_GC_UnTrack(self);
-	ringq_queue_release(((struct queue *)self)->handle); /* nobody waits: a call holds the object */
+	ringq_queue_release(
+		((struct queue *)self)->handle); /* nobody waits: a call holds the object. What is in hand goes back */
+	free(((struct queue *)self)->hands.ring);
 	queue_clear(self);
 	rq_py_free(self);
 }
 
 static PyObject *set_handle(struct queue *queue, ringq_queue *handle, PyObject *region)
 {
+	struct ringq_queue_stat stat;
+	int error = ringq_queue_stat(handle, &stat);
+
+	if (error) {
+		ringq_queue_release(handle);
+		return rq_py_raise(error);
+	}
 	if (queue->handle) {
 		ringq_queue_release(handle);
 		PyErr_SetString(PyExc_RuntimeError, "the queue object has a queue already");
 		return NULL;
 	}
 	queue->handle = handle;
+	queue->acknowledged = stat.flags & RINGQ_ACKNOWLEDGED;
 	Py_INCREF(region);
 	queue->region = region;
 	Py_RETURN_NONE;
@@ -103,19 +113,20 @@ static PyObject *name_error(ssize_t error, PyObject *name)
 
 static PyObject *queue_create(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *keywords)
 {
-	static const char *const names[] = {
-		"region", "name", "max_records", "max_bytes", "order", "max_producers", "flags"};
+	static const char *const names[] = {"region", "name", "max_records", "max_bytes", "order", "max_producers",
+		"flags", "max_attempts", "dead_letters"};
 	struct ringq_queue_options options = {.max_bytes = RINGQ_UNBOUNDED};
-	PyObject *values[7];
+	PyObject *values[9];
 	ringq_region *region;
 	ringq_queue *handle;
-	int64_t numbers[5] = {0, -1, 0, 0, 0};
+	int64_t numbers[6] = {0, -1, 0, 0, 0, 0};
 	int error, i;
 
-	if (!rq_py_arguments("_create", args, nargs, keywords, names, 7, 1, values) ||
-		!(region = rq_py_region(values[0])) || !check_name(values[1], &options.name))
+	if (!rq_py_arguments("_create", args, nargs, keywords, names, 9, 1, values) ||
+		!(region = rq_py_region(values[0])) || !check_name(values[1], &options.name) ||
+		!check_name(values[8], &options.dead_letters))
 		return NULL;
-	for (i = 0; i < 5; i++) {
+	for (i = 0; i < 6; i++) {
 		if (values[i + 2] && values[i + 2] != Py_None && !rq_py_int64(values[i + 2], &numbers[i]))
 			return NULL;
 	}
@@ -124,6 +135,7 @@ static PyObject *queue_create(PyObject *self, PyObject *const *args, Py_ssize_t 
 	options.order = (unsigned)numbers[2];
 	options.max_producers = (unsigned)numbers[3];
 	options.flags = (unsigned)numbers[4];
+	options.max_attempts = (unsigned)numbers[5];
 	error = ringq_queue_create(&handle, region, &options);
 	return error ? name_error(error, values[1]) : set_handle((struct queue *)self, handle, values[0]);
 }
@@ -174,6 +186,8 @@ static PyObject *get(struct queue *queue, int64_t timeout)
 
 	if (!handle)
 		return NULL;
+	if (queue->acknowledged)
+		return rq_py_get_to_hold(queue, timeout);
 	object = rq_py_get(queue->state, &queue->use, handle, timeout, &error);
 	return error < 0 ? rq_py_queue_failed(queue, error, SIDE_GET) : object;
 }
@@ -258,6 +272,12 @@ static PyObject *queue_next(PyObject *self)
 
 	if (!handle)
 		return NULL;
+	if (queue->acknowledged) {
+		object = rq_py_get_to_hold(queue, RINGQ_FOREVER);
+		if (!object && PyErr_ExceptionMatches(queue->state->closed))
+			PyErr_Clear(); /* the end of the iteration */
+		return object;
+	}
 	object = rq_py_get(queue->state, &queue->use, handle, RINGQ_FOREVER, &error);
 	if (error == -EPIPE)
 		return NULL; /* the end of the iteration */
@@ -331,17 +351,28 @@ static PyObject *queue_shutdown(PyObject *self, PyObject *unused)
 	Py_RETURN_NONE;
 }
 
-static PyObject *queue_fileno(PyObject *self, PyObject *unused)
+static PyObject *event_fd(PyObject *self, unsigned what)
 {
 	ringq_queue *handle = rq_py_handle((struct queue *)self);
 	int fd;
 
-	(void)unused;
 	if (!handle)
 		return NULL;
-	fd = ringq_event_fd(handle);
-	((struct queue *)self)->use.watched = true;
+	fd = ringq_event_fd_for(handle, what);
+	((struct queue *)self)->use.watched |= what == RINGQ_READABLE;
 	return fd < 0 ? rq_py_raise(fd) : PyLong_FromLong(fd);
+}
+
+static PyObject *queue_fileno(PyObject *self, PyObject *unused)
+{
+	(void)unused;
+	return event_fd(self, RINGQ_READABLE);
+}
+
+static PyObject *queue_writable(PyObject *self, PyObject *unused)
+{
+	(void)unused;
+	return event_fd(self, RINGQ_WRITABLE);
 }
 
 static PyObject *get_region(PyObject *self, void *unused)
@@ -379,7 +410,26 @@ static PyMethodDef queue_methods[] = {
 		    "with\n"
 		    "block=False; Closed: shut down, and all was taken; ValueError: close() was called here, or the "
 		    "record is not\n"
-		    "an object; and what unpickling raises, after the object was taken.")},
+		    "an object; and what unpickling raises, after the object was taken.\n\n"
+		    "With acknowledged=True the object stays in hand until task_done(); one that cannot be unpickled "
+                    "goes "
+		    "back.")},
+	{"lease", FAST(rq_py_lease), KEYWORDS,
+		DOC("lease($self, /, block=True, timeout=None)\n--\n\nTakes the next object until the lease's ack(): "
+		    "`with q.lease() as obj:`.\n\n"
+		    "It comes back, before all younger ones, when the block raises, the lease is dropped, or the "
+                    "thread that "
+		    "took it ends,\nhowever that may be. Raises as get(); ValueError: not of a queue with "
+		    "acknowledged=True.")},
+	{"task_done", rq_py_task_done, METH_NOARGS,
+		DOC("task_done($self, /)\n--\n\nThe oldest object that get() of this queue object took and that is not "
+                    "done "
+		    "is done.\n\nRaises ValueError: there is none, or it has come back, as the thread that took it has "
+		    "ended; not of a queue with acknowledged=True.")},
+	{"join", FAST(rq_py_join), KEYWORDS,
+		DOC("join($self, /, timeout=None)\n--\n\nWaits until nothing waits and nothing is in anybody's "
+		    "hands.\n\nReturns whether that came in timeout seconds. Raises ValueError: not of a queue with "
+		    "acknowledged=True.")},
 	{"put_nowait", queue_put_nowait, METH_O, DOC("put_nowait($self, obj, /)\n--\n\nput(obj, block=False)")},
 	{"get_nowait", queue_get_nowait, METH_NOARGS, DOC("get_nowait($self, /)\n--\n\nget(block=False)")},
 	{"put_many", FAST(rq_py_put_many), KEYWORDS,
@@ -395,6 +445,8 @@ static PyMethodDef queue_methods[] = {
 		    "be unpickled, the exception's\n"
 		    "attribute `objects` has the others.")},
 	{"_peek", queue_peek, METH_NOARGS, NULL},
+	{"_browse", rq_py_browse, METH_O, NULL},
+	{"_writable", queue_writable, METH_NOARGS, NULL},
 	{"qsize", queue_qsize, METH_NOARGS, DOC("qsize($self, /)\n--\n\nHow many objects wait. Also after close().")},
 	{"empty", queue_empty, METH_NOARGS,
 		DOC("empty($self, /)\n--\n\nWhether no object waits. Raises OSError after close() of a queue that was "

@@ -4,13 +4,22 @@
 
 #include "transfer.h"
 
+/* What get() took of a queue that acknowledges, oldest first, in a ring. */
+struct hands {
+	struct ringq_delivery *ring;
+	size_t first, count, room;
+	pid_t process; /* whose they are */
+};
+
 struct queue {
 	PyObject ob_base;
 	ringq_queue *handle;
 	struct state *state;
 	PyObject *region; /* of type Region */
 	struct use use;
-	bool used; /* something was put by this object */
+	bool used;         /* something was put by this object */
+	bool acknowledged; /* what it gives stays in hand until it is said to be done */
+	struct hands hands;
 };
 
 /* Its handle. NULL with a ValueError set if there is none or it is closed. */
@@ -22,5 +31,6 @@ PyObject *rq_py_queue_failed(struct queue *queue, ssize_t error, enum rq_py_side
 PyObject *rq_py_put_many(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *keywords);
 PyObject *rq_py_get_many(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *keywords);
 PyObject *rq_py_stat(PyObject *self, PyObject *unused);
+PyObject *rq_py_browse(PyObject *self, PyObject *number);
 
 #endif

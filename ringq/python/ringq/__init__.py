@@ -9,6 +9,6 @@ from ._array import Array, Value
 from ._pipe import Connection, Pipe
 from ._queue import Queue
 from ._region import Member, Region
-from ._ringq import Closed, Empty, Full
+from ._ringq import Closed, DeadLetter, Empty, Full, Lease
 
-__all__ = ['Array', 'Closed', 'Connection', 'Empty', 'Full', 'Member', 'Pipe', 'Queue', 'Region', 'Value']
+__all__ = ['Array', 'Closed', 'Connection', 'DeadLetter', 'Empty', 'Full', 'Lease', 'Member', 'Pipe', 'Queue', 'Region', 'Value']

@@ -45,12 +45,13 @@ class _Waiters:
                     self.loop.remove_reader(self.fd)
 
 
-def _waiters(queue):
+def _waiters(queue, descriptor):
+    """The waiters of the running loop on a descriptor: queue.fileno or queue._writable."""
     loop = asyncio.get_running_loop()
-    by_loop = queue.__dict__.setdefault('_waiters', {})
-    fd = queue.fileno()
+    by_loop = queue.__dict__.setdefault(f'_{descriptor.__name__}_waiters', {})
+    fd = descriptor()
     waiters = by_loop.get(loop)
-    if waiters is None or waiters.fd != fd:  # a forked child has another descriptor
+    if waiters is None or waiters.fd != fd:  # a forked child has another one, for room each thread has
         for other in [other for other in by_loop if other.is_closed()]:
             del by_loop[other]
         waiters = by_loop[loop] = _Waiters(loop, fd)
@@ -64,13 +65,21 @@ async def get(queue):
             return queue.get_nowait()
         except _queue.Empty:
             pass
-        await _waiters(queue).wait()
+        await _waiters(queue, queue.fileno).wait()
 
 
 async def put(queue, obj):
-    """Puts an object once there is room; looked for less and less often, up to 50 times a second."""
+    """Puts an object once there is room.
+
+    The descriptor tells of room for a small one: while there is no more than that, it is looked for less and less often.
+    """
     pause = _SHORTEST
     while True:
+        try:
+            return queue.put_nowait(obj)
+        except _queue.Full:
+            pass
+        await _waiters(queue, queue._writable).wait()
         try:
             return queue.put_nowait(obj)
         except _queue.Full:

@@ -15,6 +15,7 @@ PRODUCERS = 512
 #: A queue that holds so many at once is bounded by the library; above that, by its region alone.
 _MOST_RECORDS = 1 << 24
 _ORDERS = {'total': 0, 'producer': 1}
+_ACKNOWLEDGED = 1 << 3
 
 
 def check_maxsize(maxsize):
@@ -40,6 +41,10 @@ class Queue(_ringq.Queue):
     region    the Region that it lies in, with a name of the caller's or one of its own; None makes a region for it.
     order     'total': one order for all; 'producer': each producer's objects come out in its order, which is faster.
 
+    With acknowledged=True an object that was taken comes back, before all younger ones, when the thread that took it ends,
+    in whatever way, before it has said that it is done: by lease(), or after get() by task_done(). One that has come back
+    max_attempts times is put to the queue of the same region called dead_letters, or dropped; 0 is no bound.
+
     A queue can be an argument of a Process, of a Pool's call, and an item of another queue, whatever the start method.
     It can be iterated, by `for` and `async for`, until it is shut down and empty.
 
@@ -47,14 +52,20 @@ class Queue(_ringq.Queue):
     """
 
     def __init__(self, maxsize: int = 0, *, region: Region | None = None, name: str | None = None,
-                 order: str = 'total', max_producers: int = PRODUCERS, size: int = REGION_SIZE):
+                 order: str = 'total', max_producers: int = PRODUCERS, size: int = REGION_SIZE,
+                 acknowledged: bool = False, max_attempts: int = 0, dead_letters: str | None = None):
         if order not in _ORDERS:
             raise ValueError(f"order must be 'total' or 'producer', not {order!r}")
+        if not acknowledged and (max_attempts or dead_letters is not None):
+            raise ValueError('max_attempts and dead_letters are for acknowledged=True')
+        if not 0 <= max_attempts < (1 << 24) - 1:
+            raise ValueError('max_attempts must be from 0 to 2**24 - 2')
         limit = check_maxsize(maxsize)
         if region is None:
             region = Region.create(size=size)
         self._name = name or uuid.uuid4().hex
-        self._create(region, self._name, limit, None, _ORDERS[order], max_producers)
+        self._create(region, self._name, limit, None, _ORDERS[order], max_producers,
+                     _ACKNOWLEDGED if acknowledged else 0, max_attempts, dead_letters)
 
     @classmethod
     def open(cls, region: Region, name: str) -> Queue:
@@ -77,9 +88,9 @@ class Queue(_ringq.Queue):
         """The threads that take part in the queue's region."""
         return self.region.members()
 
-    def peek(self):
-        """The next object, which stays. Raises queue.Empty; Closed."""
-        return self._peek()
+    def peek(self, n: int | None = None):
+        """The next object, which stays. Raises queue.Empty; Closed. With n, a list of the next ones, up to n, maybe none."""
+        return self._peek() if n is None else self._browse(n)
 
     async def aget(self):
         """Takes the next object, waiting in the event loop. A cancelled call has taken nothing.

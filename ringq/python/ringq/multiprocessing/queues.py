@@ -93,9 +93,12 @@ class Queue(_Common, _ringq.Queue):
     def cancel_join_thread(self):
         """Does nothing: there is no thread."""
 
-    def peek(self):
-        """The next object, which stays. Raises queue.Empty."""
-        return self._peek()
+    # Objects in hand are for ringq.Queue.
+    lease = task_done = join = property()  # type: ignore
+
+    def peek(self, n=None):
+        """The next object, which stays. Raises queue.Empty. With n, a list of the next ones, up to n, maybe none."""
+        return self._peek() if n is None else self._browse(n)
 
     def stat(self):
         """Counts and options, as a dict."""
@@ -177,7 +180,7 @@ class SimpleQueue(_Common, _ringq.SimpleQueue):
     """multiprocessing.SimpleQueue, whose put() waits for no reader."""
 
     # Those of Queue are not its own.
-    put_nowait = get_nowait = put_many = get_many = qsize = full = shutdown = property()  # type: ignore
+    put_nowait = get_nowait = put_many = get_many = qsize = full = shutdown = lease = task_done = join = property()  # type: ignore
 
     def __init__(self, *, ctx=None):
         self._make(0)
