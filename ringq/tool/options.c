@@ -124,9 +124,9 @@ static bool store(const struct option_spec *o, const char *value)
 static void translate(const struct command *command, char *letters, struct option *names)
 {
 	char *at = letters;
-	if (command->stops)
-		*at++ = '+';
-	*at++ = ':'; /* tells a missing value from an unknown option */
+	if (command->runs)
+		*at++ = '-'; /* operands come in their turn */
+	*at++ = ':';         /* tells a missing value from an unknown option */
 	*at++ = 'h';
 	unsigned n = 0;
 	for (const struct option_spec *o = command->options; o->name && n < OPTIONS_MOST; o++, n++) {
@@ -151,15 +151,33 @@ static const struct option_spec *find_option(const struct command *command, int 
 	return NULL;
 }
 
+/* The command line that a subcommand runs begins at its second operand, or behind `--`; the first goes right before it. */
+static int begin_command_line(char **argv, int region, int begin)
+{
+	if (!region)
+		return begin;
+	char *operand = argv[region];
+	argv[begin - 1] = operand;
+	return begin - 1;
+}
+
 int options_parse(const struct command *command, int argc, char **argv, int *operands)
 {
 	char letters[3 * OPTIONS_MOST];
 	struct option names[OPTIONS_MOST + 2];
-	int c;
+	int c, region = 0;
 	translate(command, letters, names);
 	opterr = 0;
 	optind = 1;
 	while ((c = getopt_long(argc, argv, letters, names, NULL)) != -1) {
+		if (c == 1 && region) {
+			optind--;
+			break;
+		}
+		if (c == 1) {
+			region = optind - 1;
+			continue;
+		}
 		if (c == 'h')
 			return -1;
 		if (c == ':')
@@ -170,7 +188,7 @@ int options_parse(const struct command *command, int argc, char **argv, int *ope
 		if (!store(o, optarg))
 			return usage("--%s: not understood: %s", o->name, optarg);
 	}
-	*operands = optind;
+	*operands = command->runs ? begin_command_line(argv, region, optind) : optind;
 	return 0;
 }
 

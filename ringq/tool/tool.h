@@ -55,7 +55,7 @@ struct command {
 	const char *summary;               /* one line, no full stop */
 	const struct option_spec *options; /* ends with a name of NULL */
 	int least, most;                   /* operands; most -1: any number */
-	bool stops;                        /* options end at the first operand, which begins a command line */
+	bool runs; /* a command line, which begins at the second operand: its options are its own */
 };
 
 /* Options that several subcommands have, and what they have set. */

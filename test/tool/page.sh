@@ -34,7 +34,7 @@ done
 
 # What the page becomes, where its tools are there.
 if command -v scdoc >/dev/null && command -v mandoc >/dev/null; then
-	scdoc <"$page" | mandoc -T utf8 | grep -q 'SIGINT and SIGTERM' || fail 'the page does not format'
+	scdoc <"$page" | mandoc -T utf8 | grep 'SIGINT and SIGTERM' >/dev/null || fail 'the page does not format'
 	errors=$(scdoc <"$page" | mandoc -T lint -W error 2>&1) || fail "lint: $errors"
 fi
 exit $failed

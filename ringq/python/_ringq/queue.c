@@ -412,18 +412,18 @@ static PyMethodDef queue_methods[] = {
 		    "record is not\n"
 		    "an object; and what unpickling raises, after the object was taken.\n\n"
 		    "With acknowledged=True the object stays in hand until task_done(); one that cannot be unpickled "
-                    "goes "
+		    "goes "
 		    "back.")},
 	{"lease", FAST(rq_py_lease), KEYWORDS,
 		DOC("lease($self, /, block=True, timeout=None)\n--\n\nTakes the next object until the lease's ack(): "
 		    "`with q.lease() as obj:`.\n\n"
 		    "It comes back, before all younger ones, when the block raises, the lease is dropped, or the "
-                    "thread that "
+		    "thread that "
 		    "took it ends,\nhowever that may be. Raises as get(); ValueError: not of a queue with "
 		    "acknowledged=True.")},
 	{"task_done", rq_py_task_done, METH_NOARGS,
 		DOC("task_done($self, /)\n--\n\nThe oldest object that get() of this queue object took and that is not "
-                    "done "
+		    "done "
 		    "is done.\n\nRaises ValueError: there is none, or it has come back, as the thread that took it has "
 		    "ended; not of a queue with acknowledged=True.")},
 	{"join", FAST(rq_py_join), KEYWORDS,

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Runs a command for each record of an acknowledged queue: only a command that has ended well finishes its record. What a
+ * command fails on, or this program is killed beside, comes back. One thread takes and acknowledges; commands run side by
+ * side as its children, each with a record as a file that is its standard input.
+ */
+
+#include "tool.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Exit statuses as of xargs. */
+enum {
+	SOME_FAILED = 123,
+	TOLD_TO_STOP = 124, /* a command ended with 255 */
+	CANNOT_RUN = 126,
+	NOT_THERE = 127,
+};
+
+enum { JOBS_MOST = 1024 };
+
+#define FIRST_PAUSE RINGQ_MS(10)
+#define LAST_PAUSE RINGQ_MS(1000)
+
+static uint64_t count = UINT64_MAX, jobs = 1;
+static int64_t patience = RINGQ_FOREVER;
+
+struct job {
+	struct ringq_delivery delivery;
+	pid_t child; /* 0: none */
+};
+
+struct work {
+	ringq_queue *queue;
+	const char *what;
+	char **command;
+	struct job *job;
+	uint64_t running, taken;
+	bool over; /* no more are taken */
+	int result;
+};
+
+extern char **environ;
+
+/* The record as a file. -1 with the complaint made. */
+static int file_of(const struct ringq_delivery *d)
+{
+	int fd = memfd_create("ringq exec", MFD_CLOEXEC);
+	size_t done = 0;
+	while (fd >= 0 && done < d->len) {
+		ssize_t n = write(fd, (const char *)d->data + done, d->len - done);
+		if (n < 0 && errno != EINTR) {
+			close(fd);
+			fd = -1;
+		}
+		done += n > 0 ? (size_t)n : 0;
+	}
+	if (fd < 0)
+		complain("a file for the record: %s", strerror(errno));
+	else
+		lseek(fd, 0, SEEK_SET);
+	return fd;
+}
+
+/* 0, or an exit status with the complaint made. */
+static int start(struct work *w, struct job *job)
+{
+	posix_spawn_file_actions_t actions;
+	char attempt[16];
+	int fd = file_of(&job->delivery);
+	if (fd < 0)
+		return STATUS_TROUBLE;
+	snprintf(attempt, sizeof attempt, "%u", job->delivery.attempt);
+	setenv("RINGQ_ATTEMPT", attempt, 1);
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, fd, STDIN_FILENO);
+	int e = posix_spawnp(&job->child, w->command[0], &actions, NULL, w->command, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	close(fd);
+	if (e == 0)
+		return 0;
+	job->child = 0;
+	complain("%s: %s", w->command[0], strerror(e));
+	return e == ENOENT ? NOT_THERE : e == ENOMEM || e == EAGAIN ? STATUS_TROUBLE : CANNOT_RUN;
+}
+
+static void stop(struct work *w, int result)
+{
+	w->over = true;
+	if (result > w->result)
+		w->result = result;
+}
+
+static void give_back(struct work *w, struct job *job)
+{
+	int e = ringq_requeue(w->queue, &job->delivery);
+	if (e)
+		stop(w, fail(e, w->what));
+}
+
+static void finish(struct work *w, struct job *job, int status)
+{
+	job->child = 0;
+	w->running--;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+		int e = ringq_ack(w->queue, &job->delivery);
+		if (e)
+			stop(w, fail(e, w->what));
+		return;
+	}
+	give_back(w, job);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 255)
+		stop(w, TOLD_TO_STOP);
+	else if (w->result < SOME_FAILED)
+		w->result = SOME_FAILED;
+}
+
+/* Ends the jobs whose commands have ended; waits for one if it may. */
+static void reap(struct work *w, bool waits)
+{
+	int status;
+	pid_t child;
+	while (w->running && (child = waitpid(-1, &status, waits ? 0 : WNOHANG)) != 0) {
+		if (child < 0 && errno != EINTR)
+			return;
+		for (uint64_t i = 0; child > 0 && i < jobs; i++)
+			if (w->job[i].child == child) {
+				finish(w, &w->job[i], status);
+				waits = false;
+				break;
+			}
+		if (child < 0 && tool_stopped) /* from now on for the last ones */
+			w->over = true;
+	}
+}
+
+/* A record that comes back is tried again after a while, which grows. */
+static void pause_before(uint32_t attempt)
+{
+	int64_t pause = FIRST_PAUSE;
+	for (uint32_t i = 2; i < attempt && pause < LAST_PAUSE; i++)
+		pause *= 2;
+	if (attempt > 1)
+		tool_sleep(pause < LAST_PAUSE ? pause : LAST_PAUSE);
+}
+
+static void take_one(struct work *w)
+{
+	struct job *job = w->job;
+	while (job->child)
+		job++;
+	int e = ringq_take(w->queue, &job->delivery, w->running && patience ? SLICE : patience);
+	if (w->running && (e == -ETIMEDOUT || e == -EAGAIN))
+		return; /* what runs may fail, and come back */
+	if (e == -EAGAIN && patience != RINGQ_NOWAIT)
+		return; /* lost to others all the time */
+	if (e == -EPIPE || e == -EINTR || e == -ETIMEDOUT || e == -EAGAIN) {
+		stop(w, STATUS_DONE);
+		return;
+	}
+	if (e) {
+		stop(w, fail(e, w->what));
+		return;
+	}
+	pause_before(job->delivery.attempt);
+	e = tool_stopped ? STATUS_DONE : start(w, job);
+	if (job->child) {
+		w->running++;
+		w->taken++;
+		return;
+	}
+	give_back(w, job);
+	stop(w, e);
+}
+
+static int run(int argc, char **argv)
+{
+	struct target target;
+	struct ringq_queue_stat stat;
+	struct work w = {.what = argv[0], .command = argv + 1};
+	(void)argc;
+	if (jobs < 1 || jobs > JOBS_MOST)
+		return usage("--jobs is from 1 to %d", JOBS_MOST);
+	int r = target_queue(&target, &w.queue, argv[0], USE);
+	if (r)
+		return r;
+	w.job = calloc(jobs, sizeof *w.job);
+	int e = w.job ? ringq_queue_stat(w.queue, &stat) : -ENOMEM;
+	if (e) {
+		w.result = fail(e, argv[0]);
+	} else if (!(stat.flags & RINGQ_ACKNOWLEDGED)) {
+		w.result = usage("%s: not acknowledged, as `ringq create --acknowledged` makes queues", argv[0]);
+	} else {
+		tool_waits_on = w.queue;
+		tool_catch_signals();
+		while (!w.over && !tool_stopped && w.taken < count) {
+			reap(&w, w.running == jobs);
+			if (!w.over && w.running < jobs)
+				take_one(&w);
+		}
+		while (w.running)
+			reap(&w, true);
+		tool_waits_on = NULL;
+	}
+	free(w.job);
+	ringq_queue_release(w.queue);
+	target_close(&target);
+	return w.result;
+}
+
+static const struct option_spec options[] = {
+	{'n', "count", "N", OPTION_NUMBER, &count, "run it so many times; until the queue is closed"},
+	{'j', "jobs", "N", OPTION_NUMBER, &jobs, "side by side; 1"},
+	{'w', "wait", "TIME", OPTION_TIME, &patience, "end when no record came for so long; forever"},
+	OPTIONS_END,
+};
+
+const struct command exec_command = {"exec", run, "REGION[/QUEUE] COMMAND [ARGUMENT]...",
+	"Runs a command for each record, which comes back if that fails", options, 2, -1, true};

@@ -1,0 +1,107 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+#
+# `ringq exec`: a record is done when its command has ended well, and comes back in all other cases.
+#
+# usage: exec.sh RINGQ
+set -uo pipefail
+ringq=$1
+name=test-exec-$$
+dir=$(mktemp -d)
+trap 'rm -rf "$dir" /dev/shm/ringq."$name"*' EXIT
+failed=0
+
+fail() {
+	printf 'failed: %s\n' "$*"
+	failed=1
+}
+
+# status WANTED COMMAND...: what it prints goes to $dir/out and $dir/err
+status() {
+	local want=$1 got
+	shift
+	"$@" >"$dir/out" 2>"$dir/err" </dev/null
+	got=$?
+	[[ $got == "$want" ]] || fail "$* ended with $got, not $want: $(cat "$dir/err")"
+}
+
+prints() { [[ $(cat "$dir/out") == "$1" ]] || fail "printed '$(cat "$dir/out")', not '$1'"; }
+says() { grep -q -- "$1" "$dir/err" || fail "did not say '$1' but '$(cat "$dir/err")'"; }
+gives() { # QUEUE COUNT RECORDS: it gives so many, in any order
+	[[ $("$ringq" get "$1" -n "$2" --wait=60 --format=text | sort) == "$3" ]] || fail "$1 does not give $3"
+}
+
+status 0 "$ringq" create "$name/plain"
+status 2 "$ringq" exec "$name/plain" cat
+says 'not acknowledged'
+status 0 "$ringq" create "$name/q" --acknowledged
+status 2 "$ringq" exec "$name/q"
+status 2 "$ringq" exec "$name/q" -j 0 cat
+status 0 "$ringq" exec "$name/q" --wait=0 cat
+prints ''
+
+# --- each record is a command's standard input, whole ---
+
+printf 'one\ntwo\nthree\n' | "$ringq" put "$name/q"
+head -c 300000 /dev/urandom >"$dir/large"
+"$ringq" put "$name/q" --frame=file "$dir/large"
+status 0 "$ringq" exec "$name/q" -n 2 sh -c 'echo "got $(cat)"'
+prints $'got one\ngot two'
+status 0 "$ringq" exec "$name/q" -n 1 -- sh -c 'cat; echo ", attempt $RINGQ_ATTEMPT"'
+prints 'three, attempt 1'
+status 0 "$ringq" exec "$name/q" --wait=10ms cat
+cmp "$dir/large" "$dir/out" || fail 'a large record differs'
+
+# --- what fails comes back, and counts ---
+
+echo bad | "$ringq" put "$name/q"
+status 123 "$ringq" exec "$name/q" -n 1 false
+status 123 "$ringq" exec "$name/q" -n 1 sh -c 'kill -9 $$'
+status 124 "$ringq" exec "$name/q" sh -c 'exit 255'
+status 127 "$ringq" exec "$name/q" "$dir/none"
+: >"$dir/no-program"
+status 126 "$ringq" exec "$name/q" "$dir/no-program"
+status 123 "$ringq" exec "$name/q" -n 2 sh -c 'cat; echo " $RINGQ_ATTEMPT"; [ $RINGQ_ATTEMPT -gt 6 ]'
+prints $'bad 6\nbad 7'
+
+# --- too often: it is set aside ---
+
+status 0 "$ringq" create "$name/dead"
+status 0 "$ringq" create "$name/few" --acknowledged --max-attempts=3 --dead-letters=dead
+printf 'x\ny\n' | "$ringq" put "$name/few" --close
+status 123 "$ringq" exec "$name/few" -- grep -q y
+grep -q x <("$ringq" get "$name/dead" -n 1 --format=raw) || fail 'the dead letter is another'
+
+# --- side by side, and until it is closed ---
+
+status 0 "$ringq" create "$name/many" --acknowledged
+seq 40 | "$ringq" put "$name/many" --close
+status 0 "$ringq" exec "$name/many" -j 4 sh -c 'read n; echo $n'
+[[ $(sort -n "$dir/out") == "$(seq 40)" ]] || fail 'not each record once'
+status 0 "$ringq" create "$name/pair" --acknowledged
+printf '1\n2\n' | "$ringq" put "$name/pair"
+# Each waits for the other's file.
+status 0 "$ringq" exec "$name/pair" -j 2 -n 2 sh -c 'read n; : >"$0.$n"; until [ -e "$0.$((3 - n))" ]; do sleep 0.01; done' \
+	"$dir/met"
+
+# --- killed: what it had in hand comes back; told to stop: it ends after the record in hand ---
+
+status 0 "$ringq" create "$name/kill" --acknowledged
+printf 'a\nb\n' | "$ringq" put "$name/kill"
+"$ringq" exec "$name/kill" sh -c ': >"$0"; until [ -e "$0.go" ]; do sleep 0.01; done' "$dir/runs" &
+worker=$!
+until [[ -e $dir/runs ]]; do sleep 0.01; done
+kill -9 "$worker"
+wait "$worker" 2>"$dir/err"
+: >"$dir/runs.go"
+gives "$name/kill" 2 $'a\nb'
+printf 'c\nd\n' | "$ringq" put "$name/kill"
+"$ringq" exec "$name/kill" sh -c 'cat; : >"$0.runs"; until [ -e "$0.go" ]; do sleep 0.01; done' "$dir/job" >"$dir/out" &
+worker=$!
+until [[ -e $dir/job.runs ]]; do sleep 0.01; done
+kill -TERM "$worker"
+: >"$dir/job.go"
+wait "$worker" || fail "ended with $? when told to stop"
+prints c
+gives "$name/kill" 1 d
+exit $failed
