@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -21,7 +22,8 @@ struct listed_thread {
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER, watch_lock = PTHREAD_MUTEX_INITIALIZER;
-static _Thread_local bool forking; /* this thread has the lock for a fork that is under way */
+static _Thread_local bool forking;               /* this thread has the lock for a fork that is under way */
+static _Thread_local volatile sig_atomic_t held; /* locks that this thread has, or is about to take */
 static struct listed_thread *threads;
 static pthread_key_t thread_end;
 static bool key_made;
@@ -40,6 +42,7 @@ static __attribute__((constructor)) void init_locks(void)
 	pthread_mutexattr_t attributes;
 	pthread_mutex_t fresh = PTHREAD_MUTEX_INITIALIZER;
 	lock = watch_lock = fresh;
+	held = 0;
 	if (pthread_mutexattr_init(&attributes))
 		return;
 	if (pthread_mutexattr_setprotocol(&attributes, PTHREAD_PRIO_INHERIT) == 0) {
@@ -55,13 +58,16 @@ static void take(pthread_mutex_t *mutex)
 		return;
 	if (rq_unlikely(is_new_child())) /* made without the fork handlers */
 		forget_parent();
+	held++;
 	pthread_mutex_lock(mutex);
 }
 
 static void give(pthread_mutex_t *mutex)
 {
-	if (rq_likely(!forking))
-		pthread_mutex_unlock(mutex);
+	if (rq_unlikely(forking))
+		return;
+	pthread_mutex_unlock(mutex);
+	held--;
 }
 
 bool rq_process_is_forking(void)
@@ -252,19 +258,14 @@ static int start(void)
 
 /*
  * The library is unloaded, or the process exits: no code of it must be called any more, be it the watching thread's or what
- * threads are to call when they end. Not where a lock is held, as where exit() is called by a signal handler in the middle of
- * a call: then it is the process's end. What other threads have stays where it is, as data only.
+ * threads are to call when they end. Not where this thread has a lock, as where exit() is called by a signal handler in the
+ * middle of a call: then it is the process's end. A lock that another has, be it the watching thread in a look, is waited for.
+ * What other threads have stays where it is, as data only.
  */
 static __attribute__((destructor)) void end(void)
 {
 	struct rq_thread *t = rq_thread_current;
-	if (!key_made || is_new_child() || pthread_mutex_trylock(&watch_lock))
-		return;
-	bool quiet = pthread_mutex_trylock(&lock) == 0;
-	if (quiet)
-		pthread_mutex_unlock(&lock);
-	pthread_mutex_unlock(&watch_lock);
-	if (!quiet)
+	if (!key_made || is_new_child() || held)
 		return;
 	rq_upcalls.unload();
 	rq_process_lock();
