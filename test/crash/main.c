@@ -10,7 +10,7 @@
  * first is that at which the child is killed or stopped; it is held and goes on before each look that it takes at what
  * others can change. By default that is done to as many as a minute and a half in all allows: first to those where an
  * address is passed for the first time, the second or the last, then to the rest of a loop's passes. With
- * RINGQ_TEST_SIZE=quick it is every eighth call, for an eighth of that time; with RINGQ_TEST_SIZE=long it is done to all. RINGQ_TEST_SEED repeats a run's choice.
+ * RINGQ_TEST_SIZE=quick it is every sixteenth call, for an eighth of that time; with RINGQ_TEST_SIZE=long it is done to all. RINGQ_TEST_SEED repeats a run's choice.
  *
  * The rounds run in a driver, a process of its own: a check that fails ends it, and the next goes on behind that.
  */
@@ -179,12 +179,12 @@ static void *exit_thread(void *arg)
 	pthread_exit(arg);
 }
 
-/* Of a quick run without a name every eighth call, which ones by its seed: to step through a call at all takes a second. */
+/* Of a quick run without a name every sixteenth call, which ones by its seed: to step through a call at all takes a second. */
 static bool chosen(const char *name, const struct call *call)
 {
 	if (name)
 		return !strcmp(name, call->name);
-	return test_size() != TEST_QUICK || (uint64_t)(call - calls) % 8 == run.seed % 8;
+	return test_size() != TEST_QUICK || (uint64_t)(call - calls) % 16 == run.seed % 16;
 }
 
 static unsigned count_plans(const char *name)
