@@ -137,8 +137,6 @@ static void reap(struct work *w, bool waits)
 				waits = false;
 				break;
 			}
-		if (child < 0 && tool_stopped) /* from now on for the last ones */
-			w->over = true;
 	}
 }
 

@@ -10,7 +10,8 @@
  * first is that at which the child is killed or stopped; it is held and goes on before each look that it takes at what
  * others can change. By default that is done to as many as a minute and a half in all allows: first to those where an
  * address is passed for the first time, the second or the last, then to the rest of a loop's passes. With
- * RINGQ_TEST_SIZE=quick it is every sixteenth call, for an eighth of that time; with RINGQ_TEST_SIZE=long it is done to all. RINGQ_TEST_SEED repeats a run's choice.
+ * RINGQ_TEST_SIZE=quick it is every sixteenth call, for an eighth of that time; with RINGQ_TEST_SIZE=long it is done to all.
+ * RINGQ_TEST_SEED repeats a run's choice.
  *
  * The rounds run in a driver, a process of its own: a check that fails ends it, and the next goes on behind that.
  */

@@ -4,29 +4,10 @@
 # `ringq exec`: a record is done when its command has ended well, and comes back in all other cases.
 #
 # usage: exec.sh RINGQ
-set -uo pipefail
 ringq=$1
 name=test-exec-$$
-dir=$(mktemp -d)
-trap 'rm -rf "$dir" /dev/shm/ringq."$name"*' EXIT
-failed=0
+. "${BASH_SOURCE%/*}/common.sh"
 
-fail() {
-	printf 'failed: %s\n' "$*"
-	failed=1
-}
-
-# status WANTED COMMAND...: what it prints goes to $dir/out and $dir/err
-status() {
-	local want=$1 got
-	shift
-	"$@" >"$dir/out" 2>"$dir/err" </dev/null
-	got=$?
-	[[ $got == "$want" ]] || fail "$* ended with $got, not $want: $(cat "$dir/err")"
-}
-
-prints() { [[ $(cat "$dir/out") == "$1" ]] || fail "printed '$(cat "$dir/out")', not '$1'"; }
-says() { grep -q -- "$1" "$dir/err" || fail "did not say '$1' but '$(cat "$dir/err")'"; }
 gives() { # QUEUE COUNT RECORDS: it gives so many, in any order
 	[[ $("$ringq" get "$1" -n "$2" --wait=60 --format=text | sort) == "$3" ]] || fail "$1 does not give $3"
 }

@@ -4,26 +4,10 @@
 # What is no region, of another layout, or scribbled over: each has its exit status, and nothing crashes or hangs.
 #
 # usage: hostile.sh RINGQ
-set -uo pipefail
 ringq=$1
 name=test-hostile-$$
 file=/dev/shm/ringq.$name
-dir=$(mktemp -d)
-trap 'rm -rf "$dir" "$file"' EXIT
-failed=0
-
-fail() {
-	printf 'failed: %s\n' "$*"
-	failed=1
-}
-
-status() {
-	local want=$1 got
-	shift
-	timeout 20 "$@" >"$dir/out" 2>"$dir/err" </dev/null
-	got=$?
-	[[ $got == "$want" ]] || fail "$* ended with $got, not $want: $(cat "$dir/err")"
-}
+. "${BASH_SOURCE%/*}/common.sh"
 
 scribble() { # OFFSET BYTES
 	printf "$2" | dd of="$file" bs=1 seek="$1" conv=notrunc status=none

@@ -225,9 +225,7 @@ PyObject *rq_py_get_many(PyObject *self, PyObject *const *args, Py_ssize_t nargs
 	for (i = 0; i < getting.n; i++)
 		getting.records[i] = (struct iovec){slots + i * SLOT, SLOT};
 	do {
-		result = try_get_many(&getting, RINGQ_NOWAIT);
-		if (result == -EAGAIN && timeout != RINGQ_NOWAIT)
-			result = rq_py_wait(&queue->use, try_get_many, &getting, timeout);
+		result = rq_py_try(&queue->use, try_get_many, &getting, timeout);
 		if (queue->use.watched)
 			rq_py_settle(queue->handle);
 		if (result >= 0)

@@ -19,7 +19,7 @@ struct lease {
 	bool over;
 };
 
-static ssize_t came_back(void)
+static int came_back(void)
 {
 	PyErr_SetString(
 		PyExc_ValueError, "the object is not in hand any more: it was given back when its thread ended");
@@ -73,9 +73,7 @@ static PyObject *take(struct queue *queue, int64_t timeout, struct ringq_deliver
 
 	if (!taking.queue)
 		return NULL;
-	error = try_take(&taking, RINGQ_NOWAIT);
-	if (error == -EAGAIN && timeout != RINGQ_NOWAIT)
-		error = rq_py_wait(&queue->use, try_take, &taking, timeout);
+	error = rq_py_try(&queue->use, try_take, &taking, timeout);
 	if (queue->use.watched)
 		rq_py_settle(taking.queue);
 	if (error < 0)
@@ -192,9 +190,7 @@ PyObject *rq_py_join(PyObject *self, PyObject *const *args, Py_ssize_t nargs, Py
 	if (!rq_py_arguments("join", args, nargs, keywords, names, 1, 0, &value) ||
 		!rq_py_timeout(NULL, value, &timeout) || !rq_py_handle(queue) || !is_acknowledged(queue))
 		return NULL;
-	error = ringq_join(queue->handle, RINGQ_NOWAIT);
-	if (error == -EAGAIN && timeout != RINGQ_NOWAIT)
-		error = rq_py_wait(&queue->use, try_join, queue->handle, timeout);
+	error = rq_py_try(&queue->use, try_join, queue->handle, timeout);
 	if (error == -EAGAIN || error == -ETIMEDOUT)
 		Py_RETURN_FALSE;
 	if (error)
@@ -245,7 +241,7 @@ static int end_lease(struct lease *lease, int (*how)(ringq_queue *, struct ringq
 	lease->over = true;
 	error = lease->process == getpid() ? how(lease->queue->handle, &lease->delivery) : -ESTALE;
 	if (error == -ESTALE)
-		return (int)came_back();
+		return came_back();
 	if (error)
 		rq_py_raise(error);
 	return error ? -1 : 0;
@@ -328,7 +324,7 @@ static void lease_dealloc(PyObject *self)
 static PyMethodDef lease_methods[] = {
 	{"ack", lease_ack, METH_NOARGS,
 		DOC("ack($self, /)\n--\n\nThe object is done.\n\nRaises ValueError: the lease is over, or the object "
-                    "has "
+		    "has "
 		    "come back, as the thread that took it has ended.")},
 	{"requeue", lease_requeue, METH_NOARGS,
 		DOC("requeue($self, /)\n--\n\nGives the object back, before all younger ones. Raises as ack().")},

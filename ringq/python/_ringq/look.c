@@ -78,9 +78,8 @@ static PyObject *browse(struct queue *queue, struct looking *l, int64_t n, size_
 	return list;
 }
 
-PyObject *rq_py_browse(PyObject *self, PyObject *number)
+PyObject *rq_py_browse(struct queue *queue, PyObject *number)
 {
-	struct queue *queue = (struct queue *)self;
 	ringq_queue *handle = rq_py_handle(queue);
 	struct looking l = {.size = SMALL};
 	PyObject *list = NULL;

@@ -211,6 +211,13 @@ ssize_t rq_py_wait(struct use *use, rq_py_attempt *attempt, void *context, int64
 	}
 }
 
+ssize_t rq_py_try(struct use *use, rq_py_attempt *attempt, void *context, int64_t timeout)
+{
+	ssize_t result = attempt(context, RINGQ_NOWAIT);
+
+	return result == -EAGAIN && timeout != RINGQ_NOWAIT ? rq_py_wait(use, attempt, context, timeout) : result;
+}
+
 /* --- The module --- */
 
 static const char *const exceptions[] = {"Empty", "Full"};

@@ -70,6 +70,9 @@ bool rq_py_arguments(const char *function, PyObject *const *args, Py_ssize_t nar
 typedef ssize_t rq_py_attempt(void *context, int64_t timeout);
 ssize_t rq_py_wait(struct use *use, rq_py_attempt *attempt, void *context, int64_t timeout);
 
+/* The same, once it has been tried with the GIL and says that it would have to wait. */
+ssize_t rq_py_try(struct use *use, rq_py_attempt *attempt, void *context, int64_t timeout);
+
 /* tp_new of the types that Python code makes no objects of. */
 PyObject *rq_py_no_new(PyTypeObject *type, PyObject *args, PyObject *keywords);
 

@@ -63,22 +63,15 @@ static void queue_dealloc(PyObject *self)
 	rq_py_free(self);
 }
 
-static PyObject *set_handle(struct queue *queue, ringq_queue *handle, PyObject *region)
+static PyObject *set_handle(struct queue *queue, ringq_queue *handle, PyObject *region, unsigned flags)
 {
-	struct ringq_queue_stat stat;
-	int error = ringq_queue_stat(handle, &stat);
-
-	if (error) {
-		ringq_queue_release(handle);
-		return rq_py_raise(error);
-	}
 	if (queue->handle) {
 		ringq_queue_release(handle);
 		PyErr_SetString(PyExc_RuntimeError, "the queue object has a queue already");
 		return NULL;
 	}
 	queue->handle = handle;
-	queue->acknowledged = stat.flags & RINGQ_ACKNOWLEDGED;
+	queue->acknowledged = flags & RINGQ_ACKNOWLEDGED;
 	Py_INCREF(region);
 	queue->region = region;
 	Py_RETURN_NONE;
@@ -137,7 +130,7 @@ static PyObject *queue_create(PyObject *self, PyObject *const *args, Py_ssize_t 
 	options.flags = (unsigned)numbers[4];
 	options.max_attempts = (unsigned)numbers[5];
 	error = ringq_queue_create(&handle, region, &options);
-	return error ? name_error(error, values[1]) : set_handle((struct queue *)self, handle, values[0]);
+	return error ? name_error(error, values[1]) : set_handle((struct queue *)self, handle, values[0], options.flags);
 }
 
 static PyObject *queue_open(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *keywords)
@@ -145,6 +138,7 @@ static PyObject *queue_open(PyObject *self, PyObject *const *args, Py_ssize_t na
 	static const char *const names[] = {"region", "name"};
 	PyObject *values[2];
 	ringq_region *region;
+	struct ringq_queue_stat stat;
 	ringq_queue *handle;
 	const char *name;
 	int error;
@@ -153,7 +147,14 @@ static PyObject *queue_open(PyObject *self, PyObject *const *args, Py_ssize_t na
 		!(region = rq_py_region(values[0])) || !check_name(values[1], &name))
 		return NULL;
 	error = ringq_queue_open(&handle, region, name);
-	return error ? name_error(error, values[1]) : set_handle((struct queue *)self, handle, values[0]);
+	if (error)
+		return name_error(error, values[1]);
+	error = ringq_queue_stat(handle, &stat);
+	if (error) {
+		ringq_queue_release(handle);
+		return rq_py_raise(error);
+	}
+	return set_handle((struct queue *)self, handle, values[0], stat.flags);
 }
 
 /* --- One object --- */
@@ -231,15 +232,13 @@ static PyObject *queue_get_nowait(PyObject *self, PyObject *unused)
 	return get((struct queue *)self, RINGQ_NOWAIT);
 }
 
-static PyObject *queue_peek(PyObject *self, PyObject *unused)
+static PyObject *peek(struct queue *queue)
 {
-	struct queue *queue = (struct queue *)self;
 	ringq_queue *handle = rq_py_handle(queue);
 	unsigned char small[SMALL], *data = small;
 	size_t size = sizeof(small);
 	ssize_t len;
 
-	(void)unused;
 	if (!handle)
 		return NULL;
 	while ((len = ringq_peek(handle, data, size)) == -EMSGSIZE) { /* its length is not told */
@@ -255,6 +254,16 @@ static PyObject *queue_peek(PyObject *self, PyObject *unused)
 	if (data != small)
 		free(data);
 	return rq_py_queue_failed(queue, len, SIDE_GET);
+}
+
+static PyObject *queue_peek(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *keywords)
+{
+	static const char *const names[] = {"n"};
+	PyObject *n;
+
+	if (!rq_py_arguments("peek", args, nargs, keywords, names, 1, 0, &n))
+		return NULL;
+	return n && n != Py_None ? rq_py_browse((struct queue *)self, n) : peek((struct queue *)self);
 }
 
 static PyObject *queue_iterate(PyObject *self)
@@ -444,8 +453,11 @@ static PyMethodDef queue_methods[] = {
 		    "list of at least one.\n\nWaits for the first only. Raises what get() does; if some object cannot "
 		    "be unpickled, the exception's\n"
 		    "attribute `objects` has the others.")},
-	{"_peek", queue_peek, METH_NOARGS, NULL},
-	{"_browse", rq_py_browse, METH_O, NULL},
+	{"peek", FAST(queue_peek), KEYWORDS,
+		DOC("peek($self, /, n=None)\n--\n\nThe next object, which stays. With n, a list of the next ones, up "
+		    "to n, maybe "
+		    "none.\n\n"
+		    "Raises queue.Empty and Closed, without n; ValueError; and what unpickling raises.")},
 	{"_writable", queue_writable, METH_NOARGS, NULL},
 	{"qsize", queue_qsize, METH_NOARGS, DOC("qsize($self, /)\n--\n\nHow many objects wait. Also after close().")},
 	{"empty", queue_empty, METH_NOARGS,

@@ -31,6 +31,8 @@ PyObject *rq_py_queue_failed(struct queue *queue, ssize_t error, enum rq_py_side
 PyObject *rq_py_put_many(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *keywords);
 PyObject *rq_py_get_many(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *keywords);
 PyObject *rq_py_stat(PyObject *self, PyObject *unused);
-PyObject *rq_py_browse(PyObject *self, PyObject *number);
+
+/* Up to so many of the objects that wait, as a list. */
+PyObject *rq_py_browse(struct queue *queue, PyObject *number);
 
 #endif

@@ -69,11 +69,8 @@ static ssize_t try_take(void *context, int64_t timeout)
 ssize_t rq_py_take(struct use *use, ringq_queue *queue, struct taken *taken, int64_t timeout)
 {
 	struct taking taking = {queue, taken};
-	ssize_t len;
+	ssize_t len = rq_py_try(use, try_take, &taking, timeout);
 
-	len = try_take(&taking, RINGQ_NOWAIT);
-	if (len == -EAGAIN && timeout != RINGQ_NOWAIT)
-		len = rq_py_wait(use, try_take, &taking, timeout);
 	if (use->watched)
 		rq_py_settle(queue);
 	return len;

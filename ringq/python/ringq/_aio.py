@@ -73,16 +73,13 @@ async def put(queue, obj):
 
     The descriptor tells of room for a small one: while there is no more than that, it is looked for less and less often.
     """
-    pause = _SHORTEST
+    pause = 0
     while True:
         try:
             return queue.put_nowait(obj)
         except _queue.Full:
             pass
+        if pause:
+            await asyncio.sleep(pause)
         await _waiters(queue, queue._writable).wait()
-        try:
-            return queue.put_nowait(obj)
-        except _queue.Full:
-            pass
-        await asyncio.sleep(pause)
-        pause = min(pause * 1.5, _LONGEST)
+        pause = min(pause * 1.5, _LONGEST) or _SHORTEST

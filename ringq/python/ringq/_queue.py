@@ -88,10 +88,6 @@ class Queue(_ringq.Queue):
         """The threads that take part in the queue's region."""
         return self.region.members()
 
-    def peek(self, n: int | None = None):
-        """The next object, which stays. Raises queue.Empty; Closed. With n, a list of the next ones, up to n, maybe none."""
-        return self._peek() if n is None else self._browse(n)
-
     async def aget(self):
         """Takes the next object, waiting in the event loop. A cancelled call has taken nothing.
 

@@ -96,10 +96,6 @@ class Queue(_Common, _ringq.Queue):
     # Objects in hand are for ringq.Queue.
     lease = task_done = join = property()  # type: ignore
 
-    def peek(self, n=None):
-        """The next object, which stays. Raises queue.Empty. With n, a list of the next ones, up to n, maybe none."""
-        return self._peek() if n is None else self._browse(n)
-
     def stat(self):
         """Counts and options, as a dict."""
         return self._stat()
@@ -180,7 +176,7 @@ class SimpleQueue(_Common, _ringq.SimpleQueue):
     """multiprocessing.SimpleQueue, whose put() waits for no reader."""
 
     # Those of Queue are not its own.
-    put_nowait = get_nowait = put_many = get_many = qsize = full = shutdown = lease = task_done = join = property()  # type: ignore
+    put_nowait = get_nowait = put_many = get_many = peek = qsize = full = shutdown = lease = task_done = join = property()  # type: ignore
 
     def __init__(self, *, ctx=None):
         self._make(0)
