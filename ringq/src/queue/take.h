@@ -21,34 +21,13 @@
  * CLOSED. Nothing comes into the lanes any more, but what is in hand may come back: a take says -EPIPE when the lanes are
  * empty and no book says that anything is in hand. Else it sleeps on `drained`, as ringq_join() does: who ends the last
  * delivery wakes all of these, whoever gives one back does so too.
- *
- * DRAINED. Of two that end the last two deliveries at once, each sets its entry free, then passes a full fence, then reads
- * all books: one of them finds nothing. Who sleeps has announced it before it reads them (event.h).
  */
 
 #include <ringq/queue.h>
 
-#include "lane/hand.h"
-#include "queue/port.h"
+#include "queue/handle.h"
 
-#define RQ_OTHERS_MOST 16u
 #define RQ_LOOK_EVERY INT64_C(5000000) /* ns: how long what the dead had may lie while others take all the time */
-
-/* What a thread knows of an acknowledged queue from which it has taken. */
-struct rq_taker {
-	struct rq_book *book;
-	struct rq_reader reader; /* of the fast path; the port's own is of whoever chooses a lane */
-	uint64_t at;             /* where its last claim has left head, or RQ_NOWHERE; */
-	uint64_t claim;          /* and that claim: while head is there, it is the lane's last one */
-	int64_t looked;          /* when it last looked for what is back */
-	uint64_t returned; /* the queue's word then, if there was none: while it says this, none has been given back */
-	/* The leases of others that take, as they were then: each take sees a death at once. Of more, looks do. */
-	uint32_t others;
-	struct {
-		rq_u64 *lease;
-		uint64_t word;
-	} other[RQ_OTHERS_MOST];
-};
 
 /* Gets: take, copy and acknowledgement in one. As the public calls, of an acknowledged queue. */
 ssize_t rq_take_get(struct ringq_queue *queue, void *buf, size_t size, int64_t timeout);

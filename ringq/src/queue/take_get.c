@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/uio.h>
 
+#include "base/copy.h"
+#include "queue/finish.h"
 #include "queue/take.h"
 
 #define GET_MANY_MOST ((size_t)1 << 20)
@@ -14,7 +16,7 @@
 /* No other has the delivery: one that is not in hand any more was taken from it by words that change by themselves. */
 static int finish(struct ringq_queue *queue, struct ringq_delivery *d)
 {
-	int r = ringq_ack(queue, d);
+	int r = rq_ack(queue, d);
 	return r == -ESTALE ? -EBADMSG : r;
 }
 
@@ -38,7 +40,7 @@ ssize_t rq_take_get_alloc(struct ringq_queue *queue, void **out, int64_t timeout
 		return r;
 	void *buf = malloc(d.len ? d.len : 1);
 	if (!buf) {
-		ringq_requeue(queue, &d);
+		rq_requeue(queue, &d);
 		return -ENOMEM;
 	}
 	rq_copy_out(buf, d.data, d.len);

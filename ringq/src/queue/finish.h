@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef RQ_FINISH_H
+#define RQ_FINISH_H
+
+/* Deliveries of acknowledged queues, and their end: acknowledged, or given back. */
+
+#include <ringq/queue.h>
+
+#include "lane/hand.h"
+#include "queue/handle.h"
+
+/* What own[] says. */
+enum rq_own {
+	RQ_OWN_ENTRY, /* where its entry is, in entries */
+	RQ_OWN_STATE, /* what that says while it is in hand; 0: it is finished */
+	RQ_OWN_PORT,  /* who took it */
+	RQ_OWN_POS,   /* where it lies */
+	RQ_OWN_KEY,   /* the chunk */
+};
+
+/* As the public calls, with arguments that are good, of an acknowledged queue. */
+int rq_ack(struct ringq_queue *queue, struct ringq_delivery *delivery);
+int rq_requeue(struct ringq_queue *queue, struct ringq_delivery *delivery);
+int rq_ack_many(struct ringq_queue *queue, struct ringq_delivery *deliveries, size_t n);
+
+/* The entry of a delivery; NULL if what says so is not a delivery of this queue. */
+static rq_always_inline struct rq_entry *rq_delivery_entry(
+	const struct ringq_queue *queue, const struct ringq_delivery *d)
+{
+	const struct rq_lane_set *set = &queue->set;
+	uint64_t key = d->own[RQ_OWN_KEY];
+	if (rq_unlikely((key & RQ_KEY_QUEUE) != (set->first << 3 | RQ_OWNER_LANE)) ||
+		rq_unlikely(rq_hand_lane(key) >= set->max))
+		return NULL;
+	return rq_entry_of(set->region, d->own[RQ_OWN_ENTRY]);
+}
+
+#endif
