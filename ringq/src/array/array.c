@@ -180,6 +180,7 @@ static uint64_t units_for(const struct ringq_region *region, uint64_t size)
 	return rq_round_up(size, region->at.page) / region->at.page;
 }
 
+/* The handle first, so that nothing can fail once others see the name. */
 static int create_named(struct ringq_array **out, struct rq_membership *membership, const char *name,
 	enum ringq_type type, uint64_t count)
 {
@@ -190,14 +191,26 @@ static int create_named(struct ringq_array **out, struct rq_membership *membersh
 		return (int)first;
 	struct rq_object_shared *o = (struct rq_object_shared *)rq_unit_at(region, (uint64_t)first);
 	struct rq_array_shared *s = (struct rq_array_shared *)(o + 1);
+	struct ringq_array *array;
+	int r = new_handle(&array, region, s, type, count);
+	if (r) {
+		rq_object_drop(membership, (uint64_t)first, units);
+		return r;
+	}
 	o->kind = RQ_OBJECT_ARRAY;
 	o->creator = membership->id;
 	memcpy(o->name, name, strlen(name) + 1);
 	s->type = type;
 	s->count = count;
 	s->created = rq_sys_calendar();
-	int r = rq_object_publish(membership, (uint64_t)first, units, o->name);
-	return r ? r : open_at(out, region, (uint64_t)first, units);
+	r = rq_object_publish(membership, (uint64_t)first, units, o->name);
+	if (r) {
+		ringq_array_release(array);
+		return r;
+	}
+	array->object = rq_object_id(rq_load(rq_owner_at(region, (uint64_t)first)), (uint64_t)first);
+	*out = array;
+	return 0;
 }
 
 /* Zeroed memory in units of the family's own. Their offset. */

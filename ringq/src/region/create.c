@@ -3,8 +3,9 @@
 /*
  * Making a region.
  *
- * It becomes visible to others complete: a memfd is handed over by its creator, a named one is built without a name and
- * then linked to it. So nobody can see, or die leaving, half a region.
+ * It becomes visible to others complete: a memfd is handed over by its creator, a named one is built without a name, mapped
+ * by its creator, and then linked to its name, which is the last that can fail. So nobody can see, or die leaving, half a
+ * region, nor one that its creator could not use.
  *
  * A file without a name gets one by linkat(): by its descriptor where the kernel lets this process do so, else by /proc.
  * Where neither is to be had, or no file without a name, it is built under a hidden name, linked, and the hidden name is
@@ -89,20 +90,37 @@ static int set_mode(int fd)
 	return fchmod(fd, 0600) ? -errno : 0;
 }
 
-static int new_nameless(const char *path, const struct rq_header *header)
+/* Maps what is filled, which takes the descriptor. It is not in the name's place yet. */
+static int fill_and_map(struct ringq_region **out, int fd, const struct rq_geometry *at, const struct rq_header *header)
 {
-	int fd = rq_file_descriptor(open(RQ_SHM_DIRECTORY, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
-	if (fd < 0)
-		return fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM ? fd : -ENOTSUP;
 	int r = set_mode(fd);
 	if (r == 0)
 		r = fill(fd, header);
 	if (r == 0)
-		r = link_file(fd, path);
-	if (r == 0)
-		return fd;
+		return rq_region_map(out, fd, at, header);
 	close(fd);
 	return r;
+}
+
+/* Whatever its creator could not give its name is nobody else's. */
+static int named_or_gone(struct ringq_region **out, struct ringq_region *region, int r)
+{
+	if (r == 0)
+		*out = region;
+	else
+		ringq_region_detach(region);
+	return r;
+}
+
+static int create_nameless(
+	struct ringq_region **out, const char *path, const struct rq_geometry *at, const struct rq_header *header)
+{
+	struct ringq_region *region;
+	int fd = rq_file_descriptor(open(RQ_SHM_DIRECTORY, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+	if (fd < 0)
+		return fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM ? fd : -ENOTSUP;
+	int r = fill_and_map(&region, fd, at, header);
+	return r ? r : named_or_gone(out, region, link_file(ringq_region_fd(region), path));
 }
 
 #define HIDDEN_TRIES 16
@@ -118,28 +136,26 @@ static int open_hidden(char hidden[64])
 	return fd < 0 ? rq_file_error(-fd) : fd; /* -ENOSYS, too, where there is no directory for shared memory */
 }
 
-static int new_hidden(const char *path, const struct rq_header *header)
+static int create_hidden(
+	struct ringq_region **out, const char *path, const struct rq_geometry *at, const struct rq_header *header)
 {
 	char hidden[64];
+	struct ringq_region *region;
 	int fd = open_hidden(hidden);
 	if (fd < 0)
 		return fd;
-	int r = set_mode(fd);
+	int r = fill_and_map(&region, fd, at, header);
 	if (r == 0)
-		r = fill(fd, header);
-	if (r == 0 && link(hidden, path))
-		r = rq_file_error(errno);
+		r = named_or_gone(out, region, link(hidden, path) ? rq_file_error(errno) : 0);
 	unlink(hidden);
-	if (r == 0)
-		return fd;
-	close(fd);
 	return r;
 }
 
-static int new_named(const char *path, const struct rq_header *header)
+static int create_named(
+	struct ringq_region **out, const char *path, const struct rq_geometry *at, const struct rq_header *header)
 {
-	int fd = new_nameless(path, header);
-	return fd == -ENOTSUP ? new_hidden(path, header) : fd;
+	int r = create_nameless(out, path, at, header);
+	return r == -ENOTSUP ? create_hidden(out, path, at, header) : r;
 }
 
 /* RINGQ_BARRIER=fences makes new regions be of fences: for tests. */
@@ -169,13 +185,10 @@ int ringq_region_create(ringq_region **out, const struct ringq_region_options *o
 	struct rq_geometry at;
 	rq_geometry_of(&at, size, page);
 	struct rq_header header = header_of(&at, o.flags & RINGQ_FENCES || !rq_sys_has_barrier() || wants_fences());
-	int fd = path ? new_named(path, &header) : new_anonymous(&header);
-	if (fd < 0)
-		return fd;
-	r = rq_region_map(out, fd, &at, &header);
-	if (r && path)
-		unlink(path);
-	return r;
+	if (path)
+		return create_named(out, path, &at, &header);
+	int fd = new_anonymous(&header);
+	return fd < 0 ? fd : rq_region_map(out, fd, &at, &header);
 }
 
 int rq_region_or_own(struct ringq_region **region)
