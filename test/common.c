@@ -80,6 +80,32 @@ uint64_t brief_or_long(uint64_t brief, uint64_t long_form)
 	}
 }
 
+static unsigned part_of(unsigned *parts)
+{
+	const char *text = getenv("RINGQ_TEST_PART");
+	unsigned part = 1;
+
+	*parts = 1;
+	if (text)
+		check(sscanf(text, "%u/%u", &part, parts) == 2 && part >= 1 && part <= *parts);
+	return part - 1;
+}
+
+unsigned test_parts(void)
+{
+	unsigned parts;
+
+	part_of(&parts);
+	return parts;
+}
+
+bool test_in_part(size_t i)
+{
+	unsigned parts, part = part_of(&parts);
+
+	return i % parts == part;
+}
+
 int64_t now_ns(void)
 {
 	struct timespec now;

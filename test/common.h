@@ -60,6 +60,13 @@ enum test_size test_size(void);
 /* An amount, rounds or nanoseconds: `brief` in the whole size, an eighth of it in the quick one, or long_form. */
 uint64_t brief_or_long(uint64_t brief, uint64_t long_form);
 
+/*
+ * Programs that take long and want one processor run side by side, each a part: RINGQ_TEST_PART=I/N, I from 1. Whether the
+ * i-th case is of this run's part; all are where nothing is set. test_parts() is N, or 1.
+ */
+unsigned test_parts(void);
+bool test_in_part(size_t i);
+
 int64_t now_ns(void);
 void pause_ns(int64_t ns);
 

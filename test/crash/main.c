@@ -11,7 +11,7 @@
  * others can change. By default that is done to as many as a minute and a half in all allows: first to those where an
  * address is passed for the first time, the second or the last, then to the rest of a loop's passes. With
  * RINGQ_TEST_SIZE=quick it is every sixteenth call, for an eighth of that time; with RINGQ_TEST_SIZE=long it is done to all.
- * RINGQ_TEST_SEED repeats a run's choice.
+ * RINGQ_TEST_SEED repeats a run's choice, beside the same RINGQ_TEST_PART.
  *
  * The rounds run in a driver, a process of its own: a check that fails ends it, and the next goes on behind that.
  */
@@ -180,12 +180,17 @@ static void *exit_thread(void *arg)
 	pthread_exit(arg);
 }
 
-/* Of a quick run without a name every sixteenth call, which ones by its seed: to step through a call at all takes a second. */
+/*
+ * Without a name, those of this run's part. Of a quick run every sixteenth of them, which ones by its seed: to step through
+ * a call at all takes a second.
+ */
 static bool chosen(const char *name, const struct call *call)
 {
+	size_t i = (size_t)(call - calls);
+
 	if (name)
 		return !strcmp(name, call->name);
-	return test_size() != TEST_QUICK || (uint64_t)(call - calls) % 16 == run.seed % 16;
+	return test_in_part(i) && (test_size() != TEST_QUICK || i / test_parts() % 16 == run.seed % 16);
 }
 
 static unsigned count_plans(const char *name)
@@ -217,7 +222,7 @@ int main(int argc, char **argv)
 	}
 	run.only = argc > 2 ? strtoull(argv[2], NULL, 0) : ALL;
 	run.every = brief_or_long(0, 1);
-	run.slice = (int64_t)brief_or_long(BRIEF, BRIEF) / plans;
+	run.slice = (int64_t)brief_or_long(BRIEF, BRIEF) / (name ? 1 : test_parts()) / plans;
 	run.until = now_ns();
 	plan->book = share_memory(sizeof(*plan->book));
 	printf("RINGQ_TEST_SEED=%llu\n", (unsigned long long)run.seed);

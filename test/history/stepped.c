@@ -511,7 +511,7 @@ int main(int argc, char **argv)
 		return TEST_SKIPPED;
 	printf("seed %llu\n", (unsigned long long)seed);
 	for (size_t i = 0; i < COUNT(scenes); i++)
-		if (argc < 2 || !*argv[1] || !strcmp(argv[1], scenes[i].name))
+		if (argc > 1 && *argv[1] ? !strcmp(argv[1], scenes[i].name) : test_in_part(i))
 			play_scene(&scenes[i], seed);
 	return 0;
 }
