@@ -374,6 +374,8 @@ static void check_named_after_sweep(struct stage *s)
 
 #define BOUNDED .queue.max_records = 3
 #define ACKNOWLEDGED .queue.flags = RINGQ_ACKNOWLEDGED, .acknowledges = true
+/* What is in hand when its holder dies is there still. */
+#define IN_PLACE .queue.flags = RINGQ_SINGLE_CONSUMER, .acknowledges = true, .turn = true
 #define BOUNDED_MANY .queue.max_records = 16
 #define KEEPS_LARGE .memory = 4 << 20
 #define SHORT .region = 1 << 20, .queue.max_bytes = 16384, .one_order = true
@@ -439,6 +441,12 @@ const struct call calls[] = {
 	{"take_wakes_records", set_get_first, .act = &act_take, .prepare = stage_sleeping_producer, ACKNOWLEDGED,
 		BOUNDED},
 	{"requeue", set_requeue, .act = &act_requeue, ACKNOWLEDGED},
+	{"take_in_place_first", set_get_first, .act = &act_take, .prepare = two_lanes, IN_PLACE},
+	{"take_in_place", set_get, .act = &act_take, IN_PLACE},
+	{"take_in_place_alone", set_take_alone, .act = &act_take, IN_PLACE},
+	{"take_in_place_bounded", set_get, .act = &act_take, IN_PLACE, BOUNDED},
+	{"take_in_place_link", set_get_link, .act = &act_take, IN_PLACE},
+	{"take_in_place_wakes", set_get_first, .act = &act_take, .prepare = stage_sleeping_producer, IN_PLACE, FEW_BYTES},
 	{"peek", set_peek, .act = &act_peek},
 	{"close", set_put_beside, .act = &act_close, .closes = true},
 	{"close_wakes", NULL, .act = &act_close, .prepare = stage_sleeping_consumer, .closes = true},

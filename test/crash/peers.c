@@ -26,6 +26,20 @@ static int put_in_turn(struct stage *s, const void *record, size_t len)
 	return rc;
 }
 
+/* Of a single consumer, as well: who waits has the turn. */
+static ssize_t get_in_turn(struct stage *s, char *buffer)
+{
+	static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
+	bool single = s->call->queue.flags & RINGQ_SINGLE_CONSUMER;
+
+	if (single)
+		pthread_mutex_lock(&turn);
+	ssize_t len = ringq_get(s->queue, buffer, STAGE_BUFFER, TEST_SOON);
+	if (single)
+		pthread_mutex_unlock(&turn);
+	return len;
+}
+
 static void produce(struct stage *s, enum party party)
 {
 	char record[5000];
@@ -66,7 +80,7 @@ static void consume(struct stage *s, char *buffer)
 	uint32_t next[PARTIES] = {0};
 
 	for (;;) {
-		ssize_t len = ringq_get(s->queue, buffer, STAGE_BUFFER, TEST_SOON);
+		ssize_t len = get_in_turn(s, buffer);
 
 		if (len == -EPIPE && s->call->closes)
 			return;

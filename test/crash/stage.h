@@ -87,9 +87,9 @@ struct call {
 	bool one_order;    /* the order of the queue makes no difference */
 	bool closes;       /* the queue, for everybody */
 	bool acknowledges; /* what it sees before it acknowledges it: if it is killed, nothing is missing */
-	bool turn;         /* of a single producer: nobody else may put before it is over, by death for instance */
-	size_t region;     /* its size, if it is to be a small one */
-	int64_t memory;    /* what the lane of a dead child may keep until it has another owner */
+	bool turn;     /* of a single producer, or consumer: nobody else may before it is over, by death for instance */
+	size_t region; /* its size, if it is to be a small one */
+	int64_t memory; /* what the lane of a dead child may keep until it has another owner */
 };
 
 extern const struct call calls[];

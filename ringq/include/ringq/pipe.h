@@ -33,7 +33,8 @@ typedef struct ringq_pipe ringq_pipe;
  *
  * flags: 0, or any of RINGQ_SIMPLEX, RINGQ_SINGLE_PRODUCER, RINGQ_SINGLE_CONSUMER; the latter two promise for each
  * direction that no two sends, or receives, overlap in time, whoever makes them, and make them cheaper. In each
- * direction up to 8 MiB from each sending thread wait; at most 64 threads send at once (-EUSERS). Order is total.
+ * direction up to 8 MiB from each sending thread wait; at most 64 threads send at once (-EUSERS). Order is total. A pipe is
+ * not acknowledged, and not taken from in place: RINGQ_ACKNOWLEDGED is -EINVAL.
  *
  * The memory of a direction is free for others as soon as nobody holds either end of it, or, if its last holders were
  * killed, as soon as the region runs short.

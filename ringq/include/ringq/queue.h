@@ -28,8 +28,8 @@ enum {
  *
  * The first two are promises of the caller about turns, of whichever threads and processes these are: each begins when the
  * last one is over. A turn to put is a put, a put_many, or all from a reserve until its commit or abort has returned; a
- * turn to get is a get of any kind, or a ringq_poll(). It is over when its call has returned, or when its thread has ended,
- * by death too. Nothing else is a turn, and all of it may happen at any time: the end of a thread, a release, a close, a
+ * turn to get is a get of any kind, a ringq_poll(), or all from a ringq_take() until its delivery has ended. A turn is over
+ * when its call has returned, or when its thread has ended, by death too. Nothing else is a turn, and all of it may happen at any time: the end of a thread, a release, a close, a
  * fork, a peek, a look by ringq_size() and the like.
  * Builds with checks (debug builds, or -Dchecks=true) say -EBUSY to a call that begins beside another's turn; in others
  * records may be lost then.
@@ -169,22 +169,30 @@ struct ringq_delivery {
 };
 
 /**
- * Takes the next record of an acknowledged queue (RINGQ_ACKNOWLEDGED) without copying it. It is in the caller's hands
- * until ringq_ack() or ringq_requeue().
+ * Takes the next record of an acknowledged queue (RINGQ_ACKNOWLEDGED), or of a queue with a single consumer
+ * (RINGQ_SINGLE_CONSUMER), without copying it. It is in the caller's hands until ringq_ack() or ringq_requeue().
  *
+ * Of an acknowledged queue:
  * A record that was taken and not finished comes back when the thread that took it has ended, in whatever way, or has
  * released the handle: to the next take, before all younger records, with attempt one higher. So each record is delivered
  * at least once, and never to two at the same time. It comes back at once to those who take all the time; those who sleep
  * are woken as by any death, after 100 ms at most.
  * A thread may hold any number of deliveries, and finish them in any order. A child of fork holds none of its parent's.
  *
- * Returns 0, or: -EAGAIN (RINGQ_NOWAIT: nothing waits), -ETIMEDOUT, -EPIPE (closed, nothing waits, and nothing is in
- * anybody's hands, the caller's included: until then it may come back), -ENOMEM (no memory for one more in this thread's
- * hands), -EINVAL (the queue is not acknowledged), -EBADMSG.
  * Order: as the queue's, counted at the take, but for what has come back: that is older than all that waits. With
  * RINGQ_ORDER_TOTAL several that have come back come out by the order in which they were put.
  * max_records and max_bytes count what is in hand. One that is held for long keeps the memory around it: a ring of up to
  * 1 MiB, or of four such records; its producer goes on elsewhere.
+ *
+ * Of a queue with a single consumer that is not acknowledged: one delivery is open at a time, and until ringq_ack() the
+ * record is the first of the queue. It counts for max_records and max_bytes and is shown by ringq_size(), ringq_empty(),
+ * ringq_peek() and looks from outside, and an event descriptor stays readable. Gets and takes by this thread with this
+ * handle say -EBUSY; it cannot be given back, and need not: has its holder ended, or released the handle, or closed the
+ * queue, it is still there for the next, with attempt 1.
+ *
+ * Returns 0, or: -EAGAIN (RINGQ_NOWAIT: nothing waits), -ETIMEDOUT, -EPIPE (closed, nothing waits, and nothing is in
+ * anybody's hands, the caller's included: until then it may come back), -ENOMEM (no memory for one more in this thread's
+ * hands), -EBUSY (not acknowledged: one is open), -EINVAL (neither acknowledged nor of a single consumer), -EBADMSG.
  * Threads: any. Progress: lock-free; blocking when empty, if timeout says so.
  */
 RINGQ_API int ringq_take(ringq_queue *queue, struct ringq_delivery *out, int64_t timeout);
@@ -195,15 +203,19 @@ RINGQ_API int ringq_take(ringq_queue *queue, struct ringq_delivery *out, int64_t
  * or it is the parent's of this process: it may have been delivered again. -EINVAL.
  * Threads: any of the process that took it, with the handle that took it. Progress: wait-free by the thread that took
  * it, but for whom it wakes; another thread may wait for a call of that thread that is under way.
+ * Of a queue that is not acknowledged, too; then its memory is the producer's again.
  */
 RINGQ_API int ringq_ack(ringq_queue *queue, struct ringq_delivery *delivery);
 
-/** Gives the record back, before all younger ones; the next take gets it, with attempt one higher. Otherwise as ack. */
+/**
+ * Gives the record back, before all younger ones; the next take gets it, with attempt one higher. Otherwise as ack.
+ * -EINVAL: the queue is not acknowledged.
+ */
 RINGQ_API int ringq_requeue(ringq_queue *queue, struct ringq_delivery *delivery);
 
 /**
  * Takes up to n records that are there, waiting only for the first. Returns how many; an error only when there was none.
- * n is 1 to 2^20. Errors: as take.
+ * n is 1 to 2^20. Errors: as take. Of a queue that is not acknowledged it takes one.
  */
 RINGQ_API ssize_t ringq_take_many(ringq_queue *queue, struct ringq_delivery *out, size_t n, int64_t timeout);
 

@@ -39,7 +39,9 @@ static inline int enter(struct rq_reader *reader, struct rq_lane *lane, uint32_t
 		reader->entry = entry;
 		reader->end = reader->ring.base + reader->ring.size;
 		reader->key = key;
-		if (rq_ring_is_round(&reader->ring) && !reader->set->counted && !reader->set->hands)
+		if (rq_unlikely(reader->taken))
+			reader->entry = 0; /* so that it is looked at again, and quick, when that is over */
+		else if (rq_ring_is_round(&reader->ring) && !reader->set->counted && !reader->set->hands)
 			reader->quick = chunk;
 		reader->lane = lane;
 		reader->index = index;

@@ -25,6 +25,7 @@ struct rq_reader {
 	bool single;          /* these two as in the set, beside what each get reads */
 	bool stamps;
 	bool plain; /* nobody else claims, and no record has a stamp */
+	bool taken; /* the caller has a record in hand where it lies, so nothing may be taken at once */
 	const struct rq_lane_set *set;
 	struct rq_membership *membership;
 };

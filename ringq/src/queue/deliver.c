@@ -1,27 +1,32 @@
 /* SPDX-License-Identifier: MIT */
 
-/* The public calls that hand out records in place, and end that. */
+/* The public calls that hand out records in place, and end that: of acknowledged queues, or of a single consumer. */
 
 #include <errno.h>
 
-#include "queue/drained.h"
 #include "queue/finish.h"
+#include "queue/in_place.h"
 #include "queue/take.h"
 
 #define MANY_MOST ((size_t)1 << 20)
 
 int ringq_take(ringq_queue *queue, struct ringq_delivery *out, int64_t timeout)
 {
-	if (rq_unlikely(!queue) || rq_unlikely(!out) || rq_unlikely(!rq_timeout_is_good(timeout)) ||
-		rq_unlikely(!queue->set.hands))
+	if (rq_unlikely(!queue) || rq_unlikely(!out) || rq_unlikely(!rq_timeout_is_good(timeout)))
 		return -EINVAL;
-	return rq_take(queue, out, UINT64_MAX, timeout);
+	if (queue->set.hands)
+		return rq_take(queue, out, UINT64_MAX, timeout);
+	return rq_in_place_is_possible(queue) ? rq_in_place_take(queue, out, timeout) : -EINVAL;
 }
 
 ssize_t ringq_take_many(ringq_queue *queue, struct ringq_delivery *out, size_t n, int64_t timeout)
 {
-	if (!queue || !out || n == 0 || n > MANY_MOST || !rq_timeout_is_good(timeout) || !queue->set.hands)
+	if (!queue || !out || n == 0 || n > MANY_MOST || !rq_timeout_is_good(timeout))
 		return -EINVAL;
+	if (!queue->set.hands) {
+		int r = ringq_take(queue, out, timeout);
+		return r ? r : 1;
+	}
 	int r = rq_take(queue, out, UINT64_MAX, timeout);
 	if (r)
 		return r;
@@ -33,9 +38,11 @@ ssize_t ringq_take_many(ringq_queue *queue, struct ringq_delivery *out, size_t n
 
 int ringq_ack(ringq_queue *queue, struct ringq_delivery *delivery)
 {
-	if (rq_unlikely(!queue) || rq_unlikely(!delivery) || rq_unlikely(!queue->set.hands))
+	if (rq_unlikely(!queue) || rq_unlikely(!delivery))
 		return -EINVAL;
-	return rq_ack(queue, delivery);
+	if (queue->set.hands)
+		return rq_ack(queue, delivery);
+	return rq_in_place_is_possible(queue) ? rq_in_place_ack(queue, delivery) : -EINVAL;
 }
 
 int ringq_requeue(ringq_queue *queue, struct ringq_delivery *delivery)
@@ -47,7 +54,14 @@ int ringq_requeue(ringq_queue *queue, struct ringq_delivery *delivery)
 
 int ringq_ack_many(ringq_queue *queue, struct ringq_delivery *deliveries, size_t n)
 {
-	if (!queue || (!deliveries && n) || !queue->set.hands)
+	if (!queue || (!deliveries && n) || (!queue->set.hands && !rq_in_place_is_possible(queue)))
 		return -EINVAL;
-	return rq_ack_many(queue, deliveries, n);
+	if (queue->set.hands)
+		return rq_ack_many(queue, deliveries, n);
+	int first = 0;
+	for (size_t i = 0; i < n; i++) {
+		int r = rq_in_place_ack(queue, &deliveries[i]);
+		first = first ? first : r;
+	}
+	return first;
 }

@@ -34,6 +34,18 @@ void rq_get_claimed(struct rq_port *b, const struct rq_view *view, uint64_t next
 		rq_event_disarm(&s->not_empty);
 }
 
+rq_cold int rq_get_special(struct rq_port *b)
+{
+	if (b->queue->side)
+		return -EINVAL;
+	if (b->queue->set.hands)
+		return RQ_GET_ACKNOWLEDGED;
+	if (rq_load(&b->open))
+		return -EBUSY;
+	b->special = b->order.reader.taken = false; /* another thread has finished it */
+	return 0;
+}
+
 rq_cold int rq_get_find_or_end(struct rq_port *b, struct rq_view *view)
 {
 	if (!b->queue->peer->gone(b))
@@ -201,9 +213,9 @@ static rq_cold ssize_t get_end(const struct rq_port *b, struct rq_lane *lane, ui
 static rq_noinline ssize_t get_more(struct rq_port *b, void *buf, size_t size, int64_t timeout)
 {
 	struct ringq_queue *queue = b->queue;
-	if (rq_unlikely(queue->special)) {
+	if (rq_unlikely(b->special)) {
 		rq_leave_again(b);
-		return queue->side ? -EINVAL : rq_take_get(queue, buf, size, timeout);
+		return queue->set.hands ? rq_take_get(queue, buf, size, timeout) : get_slowly(queue, buf, size, timeout);
 	}
 	bool nothing = rq_choose_nothing_yet(&b->order), may_try = !rq_guard_get(queue);
 	if (!nothing && may_try && size > RQ_SHORT) {

@@ -62,15 +62,20 @@ ssize_t rq_get_arming(struct rq_op *op, ssize_t (*get)(struct rq_op *));
 /* Whether an attempt is worth it for one who waits for a record. */
 bool rq_get_something_came(struct rq_op *op);
 
-/* What rq_get_enter() says where a get is a take, a copy and an acknowledgement: take.h. No call has been entered. */
+/* What rq_get_enter() says where a get is a take, a copy and an acknowledgement: take.h. No call is entered then. */
 #define RQ_GET_ACKNOWLEDGED 1
+
+/* What is special about gets by a port that is: RQ_GET_ACKNOWLEDGED, or an error, or nothing any more: 0. */
+int rq_get_special(struct rq_port *port);
 
 static inline int rq_get_enter(struct ringq_queue *q, struct rq_port **b)
 {
-	int r = rq_unlikely(q->special) ? q->side ? -EINVAL : RQ_GET_ACKNOWLEDGED : rq_enter(q, b);
+	int r = rq_enter(q, b);
 	if (rq_unlikely(r))
 		return r;
-	r = rq_guard_enter(rq_guard_get(q), q->region, (*b)->id);
+	r = rq_unlikely((*b)->special) ? rq_get_special(*b) : 0;
+	if (rq_likely(r == 0))
+		r = rq_guard_enter(rq_guard_get(q), q->region, (*b)->id);
 	if (rq_unlikely(r))
 		rq_leave();
 	return r;

@@ -48,6 +48,7 @@ static struct rq_port *new_port(const struct ringq_queue *queue)
 	b->order.total = queue->total;
 	b->order.idle = b->idle;
 	b->spin_get = b->spin_put = SPIN_FIRST;
+	b->special = queue->special;
 	return b;
 }
 
@@ -138,6 +139,8 @@ static void end_port(struct rq_port *b)
 		rq_hand_drop(&b->queue->set, b->queue->shared, ((uint32_t)b->id & RQ_ID_INDEX_MASK) - 1, b->id);
 	if (b->reserved && alive)
 		rq_port_unreserve(b);
+	if (rq_load(&b->open) && alive)
+		rq_guard_leave(rq_guard_get(b->queue)); /* what it had in hand is the next one's */
 	if (b->producer && alive)
 		leave_lane(b);
 	free(b->taker);

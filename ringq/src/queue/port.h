@@ -35,11 +35,17 @@ struct rq_port {
 	uint32_t disarm_get; /* claims since the last sleep */
 	uint32_t disarm_put; /* how often calm was due since the last sleep */
 	uint64_t disarmed;   /* puts when it was due last */
+	bool special;        /* as queue->special; or this thread has a delivery open: in_place.h */
 	bool spinning;       /* looks in quick succession: what needs a system call need not be asked each time */
 	struct rq_peer peer;
 	void *reserved; /* open reservation, or NULL */
 	size_t reserved_len;
 	rq_u64 *reserved_permit;
+	/* What this thread has in hand where it lies, of a queue with a single consumer: in_place.h. */
+	rq_u64 open;      /* where head goes when that is finished; 0: nothing is in hand */
+	uint64_t open_at; /* where it lies, in this lane, */
+	struct rq_lane *open_lane;
+	uint64_t open_entry; /* and the table's entry of its chunk, if records may be taken from that at once; else 0 */
 	struct rq_watch *writable; /* of its puts, or NULL: watch.h */
 	struct rq_port *thread_next;
 	struct rq_port *queue_next;
