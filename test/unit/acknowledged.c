@@ -220,6 +220,42 @@ Test(acknowledged, another_thread_may_acknowledge)
 	ringq_queue_release(queue);
 }
 
+/* The same at each delivery, whoever had the record before; and what a browse shows of it. */
+Test(acknowledged, a_delivery_names_its_record)
+{
+	ringq_queue *queue = acknowledged(RINGQ_ORDER_TOTAL, (struct ringq_queue_options){0});
+	uint32_t lane, first_lane = 0;
+	uint64_t sequence;
+
+	put_numbers(queue, 0, 5000);
+	for (int64_t i = 0; i < 5000; i++) {
+		struct ringq_delivery d = take(queue, i, 1), again;
+		check_eq(ringq_delivery_id(queue, &d, &lane, &sequence), 0);
+		first_lane = i == 0 ? lane : first_lane;
+		check_eq(lane, first_lane);
+		check_eq(sequence, i);
+		if (i % 7 == 0) {
+			check_eq(ringq_requeue(queue, &d), 0);
+			check_eq(ringq_delivery_id(queue, &d, &lane, &sequence), -ESTALE);
+			again = take(queue, i, 2);
+			check_eq(ringq_delivery_id(queue, &again, &lane, &sequence), 0);
+			check_eq(lane, first_lane);
+			check_eq(sequence, i);
+			d = again;
+		}
+		check_eq(ringq_ack(queue, &d), 0);
+		check_eq(ringq_delivery_id(queue, &d, &lane, &sequence), -ESTALE);
+	}
+	put_numbers(queue, 5000, 5001);
+	die_with(queue, 5000, 1, 1);
+	struct ringq_delivery d = take(queue, 5000, 2);
+	check_eq(ringq_delivery_id(queue, &d, &lane, &sequence), 0);
+	check_eq(sequence, 5000);
+	check_eq(ringq_delivery_id(NULL, &d, &lane, &sequence), -EINVAL);
+	check_eq(ringq_delivery_id(queue, NULL, &lane, &sequence), -EINVAL);
+	ringq_queue_release(queue);
+}
+
 Test(acknowledged, a_child_holds_nothing_of_its_parents)
 {
 	ringq_queue *queue = acknowledged(RINGQ_ORDER_TOTAL, (struct ringq_queue_options){0});

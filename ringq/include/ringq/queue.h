@@ -214,6 +214,16 @@ RINGQ_API int ringq_ack(ringq_queue *queue, struct ringq_delivery *delivery);
 RINGQ_API int ringq_requeue(ringq_queue *queue, struct ringq_delivery *delivery);
 
 /**
+ * What names a record that is in hand, for as long as its queue exists: no other has both, and each delivery of it has the
+ * same. *sequence is how many records were put to its lane before it, as struct ringq_record_info has it (ringq/look.h).
+ * Right while less than 2^27 records are put to the lane behind it.
+ * Errors: -ESTALE (it is not in hand any more), -EINVAL (or not of an acknowledged queue). Threads: any of the process that
+ * took it. Progress: wait-free.
+ */
+RINGQ_API int ringq_delivery_id(
+	ringq_queue *queue, const struct ringq_delivery *delivery, uint32_t *lane, uint64_t *sequence);
+
+/**
  * Takes up to n records that are there, waiting only for the first. Returns how many; an error only when there was none.
  * n is 1 to 2^20. Errors: as take. Of a queue that is not acknowledged it takes one.
  */

@@ -4,6 +4,8 @@
 
 #include <errno.h>
 
+#include "lane/sight.h"
+#include "queue/enter.h"
 #include "queue/finish.h"
 #include "queue/in_place.h"
 #include "queue/take.h"
@@ -50,6 +52,26 @@ int ringq_requeue(ringq_queue *queue, struct ringq_delivery *delivery)
 	if (!queue || !delivery || !queue->set.hands)
 		return -EINVAL;
 	return rq_requeue(queue, delivery);
+}
+
+int ringq_delivery_id(ringq_queue *queue, const struct ringq_delivery *delivery, uint32_t *lane, uint64_t *sequence)
+{
+	struct rq_port *b;
+	if (!queue || !delivery || !lane || !sequence || !queue->set.hands)
+		return -EINVAL;
+	int r = rq_enter(queue, &b);
+	if (r)
+		return r;
+	const struct rq_entry *entry = rq_delivery_entry(queue, delivery);
+	uint64_t state = delivery->own[RQ_OWN_STATE], header = 0;
+	if (entry && state && rq_load_acquire(&entry->state) == state)
+		header = rq_hand_header(queue->region, rq_load(&entry->record));
+	if (header) {
+		*lane = rq_hand_lane(delivery->own[RQ_OWN_KEY]);
+		*sequence = rq_sight_sequence(header, rq_load(&rq_lane_at(&queue->set, *lane)->puts));
+	}
+	rq_leave();
+	return header ? 0 : -ESTALE;
 }
 
 int ringq_ack_many(ringq_queue *queue, struct ringq_delivery *deliveries, size_t n)

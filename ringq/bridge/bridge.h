@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BRIDGE_BRIDGE_H
+#define BRIDGE_BRIDGE_H
+
+/*
+ * A bridge that runs: a thread, its queue here, its link there. bridge.c keeps both open, whatever ends one of them; out.c and
+ * in.c move records while both are.
+ */
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "config.h"
+#include "link.h"
+#include "meters.h"
+#include "place.h"
+#include "window.h"
+
+/* Exit statuses, as those of the command `ringq`. */
+enum status {
+	STATUS_DONE = 0,
+	STATUS_NO = 1, /* of check: it found something */
+	STATUS_USAGE = 2,
+	STATUS_NOT_FOUND = 3,
+	STATUS_NOT_PERMITTED = 4,
+	STATUS_CLOSED = 5,
+	STATUS_TROUBLE = 7,
+};
+
+enum state { STATE_ENDED, STATE_STANDBY, STATE_CONNECTING, STATE_CONNECTED, STATE_BLOCKED, STATE_FULL };
+
+/* Why moving has come to an end. */
+enum end {
+	END_LINK,  /* the link has: another is made */
+	END_PLACE, /* the region has gone: it is opened anew */
+	END_STOP,  /* it was told to stop, or has done what it was to do */
+	END_CLOSED,
+	END_TROUBLE, /* it will not get better by itself; logged */
+};
+
+struct run_options {
+	bool once;      /* end when nothing waits */
+	uint64_t count; /* end after so many; UINT64_MAX: never */
+};
+
+struct bridge {
+	const struct bridge_config *config;
+	const struct run_options *options;
+	pthread_t thread;
+	int wake; /* an eventfd: readable once it is to stop */
+	atomic_bool stop;
+	atomic_bool ended;
+	_Atomic int64_t stop_at; /* until when it may finish what is under way */
+	_Atomic int64_t tick;    /* when the thread last came by */
+	int status;
+	struct link link;
+	struct place place;
+	struct meters meters;
+	struct window window; /* out */
+	struct dedup *dedup;  /* in; NULL: none */
+	uint64_t moved;
+	bool progress; /* over this link something was moved */
+};
+
+void *bridge_run(void *bridge); /* the thread */
+
+/* Sleeps, unless it is to stop. Whether it may go on. */
+bool bridge_sleep(struct bridge *b, int64_t ns);
+static inline bool bridge_stops(struct bridge *b)
+{
+	return atomic_load(&b->stop);
+}
+
+void bridge_set_state(struct bridge *b, enum state state);
+/* What is to be done now and then: it lives, and its meters are right. */
+void bridge_tick(struct bridge *b, int64_t now);
+
+/* ---- the two directions ---- */
+
+/* Moves records out over an open link until something ends. */
+enum end out_move(struct bridge *b);
+/* Gives back what is in hand. */
+void out_give_back(struct bridge *b);
+
+enum end in_move(struct bridge *b);
+
+struct dedup;
+int dedup_new(struct dedup **out, uint64_t n); /* 0, or -ENOMEM */
+void dedup_free(struct dedup *dedup);
+bool dedup_has(const struct dedup *dedup, const char *id);
+void dedup_remember(struct dedup *dedup, const char *id);
+
+#endif

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+#include "meters.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define FLUSH_EVERY INT64_C(100000000)
+
+const char *const meter_names[METERS_END] = {
+#define METER(name, text, ...) text,
+	METERS(METER)
+#undef METER
+};
+
+static const bool is_count[METERS_END] = {
+#define METER(name, text, kind, ...) sizeof kind == sizeof "count" && kind[0] == 'c',
+	METERS(METER)
+#undef METER
+};
+
+int meters_open(struct meters *meters, ringq_region *region, const char *bridge)
+{
+	char name[64];
+	memset(meters, 0, sizeof *meters);
+	snprintf(name, sizeof name, "bridge.%s", bridge);
+	int r = ringq_array_create(&meters->array, region, name, RINGQ_UINT64, METERS_END);
+	if (r == -EEXIST)
+		r = ringq_array_open(&meters->array, region, name);
+	if (r == 0 &&
+		(ringq_array_type(meters->array) != RINGQ_UINT64 || ringq_array_count(meters->array) < METERS_END)) {
+		ringq_array_release(meters->array);
+		r = -EPROTO;
+	}
+	if (r)
+		meters->array = NULL;
+	return r;
+}
+
+void meters_flush(struct meters *meters, int64_t now, bool always)
+{
+	if (!meters->array || (!always && now - meters->flushed < FLUSH_EVERY))
+		return;
+	meters->flushed = now;
+	for (size_t i = 0; i < METERS_END; i++) {
+		if (!is_count[i]) {
+			ringq_store(meters->array, i, &meters->value[i]);
+		} else if (meters->value[i]) {
+			ringq_add(meters->array, i, (int64_t)meters->value[i], NULL);
+			meters->value[i] = 0;
+		}
+	}
+}
+
+void meters_close(struct meters *meters)
+{
+	ringq_array_release(meters->array);
+	meters->array = NULL;
+}

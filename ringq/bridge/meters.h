@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BRIDGE_METERS_H
+#define BRIDGE_METERS_H
+
+/*
+ * What a bridge has done, as an array of uint64 named bridge.NAME in its region, for all to see. Counts go on from where the
+ * last process of the name left them. The array's lock is the one that the active one of several bridges holds.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <ringq/ringq.h>
+
+/* Elements of the array; new ones come at the end. The list in ringq-bridge-amqp(1) has the same order. */
+#define METERS(M)                                                                                                                \
+	M(PROCESS, "process", "gauge", "id of the process that is active; 0: none")                                              \
+	M(STATE, "state",                                                                                                        \
+		"gauge", "0 ended, 1 standing by, 2 connecting, 3 connected, 4 blocked by the broker, 5 the queue here is full") \
+	M(WINDOW, "window", "gauge", "records in hand, taken and not confirmed")                                                 \
+	M(OLDEST, "oldest_ms", "gauge", "for how long the oldest of these has been")                                             \
+	M(TAKEN, "taken", "count", "records taken here")                                                                         \
+	M(PUBLISHED, "published", "count", "messages sent to the broker")                                                        \
+	M(CONFIRMED, "confirmed", "count", "records that the broker has confirmed, and that are gone here")                      \
+	M(NACKED, "nacked", "count", "messages that the broker has refused")                                                     \
+	M(RETURNED, "returned", "count", "messages that it could not route")                                                     \
+	M(REDELIVERED, "redelivered", "count", "records or messages that came for a second time or more")                        \
+	M(DEAD_LETTERED, "dead_lettered", "count", "records set aside in the queue of dead letters")                             \
+	M(CONSUMED, "consumed", "count", "messages that came from the broker")                                                   \
+	M(PUT, "put", "count", "records put here")                                                                               \
+	M(ACKNOWLEDGED, "acknowledged", "count", "messages that the broker was told are done")                                   \
+	M(REJECTED, "rejected", "count", "messages that can never be put here, given back for good")                             \
+	M(DUPLICATES, "duplicates", "count", "messages dropped since their id had come before")                                  \
+	M(BYTES, "bytes", "count", "of records confirmed, or put")                                                               \
+	M(CONNECTS, "connects", "count", "connections made")                                                                     \
+	M(FAILURES, "failures", "count", "connections that ended, or could not be made")                                         \
+	M(BLOCKED_MS, "blocked_ms", "count", "time in which the broker took nothing")                                            \
+	M(FULL_MS, "full_ms", "count", "time in which the queue here was full")
+
+enum meter {
+#define METER(name, ...) METER_##name,
+	METERS(METER)
+#undef METER
+		METERS_END
+};
+
+struct meters {
+	ringq_array *array;         /* NULL: none could be had */
+	uint64_t value[METERS_END]; /* gauges as they are; counts since the last flush */
+	int64_t flushed;
+};
+
+extern const char *const meter_names[METERS_END];
+
+/* Opens the array, or makes it. 0, or -errno. */
+int meters_open(struct meters *meters, ringq_region *region, const char *bridge);
+/* Gives what was counted to the array: at most each 100 ms, or now. */
+void meters_flush(struct meters *meters, int64_t now, bool always);
+void meters_close(struct meters *meters);
+
+static inline void meter_add(struct meters *m, enum meter which, uint64_t n)
+{
+	m->value[which] += n;
+}
+
+static inline void meter_set(struct meters *m, enum meter which, uint64_t value)
+{
+	m->value[which] = value;
+}
+
+#endif

@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: MIT
+"""Records of one region come to another through a broker, at least once, whatever is killed on the way."""
+
+import json
+import os
+import random
+import signal
+import sys
+import time
+
+import broker
+from harness import (Feeder, Reader, brief_or_long, check, eventually, log_of, main, record)
+
+
+def both(s, b, name, out='', into='', **options):
+    """A region `name`-a whose queue goes out to the broker, and `name`-b into which it comes."""
+    a, z = s.region(name + '-a', 'q', '--acknowledged'), s.region(name + '-b', 'q', *options.get('target', ()))
+    config = s.config(name, f'''
+        [{name}-out]
+        direction = out
+        region = {a}
+        queue = q
+        uri = amqp://127.0.0.1:{b.port}
+        remote-queue = {name}
+        topology = declare
+        {out}
+        [{name}-in]
+        direction = in
+        region = {z}
+        queue = q
+        uri = amqp://127.0.0.1:{b.port}
+        remote-queue = {name}
+        topology = declare
+        {into}
+        ''')
+    return a, z, config
+
+
+def the_broker(s):
+    return s.brokers[0] if s.brokers else s.broker(settings=['vm_memory_high_watermark.absolute = 1GB'])
+
+
+def everything_comes_in_order(s):
+    n = brief_or_long(4000, 20000, 200000)
+    a, z, config = both(s, the_broker(s), 'plain')
+    p, reader = s.bridge(config), Reader(z, n)
+    feeder = Feeder(a, n)
+    reader.wait(alive=lambda: p.poll() is None)
+    check(reader.account() == 0, 'something came twice, though nothing ended')
+    check(reader.order == [record(i) for i in range(n)], 'the order of the producer was not kept')
+    feeder.join()
+    eventually('all is confirmed', lambda: s.meters(config, 'plain-out')['confirmed'] == n)
+    broker.end(p)
+    check(p.returncode == 0, f'exit status {p.returncode} after SIGTERM:\n{log_of(p)}')
+    meters = s.meters(config, 'plain-in')
+    check(meters['put'] == n and meters['acknowledged'] == n and meters['state'] == 0, f'meters: {dict(meters)}')
+
+
+def bytes_are_kept(s):
+    """Empty, with every byte, and larger than a frame."""
+    b = the_broker(s)
+    a, z, config = both(s, b, 'bytes')
+    records = [b'', bytes(range(256)), os.urandom(131072 - 8), os.urandom(131072), os.urandom(1000003), b'']
+    framed = b''.join(len(r).to_bytes(8, 'little') + r for r in records)
+    s.ringq('put', '--frame=len', a, data=framed)
+    p = s.bridge(config)
+    came = s.ringq('get', '--frame=len', '--format=raw', '-n', str(len(records)), '-w', '20', z)
+    check(came == framed, 'what came is not what was sent')
+    broker.end(p)
+
+
+def nothing_is_lost_by_kills(s):
+    """Bridge and broker are killed under load, at random instants, in both directions."""
+    kills, n = brief_or_long((6, 6000), (24, 24000), (200, 200000))
+    b = the_broker(s)
+    window = 200
+    a, z, config = both(s, b, 'kills', out=f'window = {window}', into=f'window = {window}')
+    reader, feeder = Reader(z, n), Feeder(a, n, rate=n / (kills * 0.6))
+    p, log = s.bridge(config), s.folder + '/log.kills'
+    bridges_killed = brokers_killed = 0
+    for i in range(kills):
+        time.sleep(random.uniform(0.05, 0.9))
+        if i % 8 == 5:
+            b.kill()
+            brokers_killed += 1
+            b.start()
+        else:
+            broker.end(p, signal.SIGKILL)
+            bridges_killed += 1
+            p = s.bridge(config, log=log)
+    reader.wait(patience=180)
+    doubles = reader.account()
+    feeder.join()
+    check(feeder.fault is None, f'the feeder: {feeder.fault}')
+    print(f'        {bridges_killed} bridges and {brokers_killed} brokers killed, {n} records, {doubles} came twice')
+    most = 2 * window * (bridges_killed + brokers_killed)
+    check(doubles <= most, f'{doubles} came twice, more than the windows hold ({most})')
+    broker.end(p)
+    check(p.returncode == 0, f'exit status {p.returncode}')
+    check(b.messages().get('kills') == 0, f'left in the broker: {b.messages()}')
+
+
+def a_stop_leaves_nothing_in_hand(s):
+    """SIGTERM under load: what was confirmed is gone, the rest is in the queue, and nothing is in both places."""
+    b = the_broker(s)
+    n = brief_or_long(3000, 10000, 100000)
+    a, z, config = both(s, b, 'stop')
+    feeder, reader = Feeder(a, n), Reader(z, n)
+    for _ in range(brief_or_long(3, 8, 40)):
+        p = s.bridge(config)
+        time.sleep(random.uniform(0.1, 0.5))
+        began = time.monotonic()
+        broker.end(p, patience=15)
+        check(p.returncode == 0, f'exit status {p.returncode}:\n{log_of(p)}')
+        check(time.monotonic() - began < 14, 'it had to be killed')
+        meters, stat = s.meters(config, 'stop-out'), json.loads(s.ringq('stat', '-J', f'{a}/q'))
+        check(meters['window'] == 0 and meters['state'] == 0, f'meters: {dict(meters)}')
+        check(stat['records_in'] - stat['records'] == meters['confirmed'] or feeder.is_alive(), f'in hand: {stat}')
+    p = s.bridge(config)
+    reader.wait()
+    feeder.join()
+    check(reader.account() == 0, 'a clean stop made a record come twice')
+    broker.end(p)
+
+
+def once_ends_when_nothing_waits(s):
+    b = the_broker(s)
+    a, z, config = both(s, b, 'once')
+    s.ringq('put', a, data=b''.join(record(i) + b'\n' for i in range(500)))
+    s.run_bridge('run', '--once', '--bridge=once-out', config)
+    check(s.meters(config, 'once-out')['confirmed'] == 500, 'not all went out')
+    s.run_bridge('run', '--count=200', '--bridge=once-in', config)
+    s.run_bridge('run', '--once', '--bridge=once-in', config)
+    came = s.ringq('get', '-w', '0', z, status=1).split()
+    check(len(came) == 1000, f'{len(came) // 2} came')
+
+
+def a_standby_takes_over(s):
+    """Two processes of one configuration: one is active; when it is killed the other goes on, at once."""
+    b = the_broker(s)
+    n = brief_or_long(3000, 6000, 60000)
+    a, z, config = both(s, b, 'standby')
+    one, two = s.bridge(config), s.bridge(config)
+    # One process may be the first for one direction, and the other for the other.
+    eventually('both run', lambda: 'connected' in log_of(one) + log_of(two) and
+               (log_of(one) + log_of(two)).count('standing by') == 2)
+    reader, feeder = Reader(z, n), Feeder(a, n, rate=3000)
+    eventually('something has come', lambda: len(reader.seen) > 100)
+    broker.end(one, signal.SIGKILL)
+    began = time.monotonic()
+    eventually('it has taken over', lambda: 'has died' in log_of(two) or 'standing by' not in log_of(two), 20)
+    took = time.monotonic() - began
+    reader.wait()
+    feeder.join()
+    reader.account()
+    check('has died: taking over' in log_of(two) or 'standing by' not in log_of(two), 'it does not say so')
+    check(took < 5, f'it took {took:.1f} s')
+    broker.end(two)
+
+
+def the_region_may_come_anew(s):
+    """A region that is unlinked and made again: the bridge goes over to the one that has the name."""
+    b = the_broker(s)
+    a, z, config = both(s, b, 'anew')
+    p = s.bridge(config)
+    s.ringq('put', a, data=record(1) + b'\n')
+    check(s.ringq('get', '-n', '1', '-w', '20', z).rstrip() == record(1).rstrip(), 'the first')
+    s.ringq('unlink', a)
+    s.region('anew-a', 'q', '--acknowledged')
+    s.ringq('put', a, data=record(2) + b'\n')
+    check(s.ringq('get', '-n', '1', '-w', '20', z).rstrip() == record(2).rstrip(), 'the second')
+    broker.end(p)
+
+
+def packs_carry_many(s):
+    b = the_broker(s)
+    n = brief_or_long(20000, 100000, 1000000)
+    a, z, config = both(s, b, 'pack', out='pack = 16K\nwindow = 20000')
+    reader, feeder = Reader(z, n), Feeder(a, n)
+    p = s.bridge(config)
+    reader.wait()
+    feeder.join()
+    check(reader.account() == 0 and reader.order == [record(i) for i in range(n)], 'not all once and in order')
+    eventually('all is confirmed', lambda: s.meters(config, 'pack-out')['confirmed'] == n)
+    meters = s.meters(config, 'pack-out')
+    check(meters['published'] < n / 20, f'{meters["published"]} messages')
+    broker.end(p)
+
+
+if __name__ == '__main__':
+    sys.exit(main(everything_comes_in_order, bytes_are_kept, nothing_is_lost_by_kills, a_stop_leaves_nothing_in_hand,
+                  once_ends_when_nothing_waits, a_standby_takes_over, the_region_may_come_anew, packs_carry_many))

@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: MIT
+"""What the tests of the bridge share: regions, bridges as processes, and an account of every record."""
+
+import collections
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import traceback
+
+import broker
+
+TOOL, BRIDGE = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
+SIZE = os.environ.get('RINGQ_TEST_SIZE', 'quick')
+SKIPPED = 77
+
+
+def brief_or_long(quick, whole, long):
+    return {'quick': quick, 'whole': whole}.get(SIZE, long)
+
+
+def eventually(what, condition, patience=60):
+    until = time.monotonic() + patience
+    while time.monotonic() < until:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.03)
+    raise AssertionError('in vain: ' + what)
+
+
+class Stage:
+    """A folder, and regions whose names are no others', which go in the end."""
+
+    def __init__(self):
+        self.folder = tempfile.mkdtemp(prefix='ringq-bridge')
+        self.prefix = f'bridge-test-{os.getpid()}'
+        self.regions, self.processes, self.brokers = [], [], []
+        self.credentials = self.write('credentials', f'user = {broker.USER}\npassword = {broker.PASSWORD}\n', 0o600)
+
+    def write(self, name, text, mode=0o644):
+        path = f'{self.folder}/{name}'
+        with open(path, 'w') as file:
+            file.write(text)
+        os.chmod(path, mode)
+        return path
+
+    def broker(self, **options):
+        self.brokers.append(broker.Broker(self.folder, **options))
+        return self.brokers[-1]
+
+    def ringq(self, *words, data=None, status=0):
+        done = subprocess.run([TOOL, *words], input=data, capture_output=True, timeout=120)
+        if done.returncode != status:
+            raise AssertionError(f'ringq {words}: {done.returncode}, {done.stderr.decode()}')
+        return done.stdout
+
+    def region(self, name, queue='q', *options):
+        full = f'{self.prefix}-{name}'
+        self.ringq('create', *options, f'{full}/{queue}')
+        if full not in self.regions:
+            self.regions.append(full)
+        return full
+
+    def config(self, name, text):
+        """Sections of lines as given, with what all tests have the same."""
+        common = f'credentials = {self.credentials}\nreconnect-min = 50ms\nreconnect-max = 1\n'
+        lines = []
+        for line in text.strip().splitlines():
+            lines.append(line.strip())
+            if lines[-1].startswith('['):
+                lines.append(common)
+        return self.write(name, '\n'.join(lines) + '\n')
+
+    def bridge(self, config, *options, log=None):
+        path = log or f'{self.folder}/log.{os.path.basename(config)}.{len(self.processes)}'
+        with open(path, 'a') as file:
+            process = subprocess.Popen([BRIDGE, 'run', *options, config], stdin=subprocess.DEVNULL, stdout=file, stderr=file)
+        process.log = path
+        self.processes.append(process)
+        return process
+
+    def run_bridge(self, *words, status=0, patience=60):
+        done = subprocess.run([BRIDGE, *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              text=True, timeout=patience)
+        check(done.returncode == status, f'{words}: exit status {done.returncode}, not {status}: {done.stdout}')
+        return done.stdout
+
+    def meters(self, config, bridge):
+        done = subprocess.run([BRIDGE, 'status', config], capture_output=True, text=True, timeout=60)
+        rows = [line.split('\t') for line in done.stdout.splitlines()]
+        return collections.defaultdict(int, {row[1]: int(row[2]) for row in rows if row[0] == bridge})
+
+    def close(self):
+        for process in self.processes:
+            if process.poll() is None:
+                process.send_signal(signal.SIGCONT)
+            broker.end(process, signal.SIGKILL)
+        for b in self.brokers:
+            b.close()
+        for region in self.regions:
+            subprocess.run([TOOL, 'unlink', region], capture_output=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def log_of(process):
+    with open(process.log) as file:
+        return file.read()
+
+
+def check(condition, what):
+    if not condition:
+        raise AssertionError(what)
+
+
+def record(i, size=56):
+    """A record of a line, by which it is known again: its number, then what depends on it."""
+    return f'{i:010d} '.encode().ljust(size - 1, bytes([97 + i % 26]))
+
+
+class Feeder(threading.Thread):
+    """Puts numbered records, a thousand a go, from a process of its own."""
+
+    def __init__(self, target, n, rate=None):
+        super().__init__(daemon=True)
+        self.target, self.n, self.rate, self.fault = target, n, rate, None
+        self.start()
+
+    def run(self):
+        process = subprocess.Popen([TOOL, 'put', self.target], stdin=subprocess.PIPE)
+        try:
+            for i in range(0, self.n, 200):
+                lines = b''.join(record(k) + b'\n' for k in range(i, min(i + 200, self.n)))
+                process.stdin.write(lines)
+                process.stdin.flush()
+                if self.rate:
+                    time.sleep(200 / self.rate)
+            process.stdin.close()
+            check(process.wait() == 0, 'put failed')
+        except Exception as fault:
+            self.fault = fault
+
+
+class Reader(threading.Thread):
+    """Takes records, until n different ones have come and nothing more does; counts how often each came."""
+
+    def __init__(self, target, n):
+        super().__init__(daemon=True)
+        self.target, self.n = target, n
+        self.seen = collections.Counter()
+        self.order = []
+        self.process = subprocess.Popen([TOOL, 'get', self.target], stdout=subprocess.PIPE)
+        self.start()
+
+    def run(self):
+        for line in self.process.stdout:
+            self.seen[line[:-1]] += 1
+            self.order.append(line[:-1])
+
+    def wait(self, patience=120, alive=lambda: True):
+        eventually(f'{len(self.seen)} of {self.n} came', lambda: len(self.seen) >= self.n or not alive(), patience)
+
+    def account(self):
+        """Each record came, whole; how many came more than once."""
+        time.sleep(0.3)
+        broker.end(self.process)
+        self.join()
+        lost = [i for i in range(self.n) if record(i) not in self.seen]
+        check(not lost, f'{len(lost)} records are lost, the first of them number {lost[:5]}')
+        check(len(self.seen) == self.n, f'{len(self.seen) - self.n} records came that nobody sent')
+        return sum(self.seen.values()) - self.n
+
+
+def main(*tests):
+    """Runs tests, each on the same stage; the exit status says how it went."""
+    if not broker.is_there():
+        print('skipped: rabbitmq-server is not installed')
+        return SKIPPED
+    wanted, failed = sys.argv[3:], 0
+    stage = Stage()
+    try:
+        for test in tests:
+            if wanted and test.__name__ not in wanted:
+                continue
+            began = time.monotonic()
+            try:
+                test(stage)
+                print(f'ok      {test.__name__} ({time.monotonic() - began:.1f} s)', flush=True)
+            except Exception:
+                failed += 1
+                print(f'FAILED  {test.__name__}\n{traceback.format_exc()}', flush=True)
+                for process in stage.processes[-4:]:
+                    print(f'--- {process.log}\n{log_of(process)[-3000:]}', flush=True)
+    finally:
+        stage.close()
+    return 1 if failed else 0
