@@ -73,8 +73,8 @@ void scenario_burst(const struct scenario *s, uint64_t n, struct sample *out)
 
 enum {
 	SLEEPERS_MAX = 64,
-	SLEEPERS_WARM_US = 300000, /* after which all are asleep who can be, and some for the second time */
-	SLEEPERS_US = 1000000,     /* as long as the longest sleep of those that look now and then */
+	SLEEPERS_WARM_US = 5000000, /* after which all are asleep who can be, and who looks now and then does so rarely */
+	SLEEPERS_US = 5000000,      /* as long again: who sleeps ever longer has looked once */
 };
 
 struct sleepers {

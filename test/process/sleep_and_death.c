@@ -5,7 +5,7 @@
  * happen at its worst instant, by replacing a system call in the one who is to die there.
  *
  * Sleeps that look at the leases have no bound here, so that only a death that is seen ends them; where none can be seen
- * at once they have theirs. If a sleeper sleeps on, the alarm tells. And an idle sleeper is woken once a second, not more.
+ * at once they have theirs. If a sleeper sleeps on, the alarm tells. And an idle sleeper is woken a few times, not more.
  */
 
 #include <errno.h>
@@ -47,15 +47,15 @@ static int counted_waitv(const struct rq_sys_wait *waits, unsigned n, int64_t un
 {
 	if (self) {
 		self->sleeps++;
-		self->deep++;
+		self->deep += n > 1;
 	}
 	return real_waitv(waits, n, until);
 }
 
+/* On one word it is the first of ringq_wait_any(), which looks at no lease. */
 static int unbounded_waitv(const struct rq_sys_wait *waits, unsigned n, int64_t until)
 {
-	(void)until;
-	return counted_waitv(waits, n, -1);
+	return counted_waitv(waits, n, n > 1 ? -1 : until);
 }
 
 static int die_instead_of_waking(const _Atomic uint32_t *word, int n)
@@ -333,7 +333,7 @@ static void closer_dies(const struct side *side, unsigned order)
 	ringq_queue_release(s->queue);
 }
 
-/* ---- where no sleep looks at leases: bounds alone ---- */
+/* ---- beside more members than a sleep can watch, and where others wait in other ways ---- */
 
 /* Looks rarely: a crowd that looks each millisecond keeps a slow machine busy. */
 static void *stay_member(void *scene)
@@ -350,15 +350,63 @@ static void waker_dies_in_a_crowd(const struct side *side)
 {
 	struct scene *s = scene_new(__func__, side, RINGQ_ORDER_TOTAL);
 	pthread_t crowd[CROWD];
+	s->settled = true;
 	for (int i = 0; i < CROWD; i++)
 		crowd[i] = start_thread(stay_member, s);
 	await(&s->in_crowd, CROWD);
 	begin_sleepers(s, 2);
-	await_sleep(s, 0, false);
+	await_sleep(s, 0, true);
 	await_death(fork_child(give_and_die, s));
 	end_sleepers(s);
 	for (int i = 0; i < CROWD; i++)
 		join_thread(crowd[i]);
+}
+
+static void sleep_in_child(void *scene)
+{
+	sleep_once(scene);
+}
+
+static void *take_and_end(void *scene)
+{
+	struct scene *s = scene;
+	struct ringq_delivery delivery;
+	await(&s->go_on, 1);
+	check_eq(ringq_take(s->queue, &delivery, RINGQ_NOWAIT), 0);
+	s->go_on = 2;
+	await(&s->go_on, 3);
+	return NULL;
+}
+
+/* A thread of a crowd gives back what it had in hand: nobody watches its lease, so it tells by itself. */
+static void taker_ends_in_a_crowd(void)
+{
+	struct scene *s = scene_new(__func__, &sides[0], RINGQ_ORDER_TOTAL);
+	pthread_t crowd[CROWD], taker = start_thread(take_and_end, s);
+	ringq_queue_release(s->queue);
+	s->queue = queue_new(&(struct ringq_queue_options){.flags = RINGQ_ACKNOWLEDGED});
+	s->settled = true;
+	rq_sys.futex_waitv = unbounded_waitv;
+	for (int i = 0; i < CROWD; i++)
+		crowd[i] = start_thread(stay_member, s);
+	await(&s->in_crowd, CROWD);
+	put_one(s->queue);
+	s->go_on = 1;
+	await(&s->go_on, 2);
+	pid_t child = fork_child(sleep_in_child, s);
+	await(&s->ready, 1);
+	await_sleep(s, 0, true);
+	begin_sleepers(s, 1);
+	await_sleep(s, 1, true);
+	s->go_on = 3;
+	await(&s->gone_on, 1);
+	put_one(s->queue);
+	join_thread(taker);
+	reap_child(child);
+	end_sleepers(s);
+	for (int i = 0; i < CROWD; i++)
+		join_thread(crowd[i]);
+	rq_sys.futex_waitv = counted_waitv;
 }
 
 static void *wait_for_any(void *scene)
@@ -378,30 +426,36 @@ static void give_and_die_when_told(void *scene)
 	give_and_die(s);
 }
 
-/* Who is to die is forked first: a child with the descriptor would have a thread for it, which wakes others as well. */
-static void waker_dies_beside_other_waits(void)
+/* Its thread's sleeps have a bound. */
+static void waker_dies_beside_a_descriptor(void)
 {
 	struct scene *s = scene_new(__func__, &sides[0], RINGQ_ORDER_TOTAL);
+	/* Forked first: a child with the descriptor would have a thread for it, which wakes others as well. */
 	pid_t child = fork_child(give_and_die_when_told, s);
 	struct pollfd readable = {.fd = ringq_event_fd(s->queue), .events = POLLIN};
-	pthread_t thread = start_thread(wait_for_any, s);
 	check_compare(readable.fd, >=, 0);
 	check_eq(get_number(s->queue, RINGQ_NOWAIT), -EAGAIN);
-	await(&s->ready, 1);
-	await_sleep(s, 0, false);
 	s->go_on = 1;
 	await_death(child);
 	check_eq(poll(&readable, 1, 10000), 1);
-	join_thread(thread);
 	ringq_queue_release(s->queue);
 }
 
-/* ---- the stopped ---- */
-
-static void sleep_in_child(void *scene)
+static void waker_dies_beside_wait_any(void)
 {
-	sleep_once(scene);
+	struct scene *s = scene_new(__func__, &sides[0], RINGQ_ORDER_TOTAL);
+	s->settled = true;
+	rq_sys.futex_waitv = unbounded_waitv;
+	pthread_t thread = start_thread(wait_for_any, s);
+	await(&s->ready, 1);
+	await_sleep(s, 0, true);
+	await_death(fork_child(give_and_die, s));
+	join_thread(thread);
+	ringq_queue_release(s->queue);
+	rq_sys.futex_waitv = counted_waitv;
 }
+
+/* ---- the stopped ---- */
 
 static void stop_child(pid_t child)
 {
@@ -476,10 +530,10 @@ static void *wait_in_vain(void *queue)
 		check_eq(ringq_get(queue, &byte, 1, RINGQ_SEC(IDLE_SECONDS)), -ETIMEDOUT);
 	check_eq(getrusage(RUSAGE_THREAD, &after), 0);
 	/*
-	 * One after 100 ms, one a second, the end; the mutex of the process and a producer's join may add some, and at the
-	 * end all pass on what wake-up they may have taken, one to the other. With sleeps of 100 ms it would be 50.
+	 * One after 100 ms, then after 1.1 s, 2.2, 4.4, the end; the mutex of the process and a producer's join may add some,
+	 * and at the end all pass on what wake-up they may have taken, one to the other. With sleeps of 100 ms it would be 50.
 	 */
-	check_compare(after.ru_nvcsw - before.ru_nvcsw, <=, IDLE_SECONDS + 5 + IDLE);
+	check_compare(after.ru_nvcsw - before.ru_nvcsw, <=, 4 + 5 + IDLE);
 	return NULL;
 }
 
@@ -565,6 +619,8 @@ int main(void)
 		}
 	while (n)
 		reap_child(children[--n]);
-	waker_dies_beside_other_waits();
+	taker_ends_in_a_crowd();
+	waker_dies_beside_a_descriptor();
+	waker_dies_beside_wait_any();
 	return 0;
 }

@@ -21,7 +21,7 @@
  * wakes the others. The lease is watched before the look at the holder's life, so a death before the look is seen by it,
  * and one after it changes the word slept on. A woken sleeper that is killed before it has set WAITERS again takes the
  * wake-up with it, as does an unlocker killed between its swap and its wake: for them a sleep that goes on is one on the
- * leases of all members, as in block.c, the first ends after 100 ms and the later ones after a second.
+ * leases of all members, as in block.c, the first ends after 100 ms and the later ones after as long as it has waited.
  *
  * The word of a member never comes back: it has an incarnation. depth is the holder's alone, who sets it when it gets the
  * lock. A child of fork is another member, and so holds nothing.
@@ -76,15 +76,17 @@ static rq_u64 *lease_of(struct ringq_array *a, uint64_t id)
 }
 
 /* Sleeps once, on a word that has WAITERS. */
-static void sleep_once(
-	struct ringq_array *a, struct rq_membership *membership, uint64_t word, int64_t until, unsigned slept)
+static void sleep_once(struct ringq_array *a, struct rq_membership *membership, uint64_t word, int64_t until,
+	int64_t since, unsigned slept)
 {
 	struct rq_sys_wait waits[RQ_SYS_WAITV_MAX] = {{(const rq_u32 *)&a->shared->lock, (uint32_t)word}};
-	int n = slept ? rq_members_watch(a->region, membership->lease_word, waits + 1, RQ_SYS_WAITV_MAX - 1) : -1;
-	int64_t now = rq_sys.now(), most = n < 0 ? RQ_SLEEP_SHORT : RQ_SLEEP_LONG;
-	if (n < 0) {
+	bool all = false;
+	int n = slept ? rq_members_watch(a->region, membership->lease_word, waits + 1, RQ_MEMBERS_WATCHED, &all) : -1;
+	int64_t now = rq_sys.now(), most = n < 0 ? RQ_SLEEP_SHORT : rq_sleep_again(now - since, all);
+	if (!all) {
 		rq_u64 *lease = lease_of(a, holder(word));
-		n = lease && rq_lease_watch(lease, waits + 1);
+		n = n < 0 ? 0 : n;
+		n += lease && rq_lease_watch(lease, waits + 1 + n);
 	}
 	if (!rq_member_alive(a->region, holder(word)))
 		return;
@@ -124,7 +126,7 @@ static int wait_for_lock(struct ringq_array *a, struct rq_membership *membership
 		if (since < 0)
 			since = now;
 		show_asleep(a, membership->member, since);
-		sleep_once(a, membership, word | WAITERS, until, slept++);
+		sleep_once(a, membership, word | WAITERS, until, since, slept++);
 		rq_store(&membership->member->activity, RINGQ_AWAKE);
 	}
 	return r;

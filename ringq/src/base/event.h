@@ -25,10 +25,11 @@
  *
  * A wake-up taken by somebody who cannot use it (a time-out, a release, an error, a wait on several) is passed on by
  * calling rq_event_wake() again. Two deaths remain: a sleeper killed after it was woken, a waker killed between its change
- * and its wake. A first sleep ends after 100 ms at most, with another look; those after it end after a second, or at once
- * when any member of the region dies (block.c). So such a death costs the others 100 ms at worst, and an idle sleeper
- * costs a wake-up a second. One who is stopped at these places, not killed, costs them up to that second. A wait on
- * several queues, and beside more than 126 members, has the 100 ms but not the leases.
+ * and its wake. A first sleep ends after 100 ms at most, with another look; those after it end when any member of the
+ * region dies, at once (block.c). So such a death costs the others 100 ms at worst. One who is stopped at these places, not
+ * killed, nobody can tell from one who is late: so a sleep ends, too, when it has doubled the time that its call has waited,
+ * after a second at least and 32 at most. Such a stop costs the others no more than what they have waited anyway, and an
+ * idle sleeper wakes twice a minute.
  */
 
 #include "base/atomic.h"
@@ -59,6 +60,15 @@ void rq_event_disarm(rq_u32 *event);
 
 #define RQ_SLEEP_SHORT INT64_C(100000000)
 #define RQ_SLEEP_LONG INT64_C(1000000000)
+#define RQ_SLEEP_LONGEST INT64_C(32000000000)
+
+/* How long to sleep, for a call that has waited so long, where deaths end the sleep: all deaths, or nearly all. */
+static inline int64_t rq_sleep_again(int64_t waited, bool all)
+{
+	if (!all || waited < RQ_SLEEP_LONG)
+		return RQ_SLEEP_LONG;
+	return waited < RQ_SLEEP_LONGEST ? waited : RQ_SLEEP_LONGEST;
+}
 
 /* The end of a sleep that begins now, is no longer than `most`, and ends at `until` at the latest (negative: never). */
 static inline int64_t rq_sleep_until(int64_t now, int64_t until, int64_t most)

@@ -58,6 +58,7 @@ static ssize_t spin(struct rq_op *op, int64_t until)
 struct rq_sleep {
 	struct rq_sys_wait waits[RQ_SYS_WAITV_MAX]; /* the event, then what rq_members_watch() says */
 	int leases;                                 /* how many of those, or -1 for none at all */
+	bool all;                                   /* no member's death is missed */
 };
 
 /*
@@ -68,7 +69,7 @@ static void prepare(struct rq_op *op, struct rq_sleep *s, unsigned slept)
 {
 	rq_u32 *event = op->event;
 	s->leases = slept ? rq_members_watch(op->queue->region, op->port->membership->lease_word, s->waits + 1,
-				    RQ_SYS_WAITV_MAX - 1)
+				    RQ_SYS_WAITV_MAX - 1, &s->all)
 	                  : -1;
 	s->waits[0] = (struct rq_sys_wait){event, rq_event_prepare(event)};
 }
@@ -103,10 +104,10 @@ static void note_sleep(const struct rq_op *op, bool woken)
  * signal is to end: a sleep on several words begins anew by itself where the signal's handler asks for that. True: a handler
  * has run, and that ends the call.
  */
-static bool sleep_once(struct rq_op *op, struct rq_sleep *s, int64_t until)
+static bool sleep_once(struct rq_op *op, struct rq_sleep *s, int64_t until, int64_t since)
 {
 	bool interruptible = rq_load(&op->queue->interruptible);
-	int64_t now = rq_sys.now(), most = s->leases >= 0 ? RQ_SLEEP_LONG : RQ_SLEEP_SHORT;
+	int64_t now = rq_sys.now(), most = s->leases < 0 ? RQ_SLEEP_SHORT : rq_sleep_again(now - since, s->all);
 	if (op->queue->peer)
 		most = op->queue->peer->sleep_most(op->port, most);
 	if (op->brief)
@@ -137,7 +138,7 @@ static int sleep_outside(struct rq_op *op, rq_u32 *event, struct rq_sleep *s, in
 	if (!gone) {
 		struct rq_member *m = op->port->membership->member; /* the port may go meanwhile, but not the region */
 		show_asleep(m, op, since);
-		interrupted = sleep_once(op, s, until);
+		interrupted = sleep_once(op, s, until, since);
 		rq_store(&m->activity, RINGQ_AWAKE);
 		gone = !rq_enter_held(queue);
 	} else {

@@ -6,6 +6,7 @@
  */
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 
 #include "base/event.h"
@@ -25,12 +26,60 @@ struct waiter {
 
 struct wait_any {
 	struct waiter *waiters;
-	struct rq_sys_wait *words;
+	struct rq_sys_wait *words; /* of each queue one; then what rq_members_watch() says of their regions */
 	size_t n, counted, first;
 	bool interruptible;
 };
 
 static _Thread_local unsigned turn;
+
+static bool is_first_of_region(const struct wait_any *a, size_t i)
+{
+	for (size_t k = 0; k < i; k++)
+		if (a->waiters[k].queue->region == a->waiters[i].queue->region)
+			return false;
+	return true;
+}
+
+/*
+ * What ends a sleep when a member of any of the regions dies, behind the words of the queues. How many words there are
+ * then; *most is how long such a sleep may be. Before the look, as in block.c.
+ */
+static int watch_members(const struct wait_any *a, int64_t waited, int64_t *most)
+{
+	size_t n = a->n;
+	bool every = true;
+	for (size_t i = 0; i < a->n; i++) {
+		struct ringq_queue *queue = a->waiters[i].queue;
+		struct rq_port *b;
+		bool all;
+		if (!is_first_of_region(a, i))
+			continue;
+		int r = n < RQ_SYS_WAITV_MAX ? rq_enter(queue, &b) : -EAGAIN;
+		if (r == 0) {
+			r = rq_members_watch(queue->region, b->membership->lease_word, a->words + n,
+				(int)(RQ_SYS_WAITV_MAX - n), &all);
+			rq_leave();
+		}
+		if (r < 0) {
+			*most = RQ_SLEEP_SHORT;
+			return (int)a->n;
+		}
+		every &= all;
+		n += (size_t)r;
+	}
+	*most = rq_sleep_again(waited, every);
+	return (int)n;
+}
+
+/* Who joins wakes all: doing that again would never end. */
+static bool is_of_joins(const struct wait_any *a, const rq_u32 *word)
+{
+	for (size_t i = 0; i < a->n; i++)
+		if (word == &a->waiters[i].queue->region->header->joins)
+			return true;
+	return false;
+}
 
 /* The index of a queue that is ready, -EAGAIN, with all announced as slept on if words are asked for, or an error. */
 static int look_at_all(struct wait_any *a, struct rq_sys_wait *words)
@@ -101,10 +150,12 @@ static int wait_by_watches(struct wait_any *a, int64_t until)
 	}
 }
 
-/* By one sleep. -ENOSYS: there is no such sleep. */
+/* By one sleep. The first is short, and on the queues alone, as in block.c. -ENOSYS: there is no such sleep. */
 static int wait_by_words(struct wait_any *a, int64_t until)
 {
-	for (;;) {
+	int64_t since = rq_sys.now(), most = RQ_SLEEP_SHORT;
+	for (bool first = true;; first = false) {
+		int n = first ? (int)a->n : watch_members(a, rq_sys.now() - since, &most);
 		int r = look_at_all(a, a->words);
 		int64_t now = rq_sys.now();
 		if (r != -EAGAIN)
@@ -113,7 +164,9 @@ static int wait_by_words(struct wait_any *a, int64_t until)
 			return -EINTR;
 		if (until >= 0 && now >= until)
 			return -ETIMEDOUT;
-		r = rq_sys.futex_waitv(a->words, (unsigned)a->n, rq_sleep_until(now, until, RQ_SLEEP_SHORT));
+		r = rq_sys.futex_waitv(a->words, (unsigned)n, rq_sleep_until(now, until, most));
+		if (r >= (int)a->n && !is_of_joins(a, a->words[r].word))
+			rq_sys.futex_wake(a->words[r].word, INT_MAX); /* the kernel wakes only one of those who watch */
 		if (rq_watcher_refuses(r))
 			return -ENOSYS;
 	}
@@ -163,7 +216,7 @@ int ringq_wait_any(ringq_queue *const *queues, size_t n, int64_t timeout)
 		if (!queues[i])
 			return -EINVAL;
 	a.waiters = calloc(n, sizeof *a.waiters);
-	a.words = n <= RQ_SYS_WAITV_MAX ? calloc(n, sizeof *a.words) : NULL;
+	a.words = n <= RQ_SYS_WAITV_MAX ? calloc(RQ_SYS_WAITV_MAX, sizeof *a.words) : NULL;
 	if (!a.waiters) {
 		free(a.words);
 		return -ENOMEM;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "region/member.h"
 
+#include <unistd.h>
+
 #include "base/sys.h"
 
 struct rq_member *rq_member_at(const struct ringq_region *region, uint32_t index)
@@ -74,18 +76,61 @@ bool rq_members_name(const struct ringq_region *region, uint64_t key)
 	return false;
 }
 
-int rq_members_watch(const struct ringq_region *region, const rq_u64 *own, struct rq_sys_wait *waits, int most)
+#define PROCESSES_MOST (2u * RQ_SYS_WAITV_MAX)
+
+/* Process ids, each once. */
+struct processes {
+	uint32_t ids[PROCESSES_MOST]; /* 0: none */
+	unsigned n;
+};
+
+/* Whether the id is new, and there is room for it. */
+static bool add_process(struct processes *p, uint32_t id)
+{
+	uint32_t i = id % PROCESSES_MOST;
+	for (; p->ids[i]; i = (i + 1) % PROCESSES_MOST)
+		if (p->ids[i] == id)
+			return false;
+	if (p->n == PROCESSES_MOST - 1)
+		return false;
+	p->ids[i] = id;
+	p->n++;
+	return true;
+}
+
+static int watch_processes(const struct ringq_region *region, const rq_u64 *own, uint32_t count,
+	struct rq_sys_wait *waits, int n, int most)
+{
+	struct processes seen = {.n = 0};
+	add_process(&seen, (uint32_t)getpid());
+	for (uint32_t i = 0; i < count; i++) {
+		rq_u64 *lease = rq_lease_at(region, i);
+		uint32_t process = rq_load(&rq_member_at(region, i)->process);
+		if (lease == own || process == 0 || !rq_lease_held(rq_load(lease)) || !add_process(&seen, process))
+			continue;
+		if (n == most)
+			return -1;
+		n += rq_lease_watch(lease, &waits[n]);
+	}
+	return n;
+}
+
+int rq_members_watch(
+	const struct ringq_region *region, const rq_u64 *own, struct rq_sys_wait *waits, int most, bool *all)
 {
 	int n = 0;
 	waits[n++] = (struct rq_sys_wait){&region->header->joins, rq_load_acquire(&region->header->joins)};
 	uint32_t count = backed(region);
+	*all = true;
 	for (uint32_t i = 0; i < count; i++) {
 		struct rq_sys_wait wait;
 		rq_u64 *lease = rq_lease_at(region, i);
 		if (lease == own || !rq_lease_watch(lease, &wait))
 			continue;
-		if (n == most)
-			return -1;
+		if (n == most) {
+			*all = false;
+			return watch_processes(region, own, count, waits, 1, most);
+		}
 		waits[n++] = wait;
 	}
 	return n;

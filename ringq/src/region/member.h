@@ -30,11 +30,18 @@ rq_u32 *rq_member_families(const struct ringq_region *region, uint32_t index);
 /* Whether the member of this id, as in rq_membership.id (membership.h), lives. An id that nobody ever had is dead. */
 bool rq_member_alive(const struct ringq_region *region, uint64_t id);
 
+/* As many are watched one by one: a sleep is on one word of what it waits for, and one of the region's, too. */
+#define RQ_MEMBERS_WATCHED (RQ_SYS_WAITV_MAX - 2)
+
 /*
  * What to sleep on so as to be woken by the death of any member but the one with the lease `own`: the leases, and the count
- * of joins, as who joins later may die too. How many, or -1 if that is more than `most`.
+ * of joins, as who joins later may die too. If that is more than `most`, the lease of one member of each other process, as
+ * it is processes that die; a thread that ends tells by itself what others wait for. Then *all is false: a thread may end by
+ * the bare system call, and two processes of different PID namespaces may have the same id. How many, or -1 if that is too
+ * many, too.
  */
-int rq_members_watch(const struct ringq_region *region, const rq_u64 *own, struct rq_sys_wait *waits, int most);
+int rq_members_watch(
+	const struct ringq_region *region, const rq_u64 *own, struct rq_sys_wait *waits, int most, bool *all);
 
 /* Whether any member may be reading the chunk of this key. Ask after rq_sys.barrier(); see lane.h. */
 bool rq_members_name(const struct ringq_region *region, uint64_t key);
