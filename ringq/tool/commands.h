@@ -2,6 +2,7 @@
 /* The subcommands, in the order in which help shows them; COMMAND(name) is the includer's. */
 COMMAND(list)
 COMMAND(stat)
+COMMAND(top)
 COMMAND(who)
 COMMAND(peek)
 COMMAND(tail)

@@ -8,7 +8,6 @@
 set -uo pipefail
 ringq=$1
 shift
-overview=$1
 failed=0
 
 fail() {
@@ -16,53 +15,52 @@ fail() {
 	failed=1
 }
 
-page_of() { # COMMAND: the path of its page
-	local page
-	for page in "$@"; do
-		[[ ${page##*/} != "ringq-$command.1.scd" ]] || echo "$page"
-	done
-}
+declare -A text
+for page in "$@"; do
+	text[${page##*/}]=$(<"$page")
+done
+overview=${text[ringq.1.scd]}
+mapfile -t commands < <("$ringq" --commands)
+((${#commands[@]})) || fail 'no commands'
+is_command() { [[ " ${commands[*]} " == *" $1 "* ]]; }
 
-commands=$("$ringq" --commands)
-[[ $commands ]] || fail 'no commands'
-for command in $commands; do
-	grep -qE "^\*$command\*( |$)" "$overview" || fail "$command is not on the overview"
-	page=$(page_of "$@")
+for command in "${commands[@]}"; do
+	[[ $overview == *$'\n*'"$command*"[$' \n']* ]] || fail "$command is not on the overview"
+	page=${text[ringq-$command.1.scd]-}
 	[[ $page ]] || { fail "$command has no page"; continue; }
 	"$ringq" "$command" --help >/dev/null || fail "$command --help"
-	[[ $(head -n 1 "$page") == "ringq-$command(1)" ]] || fail "$page has another name: $(head -n 1 "$page")"
-	known=$("$ringq" "$command" --options | sed 's/=$//')
-	for option in $known; do
-		grep -qF -- "*$option*" "$page" || fail "$command $option is not on its page"
-	done
+	[[ ${page%%$'\n'*} == "ringq-$command(1)" ]] || fail "the page of $command has another name: ${page%%$'\n'*}"
+	known=' '
+	while read -r option; do
+		known+="${option%=} "
+		[[ $page == *"*${option%=}*"* ]] || fail "$command $option is not on its page"
+	done < <("$ringq" "$command" --options)
 	# Only where options are explained: elsewhere a page may speak of others'.
-	for option in $(sed -n '/^# OPTIONS/,/^# [^O]/p' "$page" | grep '^\*-' | grep -oE -- '\*--[a-z-]+' | sort -u); do
-		grep -qx -- "${option#\*}" <<<"$known" || fail "$page has ${option#\*}, and $command has not"
-	done
+	while read -r option; do
+		[[ $known == *" $option "* ]] || fail "the page of $command has $option, and $command has not"
+	done < <(awk '/^# /{on = /OPTIONS/} on && /^\*-/' <<<"$page" | grep -oE -- '--[a-z-]+')
 done
-for page in "${@:2}"; do
-	command=${page##*/ringq-}
-	command=${command%.1.scd}
-	grep -qx -- "$command" <<<"$commands" || fail "$page is of no command"
+for page in "${!text[@]}"; do
+	[[ $page == ringq.1.scd ]] && continue
+	command=${page#ringq-}
+	is_command "${command%.1.scd}" || fail "$page is of no command"
 done
-for command in $(sed -n '/^# COMMANDS/,/^# OPTIONS/s/^\*\([a-z]*\)\*.*/\1/p' "$overview"); do
-	grep -qx -- "$command" <<<"$commands" || fail "the overview has $command, and the command has not"
-done
+while read -r command; do
+	is_command "$command" || fail "the overview has $command, and the command has not"
+done < <(sed -n '/^# COMMANDS/,/^# OPTIONS/s/^\*\([a-z]*\)\*.*/\1/p' <<<"$overview")
 
 # Pages that pages name are there.
-for other in $(cat "$@" | grep -oE '\*ringq-[a-z]+\*\(1\)' | sort -u); do
-	other=${other#\*ringq-}
-	grep -qx -- "${other%%\**}" <<<"$commands" || fail "a page speaks of ringq-${other%%\**}(1), which is not there"
-done
+while read -r other; do
+	is_command "$other" || fail "a page speaks of ringq-$other(1), which is not there"
+done < <(sed -nE 's/\*ringq-([a-z]+)\*\(1\)/\n\1\n/gp' "$@" | grep -xE '[a-z]+' | sort -u)
 
 # What the pages become, where the tools are there. The paragraphs without text that lint warns of are scdoc's own.
 if command -v scdoc >/dev/null && command -v mandoc >/dev/null; then
 	for page in "$@"; do
 		made=$(scdoc <"$page") || fail "$page is no page"
-		mandoc -T utf8 <<<"$made" | grep -q 'SEE ALSO\|S.SE.EE' || fail "$page does not format"
 		errors=$(mandoc -T lint -W warning <<<"$made" 2>&1 | grep -v 'skipping paragraph macro: PP')
 		[[ -z $errors ]] || fail "lint of $page: $errors"
 	done
-	mandoc -T utf8 <(scdoc <"$overview") | grep 'SIGINT and SIGTERM' >/dev/null || fail 'the overview does not format'
+	scdoc <<<"$overview" | mandoc -T utf8 | grep 'SIGINT and SIGTERM' >/dev/null || fail 'the overview does not format'
 fi
 exit $failed

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+#include "survey.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* ---- what is wanted ---- */
+
+int survey_scope(struct survey_scope *out, int argc, char **argv)
+{
+	*out = (struct survey_scope){.want = calloc((size_t)argc + 1, sizeof *out->want)};
+	if (!out->want)
+		return fail(-ENOMEM, "operands");
+	for (int i = 0; i < argc; i++) {
+		struct target target;
+		ringq_queue *queue = NULL;
+		struct stat st;
+		bool whole = true;
+		int r = target_region(&target, argv[i], LOOK);
+		if (r)
+			return r;
+		if (*target.object) {
+			target_close(&target);
+			r = target_queue(&target, &queue, argv[i], LOOK);
+			whole = false;
+			if (r)
+				return r;
+		}
+		if (fstat(ringq_region_fd(target.region), &st) == 0)
+			out->want[out->n++] =
+				(struct survey_want){st.st_dev, st.st_ino, whole ? 0 : ringq_queue_id(queue)};
+		ringq_queue_release(queue);
+		target_close(&target);
+	}
+	return 0;
+}
+
+static bool wants(const struct survey_scope *scope, dev_t device, ino_t inode, uint64_t id)
+{
+	if (!scope->n)
+		return true;
+	for (size_t i = 0; i < scope->n; i++) {
+		const struct survey_want *w = &scope->want[i];
+		if (w->device == device && w->inode == inode && (!w->id || !id || w->id == id))
+			return true;
+	}
+	return false;
+}
+
+/* ---- looking ---- */
+
+static struct survey_queue *new_queue(struct survey *s)
+{
+	if (s->queue_count % 64 == 0) {
+		struct survey_queue *more = realloc(s->queues, (s->queue_count + 64) * sizeof *more);
+		if (!more)
+			return NULL;
+		s->queues = more;
+	}
+	return &s->queues[s->queue_count];
+}
+
+static void count_sleepers(struct survey_queue *q, const struct ringq_member *members, ssize_t n)
+{
+	q->longest = -1;
+	for (ssize_t i = 0; i < n; i++) {
+		const struct ringq_member *m = &members[i];
+		if (m->object != q->id || m->activity == RINGQ_AWAKE)
+			continue;
+		int64_t span = q->at - (int64_t)m->since;
+		q->asleep_get += m->activity != RINGQ_ASLEEP_PUT;
+		q->asleep_put += m->activity == RINGQ_ASLEEP_PUT;
+		q->longest = span > q->longest ? span : q->longest;
+	}
+}
+
+/* One that is deleted meanwhile is not there. */
+static int look_at_queue(struct survey *s, ringq_region *region, const struct ringq_object *object,
+	const struct ringq_member *members, ssize_t n)
+{
+	ringq_queue *queue;
+	int r = ringq_queue_open_id(&queue, region, object->id);
+	if (r)
+		return r == -ENOENT ? 0 : r;
+	struct survey_queue *q = new_queue(s);
+	const struct survey_region *of = &s->regions[s->region_count];
+	if (q) {
+		*q = (struct survey_queue){.region = s->region_count,
+			.device = of->device,
+			.inode = of->inode,
+			.id = object->id,
+			.pipe = object->kind == RINGQ_OBJECT_PIPE};
+		object_label(object, q->name);
+		q->at = now_ns();
+		r = ringq_queue_stat(queue, &q->stat);
+		q->at += (now_ns() - q->at) / 2;
+		count_sleepers(q, members, n);
+		s->queue_count += r == 0;
+	}
+	ringq_queue_release(queue);
+	return q ? r == -ENOENT || r == -EPIPE ? 0 : r : -ENOMEM;
+}
+
+static int look_at_region(struct survey *s, ringq_region *region, const struct survey_scope *scope)
+{
+	struct survey_region *of = &s->regions[s->region_count];
+	struct ringq_object *objects;
+	struct ringq_member *members = NULL;
+	of->memory = ringq_region_memory(region);
+	ssize_t n = objects_of(region, &objects), m = n < 0 ? n : members_of(region, &members);
+	int r = m < 0 ? (int)m : 0;
+	of->members = m < 0 ? 0 : (uint64_t)m;
+	for (ssize_t i = 0; r == 0 && i < n; i++) {
+		of->arrays += objects[i].kind == RINGQ_OBJECT_ARRAY;
+		of->queues += objects[i].kind != RINGQ_OBJECT_ARRAY;
+		if (objects[i].kind != RINGQ_OBJECT_ARRAY && wants(scope, of->device, of->inode, objects[i].id))
+			r = look_at_queue(s, region, &objects[i], members, m);
+	}
+	free(objects);
+	free(members);
+	return r;
+}
+
+static const char *state_of(int error, const struct found *found)
+{
+	switch (status_of(error)) {
+	case STATUS_DONE:
+		return found->unlinked ? "unlinked" : found->holder_count ? "held" : "unheld";
+	case STATUS_NOT_PERMITTED:
+		return "not permitted";
+	case STATUS_DAMAGED:
+		return error == -EPROTO ? "unknown layout" : "damaged";
+	default:
+		return "gone";
+	}
+}
+
+static int look(struct survey *s, const struct found *found, const struct survey_scope *scope)
+{
+	struct survey_region *of = &s->regions[s->region_count];
+	ringq_region *region;
+	*of = (struct survey_region){
+		.device = found->device, .inode = found->inode, .size = found->size, .holders = found->holder_count};
+	found_label(found, of->label);
+	int fd = found_open(found, O_RDONLY);
+	of->error = fd < 0 ? fd : ringq_region_observe(&region, fd);
+	if (fd >= 0)
+		close(fd);
+	if (of->error == 0) {
+		of->error = look_at_region(s, region, scope);
+		ringq_region_detach(region);
+	}
+	of->state = state_of(of->error, found);
+	s->region_count++;
+	return of->error == -ENOMEM ? -ENOMEM : 0;
+}
+
+/* In mount namespaces of their own, regions may have one name: a label tells them apart. */
+static void tell_apart(struct survey *s)
+{
+	for (size_t i = 0; i < s->region_count; i++) {
+		struct survey_region *a = &s->regions[i];
+		bool twice = false;
+		for (size_t k = i + 1; k < s->region_count && strcmp(a->label, s->regions[k].label) == 0; k++) {
+			snprintf(s->regions[k].label, sizeof a->label, "ino:%llu",
+				(unsigned long long)s->regions[k].inode);
+			twice = true;
+		}
+		if (twice)
+			snprintf(a->label, sizeof a->label, "ino:%llu", (unsigned long long)a->inode);
+	}
+}
+
+int survey_take(struct survey *out, const struct survey_scope *scope)
+{
+	struct search search;
+	*out = (struct survey){0};
+	int r = search_all(&search);
+	if (r)
+		return fail(r, "/proc");
+	out->denied = search.denied;
+	out->regions = calloc(search.count + 1, sizeof *out->regions);
+	r = out->regions ? 0 : -ENOMEM;
+	for (size_t i = 0; r == 0 && i < search.count; i++)
+		if (wants(scope, search.found[i].device, search.found[i].inode, 0))
+			r = look(out, &search.found[i], scope);
+	search_free(&search);
+	tell_apart(out);
+	if (r)
+		survey_free(out);
+	return r ? fail(r, "a survey") : 0;
+}
+
+void survey_free(struct survey *s)
+{
+	free(s->regions);
+	free(s->queues);
+	*s = (struct survey){0};
+}

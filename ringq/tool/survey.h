@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SURVEY_H
+#define SURVEY_H
+
+/*
+ * All regions and queues with their figures, at about one time: what top, export and report show. It observes. Between two
+ * surveys nothing is held, so that a region goes when its last participant goes.
+ */
+
+#include "tool.h"
+
+struct survey_region {
+	char label[300]; /* as `ringq list` calls it */
+	const char *state;
+	dev_t device;
+	ino_t inode;
+	int error; /* why it could not be looked at; 0 */
+	uint64_t size, arrays, queues, members;
+	int64_t memory;
+	size_t holders;
+};
+
+struct survey_queue {
+	size_t region; /* index */
+	dev_t device;
+	ino_t inode;
+	uint64_t id;
+	bool pipe;
+	char name[80];
+	struct ringq_queue_stat stat;
+	uint64_t asleep_get, asleep_put; /* members that sleep on it */
+	int64_t longest;                 /* for how long the first of them has; -1: there is none */
+	int64_t at;                      /* when it was looked at, as now_ns() has it */
+};
+
+struct survey {
+	struct survey_region *regions;
+	size_t region_count;
+	struct survey_queue *queues;
+	size_t queue_count;
+	size_t denied; /* processes that could not be looked into */
+};
+
+/* Things that a command line names, each a region or a queue; none: all that there are. */
+struct survey_scope {
+	struct survey_want {
+		dev_t device;
+		ino_t inode;
+		uint64_t id; /* of a queue; 0: all of the region */
+	} * want;
+	size_t n;
+};
+
+/* 0, or an exit status, with the complaint made. */
+int survey_scope(struct survey_scope *out, int argc, char **argv);
+int survey_take(struct survey *out, const struct survey_scope *scope);
+void survey_free(struct survey *survey);
+
+#endif
