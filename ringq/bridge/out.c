@@ -8,7 +8,7 @@
  *
  * Which record is to blame? One that kills this process, or has the broker close the channel, must not take its neighbours
  * with it to the dead letters. So a record that came for the third time or more is sent alone, with no other beside it; and
- * after a channel was closed over a message, what was on its way is sent one at a time.
+ * after a channel was closed over a message, half as many are on their way at a time, until it is the only one.
  */
 
 #include "bridge.h"
@@ -27,6 +27,7 @@
 #include "pack.h"
 
 #define SECOND INT64_C(1000000000)
+#define TELL_EVERY (10 * SECOND)
 #define BATCH 64u          /* messages between two looks at what the broker says */
 #define ALONE_FROM 3u      /* attempts */
 #define PACK_ALONE_FROM 2u /* a record that came back is not packed again */
@@ -48,11 +49,18 @@ struct out {
 	/* A message that comes back has its content behind it. */
 	enum { CONTENT_NONE, CONTENT_HEADER, CONTENT_BODY } content;
 	uint64_t content_left;
+	int64_t told;   /* when the log was told of a return last */
 	int64_t billed; /* until when time blocked has been counted */
 };
 
-/* Up to where records are sent one at a time, as one of them made the broker close the channel. Per thread, as a bridge is. */
-static _Thread_local uint64_t suspects;
+/*
+ * One of the records up to here made the broker close the channel: of these, no more than so many are on their way at a time.
+ * Per thread, as a bridge is.
+ */
+static _Thread_local struct {
+	uint64_t end;
+	uint64_t most;
+} suspects;
 
 /* ---- the end of a record ---- */
 
@@ -175,8 +183,10 @@ static int publish_next(struct out *o)
 {
 	struct window *w = o->w;
 	struct record *r = window_record(w, w->next);
-	bool alone = r->delivery.attempt >= ALONE_FROM || (int64_t)(suspects - w->next) > 0;
+	bool alone = r->delivery.attempt >= ALONE_FROM, suspect = (int64_t)(suspects.end - w->next) > 0;
 	if ((alone || o->last_was_alone) && window_in_flight(w))
+		return 0;
+	if (suspect && window_in_flight(w) >= suspects.most)
 		return 0;
 	if (r->delivery.len > o->c->max_message) {
 		refused(o, r, true, "it is larger than `max-message`");
@@ -184,7 +194,7 @@ static int publish_next(struct out *o)
 		return 1;
 	}
 	o->last_was_alone = alone;
-	uint32_t n = alone ? 0 : gather(o);
+	uint32_t n = alone || suspect ? 0 : gather(o);
 	amqp_bytes_t body = {r->delivery.len, (void *)r->delivery.data};
 	if (n > 1)
 		body = (amqp_bytes_t){o->pack.len, o->pack.data};
@@ -315,6 +325,19 @@ static int on_return_header(struct out *o, const amqp_frame_t *frame)
 	return link_fail(o->link, "the broker returned a message that was not sent");
 }
 
+/* Now and then: each message may be returned again and again. */
+static void tell_of_return(struct out *o, const amqp_basic_return_t *m)
+{
+	int64_t now = link_now();
+	if (o->told && now - o->told < TELL_EVERY)
+		return;
+	o->told = now;
+	log_line(LOG_LEVEL_WARNING, o->c->name,
+		"returned (%u %.*s): no queue for exchange \"%s\", key \"%s\"; `ringq bridge status` counts them",
+		m->reply_code, (int)(m->reply_text.len < 200 ? m->reply_text.len : 200),
+		(const char *)m->reply_text.bytes, o->c->exchange, o->c->routing_key);
+}
+
 static int on_method(struct out *o, const amqp_method_t *method)
 {
 	if (o->content != CONTENT_NONE)
@@ -329,9 +352,7 @@ static int on_method(struct out *o, const amqp_method_t *method)
 	}
 	if (method->id == AMQP_BASIC_RETURN_METHOD) {
 		const amqp_basic_return_t *m = method->decoded;
-		log_line(LOG_LEVEL_WARNING, o->c->name, "returned (%u %.*s): no queue for exchange \"%s\", key \"%s\"",
-			m->reply_code, (int)(m->reply_text.len < 200 ? m->reply_text.len : 200),
-			(const char *)m->reply_text.bytes, o->c->exchange, o->c->routing_key);
+		tell_of_return(o, m);
 		o->content = CONTENT_HEADER;
 		return 0;
 	}
@@ -459,9 +480,16 @@ static void blame(struct out *o)
 	int code = o->link->channel_error;
 	if (code != AMQP_PRECONDITION_FAILED && code != AMQP_CONTENT_TOO_LARGE)
 		return;
-	if (window_in_flight(w) == 1 && !window_message(w, w->first)->decided)
-		refused(o, window_record(w, window_message(w, w->first)->record), false, o->link->why);
-	suspects = w->next;
+	if (window_in_flight(w) == 1) {
+		struct record *r = window_record(w, window_message(w, w->first)->record);
+		if (r->state != RECORD_DONE)
+			refused(o, r, false, o->link->why);
+		suspects.end = w->head;
+		return;
+	}
+	suspects.most = window_in_flight(w) > 2 ? window_in_flight(w) / 2 : 1;
+	if ((int64_t)(w->next - suspects.end) > 0)
+		suspects.end = w->next;
 }
 
 enum end out_move(struct bridge *b)

@@ -23,14 +23,12 @@ static int open_it(const char *path, bool *of_manager)
 {
 	const char *directory = getenv("CREDENTIALS_DIRECTORY");
 	char full[4200];
-	*of_manager = false;
-	if (directory && !strchr(path, '/')) {
-		snprintf(full, sizeof full, "%s/%s", directory, path);
-		int fd = open(full, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-		*of_manager = fd >= 0;
-		if (fd >= 0)
-			return fd;
-	}
+	int fd = -1;
+	if (directory && !strchr(path, '/') && snprintf(full, sizeof full, "%.4000s/%.150s", directory, path) > 0)
+		fd = open(full, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	*of_manager = fd >= 0;
+	if (fd >= 0)
+		return fd;
 	return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 }
 

@@ -9,7 +9,7 @@ import sys
 import time
 
 import broker
-from harness import (Feeder, Reader, brief_or_long, check, eventually, log_of, main, record)
+from harness import (Feeder, Reader, brief_or_long, certificate, check, eventually, log_of, main, record)
 
 
 def both(s, b, name, out='', into='', **options):
@@ -37,7 +37,12 @@ def both(s, b, name, out='', into='', **options):
 
 
 def the_broker(s):
-    return s.brokers[0] if s.brokers else s.broker(settings=['vm_memory_high_watermark.absolute = 1GB'])
+    """The one of the stage: with TLS, and small bounds that some tests want."""
+    if not s.brokers:
+        s.ca = certificate(s.folder, 'good', host='ca', ca=True)
+        s.broker(settings=['vm_memory_high_watermark.absolute = 1GB', 'max_message_size = 1200000'],
+                 tls=certificate(s.folder, 'server', s.ca))
+    return s.brokers[0]
 
 
 def everything_comes_in_order(s):

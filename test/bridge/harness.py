@@ -175,9 +175,22 @@ class Reader(threading.Thread):
         return sum(self.seen.values()) - self.n
 
 
-def main(*tests):
+def certificate(folder, name, signer=None, host='localhost', days=30, ca=False):
+    """A certificate, signed by another or by itself; its files, of which the last is of who has signed it."""
+    key, cert, asks = (f'{folder}/{name}.{kind}' for kind in ('key', 'pem', 'csr'))
+    run = lambda *words: subprocess.run(['openssl', *words], check=True, capture_output=True)
+    extension = f'{folder}/{name}.ext'
+    with open(extension, 'w') as file:
+        file.write('basicConstraints=CA:TRUE\n' if ca else f'subjectAltName=DNS:{host}\n')
+    run('req', '-new', '-newkey', 'rsa:2048', '-nodes', '-subj', f'/CN={host}', '-keyout', key, '-out', asks)
+    by = ['-signkey', key] if not signer else ['-CA', signer['cert'], '-CAkey', signer['key'], '-CAcreateserial']
+    run('x509', '-req', '-in', asks, *by, '-days', str(days), '-extfile', extension, '-out', cert)
+    return {'key': key, 'cert': cert, 'ca': signer['cert'] if signer else cert}
+
+
+def main(*tests, needs_broker=True):
     """Runs tests, each on the same stage; the exit status says how it went."""
-    if not broker.is_there():
+    if needs_broker and not broker.is_there():
         print('skipped: rabbitmq-server is not installed')
         return SKIPPED
     wanted, failed = sys.argv[3:], 0
