@@ -3,35 +3,43 @@
 
 #include "lane/hand.h"
 #include "pipe/liveness.h"
+#include "queue/expire.h"
 #include "queue/handle.h"
 #include "region/cells.h"
 #include "region/family.h"
 #include "region/objects.h"
 
-/* What one sweep may still look at, and has found out. */
+/* What one sweep has found out. */
 struct sweep {
-	uint64_t probes; /* places of the name table */
+	struct rq_membership *membership; /* of who sweeps, or NULL */
 	struct rq_family_cache cache;
 };
 
-/* Not of a pipe's queue, which may be deleted meanwhile, and all its lanes' units with it: liveness.h. */
-static bool lane_unit_is_garbage(struct ringq_region *region, uint64_t unit, uint64_t owner)
+/*
+ * Frees a lane's unit that is of no chunk. Not of a pipe's queue, nor of one that was deleted: all their lanes' units go with
+ * them. The queue stays until the unit's word has changed: such words would come again with one that is made in its place.
+ */
+static bool free_lane_unit(struct ringq_region *region, uint64_t unit, uint64_t owner, const struct sweep *sweep)
 {
 	uint64_t first = rq_owner_first(owner);
 	struct rq_lane_set set;
-	if (first >= rq_units_frontier(region))
+	if (first >= rq_units_frontier(region) || !sweep->membership)
 		return false;
 	uint64_t of = rq_load_acquire(rq_owner_at(region, first));
-	return rq_owner_kind(of) == RQ_OWNER_OBJECT &&
-	       rq_lane_set_load(&set, region, first, rq_owner_object_units(of),
-		       (const struct rq_queue_shared *)rq_unit_at(region, first)) &&
-	       rq_lane_unit_is_garbage(&set, unit, owner) && !rq_hand_has_chunk(&set, owner);
+	if (!rq_owner_is_object(of) || !rq_object_visit(sweep->membership, first, of))
+		return false;
+	bool freed = rq_load(rq_owner_at(region, unit)) == owner &&
+	             rq_lane_set_load(&set, region, first, rq_owner_object_units(of),
+			     (const struct rq_queue_shared *)rq_unit_at(region, first)) &&
+	             rq_lane_unit_is_garbage(&set, unit, owner) && !rq_hand_has_chunk(&set, owner) &&
+	             rq_cas(rq_owner_at(region, unit), &owner, 0);
+	rq_object_leave(sweep->membership);
+	return freed;
 }
 
 /*
  * Whether nobody has this unit. Once true of a word, it stays true until the word changes, and a word never comes back:
- * members' and families' have an incarnation, objects' and cells' a creation number, lanes' a chunk number. So a slow
- * sweeper's CAS harms nobody.
+ * members' and families' have an incarnation, objects' and cells' a creation number. So a slow sweeper's CAS harms nobody.
  */
 static bool is_garbage(struct ringq_region *region, uint64_t unit, uint64_t owner, struct sweep *sweep)
 {
@@ -42,7 +50,7 @@ static bool is_garbage(struct ringq_region *region, uint64_t unit, uint64_t owne
 		return !rq_owner_is_book(owner) ||
 		       !rq_member_has_page(region, (uint32_t)(owner >> 8 & 0xffffff) - 1, unit);
 	case RQ_OWNER_OBJECT:
-		return rq_owner_object_is_unplaced(owner) && rq_object_is_garbage(region, unit, owner, &sweep->probes);
+		return rq_owner_object_is_unplaced(owner) && rq_object_is_garbage(region, unit, owner);
 	case RQ_OWNER_BODY: {
 		uint64_t first = rq_owner_first(owner);
 		if (first >= rq_units_frontier(region))
@@ -53,8 +61,6 @@ static bool is_garbage(struct ringq_region *region, uint64_t unit, uint64_t owne
 		bool whole = rq_owner_kind(of) == RQ_OWNER_OBJECT || rq_owner_kind(of) == RQ_OWNER_PIPE;
 		return !whole || rq_owner_created(of) != rq_owner_created(owner);
 	}
-	case RQ_OWNER_LANE:
-		return lane_unit_is_garbage(region, unit, owner);
 	case RQ_OWNER_FAMILY:
 		return !rq_family_alive(region, owner, &sweep->cache);
 	case RQ_OWNER_CELLS:
@@ -64,18 +70,24 @@ static bool is_garbage(struct ringq_region *region, uint64_t unit, uint64_t owne
 	}
 }
 
-/* Frees a unit if it is nobody's. With the first unit of a pipe's object goes all that belongs to it. */
+/* Frees a unit if it is nobody's. With the first unit of a pipe's or a deleted object goes all that belongs to it. */
 static bool free_garbage(struct ringq_region *region, uint64_t unit, uint64_t owner, struct sweep *sweep)
 {
-	if (rq_owner_kind(owner) == RQ_OWNER_PIPE || rq_owner_is_reaping(owner))
+	if (rq_owner_is_pipe(owner))
 		return rq_hold_reap(region, unit, owner);
+	if (rq_owner_is_deleted(owner) || rq_owner_is_reaping(owner))
+		return rq_expire_reap(region, unit, owner);
+	if (rq_owner_kind(owner) == RQ_OWNER_LANE)
+		return free_lane_unit(region, unit, owner, sweep);
 	return is_garbage(region, unit, owner, sweep) && rq_cas(rq_owner_at(region, unit), &owner, 0);
 }
 
 uint64_t rq_sweep(struct ringq_region *region)
 {
 	uint64_t frontier = rq_units_frontier(region), freed = 0;
-	struct sweep sweep = {.probes = RQ_PROBES_MOST};
+	struct sweep sweep = {0};
+	if (rq_membership_of(&sweep.membership, region))
+		sweep.membership = NULL;
 	for (uint64_t u = 0; u < frontier; u++) {
 		uint64_t owner = rq_load_acquire(rq_owner_at(region, u)); /* A5 */
 		if (owner && free_garbage(region, u, owner, &sweep))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/upcalls.h"
 
+#include "queue/expire.h"
 #include "queue/port.h"
 #include "queue/watch.h"
 #include "queue/watcher.h"
@@ -39,5 +40,6 @@ const struct rq_upcalls rq_upcalls = {
 	.unload = unload,
 	.forked = rq_watches_share,
 	.forget_parent = forget_parent,
+	.inherit = rq_use_inherit,
 	.reclaim = rq_sweep,
 };

@@ -121,7 +121,8 @@ Test(handles, far_apart_are_not_taken_for_each_other, .timeout = 100)
 		uint64_t unit = first[kind]->set.first;
 
 		check_eq(rq_queue_handle(&second[kind], region, unit,
-				 rq_owner_object_units(rq_load(rq_owner_at(region, unit)))),
+				 rq_owner_object_units(rq_load(rq_owner_at(region, unit))),
+				 rq_load(rq_owner_at(region, unit))),
 			0);
 	}
 	for (size_t kind = 0; kind < COUNT(options); kind++)

@@ -61,7 +61,7 @@ struct ringq_queue_options {
 
 /**
  * Creates a queue in a region, or in a region of its own if region is NULL: ringq_queue_region() gives it to share.
- * options NULL means the defaults. A queue lives as long as its region.
+ * options NULL means the defaults. A queue lives as long as its region, or until ringq_queue_delete().
  *
  * Errors: -EINVAL (an option), -EEXIST (the name is taken), -ENOMEM, -ENOSPC (the region has room for one name for each
  * 64 KiB of its size, at least 64, at most 16384), and for a region of its own those of
@@ -253,6 +253,24 @@ struct ringq_dead_letter {
  * one that said -EPIPE. Closing twice is fine. Wait-free.
  */
 RINGQ_API int ringq_close(ringq_queue *queue);
+
+/**
+ * Deletes the queue, for everybody: its name is free at once, nobody finds it any more, and whoever still has a handle gets
+ * -EPIPE from all that puts, gets, takes or waits, sleepers at once; event descriptors show that. What waits in it is
+ * gone; where RINGQ_SINGLE_CONSUMER is promised, the consumer's gets still take it first, as after a close. What consumers have
+ * in hand of an acknowledged queue they keep until they finish it; what is given back then is gone. A queue of dead letters that
+ * is deleted gets none any more: they are dropped, and counted. A put or a get that overlaps may still succeed. The caller's
+ * handle is to be released, too.
+ *
+ * Memory of records goes at once, but for a ring of each producer that lives; all else, and the queue's own, when no thread
+ * that has used the queue has a handle of it any more, by release, end or death. A death is noticed when memory runs short,
+ * or when another thread joins the region.
+ * Whoever is killed inside has closed the queue, or deleted it, or neither.
+ *
+ * Errors: -EINVAL (NULL, or of a pipe), -EPIPE (it has been deleted), -EBADF, -ENOMEM, -EUSERS, -EROFS (an observed region).
+ * Progress: lock-free, but for what it drops, a record at a time.
+ */
+RINGQ_API int ringq_queue_delete(ringq_queue *queue);
 
 /**
  * Whether there was no record at some instant of the call. Lock-free. True for NULL. A thread that cannot become a member of

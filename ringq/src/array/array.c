@@ -72,9 +72,9 @@ static int new_handle(struct ringq_array **out, struct ringq_region *region, str
 }
 
 /* A handle of the object at a unit, which was found to be an array. */
-static int open_at(ringq_array **out, struct ringq_region *region, uint64_t first, uint64_t units)
+static int open_at(ringq_array **out, struct ringq_region *region, uint64_t first, uint64_t owner)
 {
-	uint64_t page = region->at.page;
+	uint64_t page = region->at.page, units = rq_owner_object_units(owner);
 	char *at = rq_region_at(region, region->at.units + first * page, units * page);
 	if (!at || units == 0)
 		return -EBADMSG;
@@ -85,19 +85,19 @@ static int open_at(ringq_array **out, struct ringq_region *region, uint64_t firs
 		return -EBADMSG;
 	int r = new_handle(out, region, s, (enum ringq_type)type, count);
 	if (r == 0)
-		(*out)->object = rq_object_id(rq_load(rq_owner_at(region, first)), first);
+		(*out)->object = rq_object_id(owner, first);
 	return r;
 }
 
 int ringq_array_open(ringq_array **out, ringq_region *region, const char *name)
 {
-	uint64_t first, units;
+	uint64_t first, owner;
 	if (!out || !region || !name || !*name || strlen(name) >= RQ_NAME_MAX)
 		return -EINVAL;
 	if (rq_region_is_observed(region))
 		return -EROFS;
-	int r = rq_object_find(region, RQ_OBJECT_ARRAY, name, &first, &units);
-	return r ? r : open_at(out, region, first, units);
+	int r = rq_object_find(region, RQ_OBJECT_ARRAY, name, &first, &owner);
+	return r ? r : open_at(out, region, first, owner);
 }
 
 int ringq_array_open_id(ringq_array **out, ringq_region *region, uint64_t id)
@@ -108,7 +108,7 @@ int ringq_array_open_id(ringq_array **out, ringq_region *region, uint64_t id)
 	if (rq_region_is_observed(region))
 		return -EROFS;
 	int r = rq_thing_of_id(region, id, RQ_OBJECT_ARRAY, &thing);
-	return r ? r : open_at(out, region, thing.first, thing.units);
+	return r ? r : open_at(out, region, thing.first, thing.owner);
 }
 
 uint64_t ringq_array_id(const ringq_array *array)
@@ -203,12 +203,13 @@ static int create_named(struct ringq_array **out, struct rq_membership *membersh
 	s->type = type;
 	s->count = count;
 	s->created = rq_sys_calendar();
-	r = rq_object_publish(membership, (uint64_t)first, units, o->name);
+	uint64_t owner;
+	r = rq_object_publish(membership, (uint64_t)first, units, o->name, &owner);
 	if (r) {
 		ringq_array_release(array);
 		return r;
 	}
-	array->object = rq_object_id(rq_load(rq_owner_at(region, (uint64_t)first)), (uint64_t)first);
+	array->object = rq_object_id(owner, (uint64_t)first);
 	*out = array;
 	return 0;
 }

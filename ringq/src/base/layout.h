@@ -20,7 +20,7 @@
 #include "base/atomic.h"
 
 #define RQ_MAGIC UINT64_C(0x0a0d51474e495289) /* not text, and broken by a text transfer */
-#define RQ_MAJOR 5
+#define RQ_MAJOR 6
 #define RQ_MINOR 0
 #define RQ_BYTE_ORDER UINT32_C(0x01020304)
 #define RQ_CACHE_LINE 64
@@ -48,6 +48,7 @@ struct rq_header {
 	rq_u64 creations;        /* a number for each object, in its owner words */
 	rq_u32 members_backed;   /* members whose pages are backed */
 	rq_u32 joins;            /* members that have joined; sleepers wait on it, to know whom to watch */
+	rq_u64 naming;           /* id of the object that is being given its name, or 0: objects.h */
 
 	_Alignas(RQ_FALSE_SHARING) rq_u64 ticket; /* RQ_CLOCK_TICKET */
 };
@@ -69,6 +70,7 @@ _Static_assert(offsetof(struct rq_header, frontier) == 128, "layout");
 _Static_assert(offsetof(struct rq_header, creations) == 136, "layout");
 _Static_assert(offsetof(struct rq_header, members_backed) == 144, "layout");
 _Static_assert(offsetof(struct rq_header, joins) == 148, "layout");
+_Static_assert(offsetof(struct rq_header, naming) == 152, "layout");
 _Static_assert(offsetof(struct rq_header, ticket) == 256, "layout");
 _Static_assert(sizeof(struct rq_header) == 384, "layout");
 
@@ -109,7 +111,9 @@ struct rq_member {
 	rq_u64 tickets; /* claims that members of this number have made, or may have; written by the member */
 	rq_u64 won;     /* a ticket whose claim is won; of dead and of slow members, written by who comes next */
 	rq_u32 open;    /* entries of the book that may say something; written by the member */
-	uint8_t reserved[1024 - RQ_FALSE_SHARING - 76];
+	rq_u64 visit;   /* the word of an object whose memory must stay for a moment, or 0; written by the member */
+	rq_u64 joined;  /* what header.creations was after it had joined */
+	uint8_t reserved[1024 - RQ_FALSE_SHARING - 96];
 };
 
 _Static_assert(offsetof(struct rq_member, process) == 128, "layout");
@@ -122,6 +126,8 @@ _Static_assert(offsetof(struct rq_member, book) == 176, "layout");
 _Static_assert(offsetof(struct rq_member, tickets) == 184, "layout");
 _Static_assert(offsetof(struct rq_member, won) == 192, "layout");
 _Static_assert(offsetof(struct rq_member, open) == 200, "layout");
+_Static_assert(offsetof(struct rq_member, visit) == 208, "layout");
+_Static_assert(offsetof(struct rq_member, joined) == 216, "layout");
 _Static_assert(sizeof(struct rq_member) == 1024, "layout");
 
 #define RQ_MEMBERS_A_PAGE 3u
@@ -163,7 +169,8 @@ _Static_assert(sizeof(struct rq_entry) == RQ_ENTRY, "layout");
  *
  *   free     0
  *   member   incarnation:32 | member:24 | 0:5 | kind        being built or given back by this member; free if it is dead
- *                                         1:5               its pipe's first unit, being deleted: liveness.h
+ *                                         1:5               its first unit of a pipe's or a deleted queue's object, of
+ *                                                           which all else goes first: expire.h
  *                                         2:5               a page of the book of this member's number: book.h
  *   object   created:36 | unplaced:1 | units:24 | kind      first unit of an object, and how many it has (objects.h)
  *   body     created:36 | 0:1 | first:24 | kind             another unit of the object whose first unit this is
@@ -171,6 +178,7 @@ _Static_assert(sizeof(struct rq_entry) == RQ_ENTRY, "layout");
  *   cells    created:36 | 0:25 | kind                       cut into cells, each with an owner word of its own
  *   family   incarnation:32 | number:24 | 0:5 | kind        an anonymous array of this family of processes (family.h)
  *   pipe     created:36 | 0:1 | units:24 | kind             as object, of a pipe; free if nobody holds it (liveness.h)
+ *   deleted  created:36 | 1:1 | units:24 | kind of pipe     what was an object; free if no member uses it (expire.h)
  *
  * A cell's owner word says family, or RQ_CELL_FREE, or 0: no cell here (cells.h).
  */
@@ -191,7 +199,7 @@ enum rq_owner_kind {
 /*
  * Name words: an open-addressed hash table of the named objects, see objects.h.
  *
- *   0, or    hash:40 | first unit:24 of the object that has the name, with the hash never 0
+ *   0, or    hash:4 | created:36 | first unit:24    of the object that has the name, or had it
  */
 
 #define RQ_UNITS_MAX (UINT64_C(1) << 24)
@@ -207,6 +215,13 @@ struct rq_object_shared {
 	uint8_t own[52];
 	char name[RQ_NAME_MAX];
 	uint64_t creator; /* the id of the member that made it */
+};
+
+/* What `closed` of a queue says. */
+enum rq_closed {
+	RQ_OPEN = 0,
+	RQ_CLOSED = 1,
+	RQ_CLOSED_DELETED = 2, /* and what came back is not delivered any more */
 };
 
 #define RQ_OBJECT_QUEUE 0x51455545u
@@ -236,8 +251,8 @@ struct rq_queue_shared {
 
 	/* Read by every put and written when somebody sleeps, closes, or comes: stays shared in all caches. */
 	_Alignas(RQ_FALSE_SHARING) rq_u32 not_empty; /* event: consumers sleep here (event.h) */
-	rq_u32 closed;
-	rq_u32 lanes_used; /* lanes below this have been owned; only grows */
+	rq_u32 closed;                               /* enum rq_closed */
+	rq_u32 lanes_used;                           /* lanes below this have been owned; only grows */
 	rq_u32 lanes_backed;
 	rq_u64 witness[2]; /* of a pipe: members that hold the reader's side, the writer's, or 0: liveness.h */
 	rq_u64 bias;       /* id of a producer that puts alone, or 0: stamp.h */
@@ -245,6 +260,7 @@ struct rq_queue_shared {
 	uint64_t created;  /* ns since 1970, by the clock of who made it; a constant */
 	rq_u64 returned; /* of an acknowledged queue: version:63 | SOME:1, whether something may have come back: hand.h */
 	rq_u32 drained; /* event: who waits until nothing waits and nothing is in hand sleeps here */
+	rq_u64 deleted; /* what header.creations was after it had been deleted; 0: it was not, or by one who died then */
 
 	_Alignas(RQ_FALSE_SHARING) rq_u32 not_full; /* event: producers sleep here for one of max_records */
 	rq_u32 pad;
@@ -258,6 +274,7 @@ struct rq_queue_shared {
 	uint64_t hands; /* offset in the region of struct rq_hands; 0: nothing is acknowledged. As the constants above */
 
 	_Alignas(RQ_FALSE_SHARING) rq_u64 roster[RQ_LANES_MAX / RQ_ROSTER_LANES]; /* lanes that total order looks at: roster.h */
+	rq_u64 users[RQ_MEMBERS_MAX / 64]; /* a bit for each number whose member uses the queue, or died so: expire.h */
 };
 
 _Static_assert(offsetof(struct rq_queue_shared, max_records) == 16, "layout");
@@ -277,9 +294,11 @@ _Static_assert(offsetof(struct rq_queue_shared, sleeps_get) == 288, "layout");
 _Static_assert(offsetof(struct rq_queue_shared, wakes) == 304, "layout");
 _Static_assert(offsetof(struct rq_queue_shared, returned) == 184, "layout");
 _Static_assert(offsetof(struct rq_queue_shared, drained) == 192, "layout");
+_Static_assert(offsetof(struct rq_queue_shared, deleted) == 200, "layout");
 _Static_assert(offsetof(struct rq_queue_shared, hands) == 312, "layout");
 _Static_assert(offsetof(struct rq_queue_shared, roster) == 384, "layout");
-_Static_assert(sizeof(struct rq_queue_shared) == 2432, "layout");
+_Static_assert(offsetof(struct rq_queue_shared, users) == 2432, "layout");
+_Static_assert(sizeof(struct rq_queue_shared) == 2944, "layout");
 
 /* What an acknowledged queue has more: between the above and its lanes. Who has what in hand is in the members' books. */
 struct rq_hands {

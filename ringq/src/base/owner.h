@@ -94,7 +94,7 @@ static inline uint64_t rq_owner_object(uint64_t created, uint64_t units, bool un
 	       units << RQ_OWNER_KIND_BITS | RQ_OWNER_OBJECT;
 }
 
-/* A named object whose word says this is one only if the name table says so: see objects.h. */
+/* A named object that does not have its name yet, and so is none to anybody: see objects.h. */
 static inline bool rq_owner_object_is_unplaced(uint64_t owner)
 {
 	return owner >> RQ_OWNER_UNPLACED_SHIFT & 1;
@@ -109,6 +109,34 @@ static inline uint64_t rq_owner_object_placed(uint64_t owner)
 static inline unsigned rq_owner_kind(uint64_t owner)
 {
 	return owner & RQ_OWNER_KIND_MASK;
+}
+
+/* The word of the same object once it was deleted. */
+static inline uint64_t rq_owner_deleted(uint64_t owner)
+{
+	return (owner & ~(uint64_t)RQ_OWNER_KIND_MASK) | UINT64_C(1) << RQ_OWNER_UNPLACED_SHIFT | RQ_OWNER_PIPE;
+}
+
+static inline bool rq_owner_is_deleted(uint64_t owner)
+{
+	return rq_owner_kind(owner) == RQ_OWNER_PIPE && rq_owner_object_is_unplaced(owner);
+}
+
+static inline bool rq_owner_is_pipe(uint64_t owner)
+{
+	return rq_owner_kind(owner) == RQ_OWNER_PIPE && !rq_owner_object_is_unplaced(owner);
+}
+
+/* An object that has its name, if it is to have one. */
+static inline bool rq_owner_is_object(uint64_t owner)
+{
+	return rq_owner_kind(owner) == RQ_OWNER_OBJECT && !rq_owner_object_is_unplaced(owner);
+}
+
+/* What the word of an object that was deleted was before. */
+static inline uint64_t rq_owner_before_deletion(uint64_t owner)
+{
+	return (rq_owner_object_placed(owner) & ~(uint64_t)RQ_OWNER_KIND_MASK) | RQ_OWNER_OBJECT;
 }
 
 static inline uint64_t rq_owner_object_units(uint64_t owner)

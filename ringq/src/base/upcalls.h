@@ -11,6 +11,7 @@
 
 struct ringq_region;
 struct rq_thread;
+struct rq_membership;
 struct rq_port;
 struct ringq_queue;
 
@@ -27,6 +28,8 @@ struct rq_upcalls {
 	void (*forked)(void);
 	/* In a child of fork: what the parent's threads had stays theirs, and is forgotten here. */
 	void (*forget_parent)(void);
+	/* The new member's number was that of one who died: it has nothing of what that had. */
+	void (*inherit)(struct rq_membership *membership);
 	/* Frees what belongs to nobody. How many units that were. */
 	uint64_t (*reclaim)(struct ringq_region *region);
 };

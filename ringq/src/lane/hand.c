@@ -483,3 +483,20 @@ void rq_hand_left(const struct rq_lane_set *set, struct rq_membership *membershi
 	else
 		rq_units_release(region, first, end - first, key);
 }
+
+/* ---- the end of the queue ---- */
+
+/* What its members have left: nobody who lives takes, so that no entry of it is made, moved or finished meanwhile. */
+void rq_hand_forget(const struct ringq_region *region, uint64_t first)
+{
+	for (uint32_t i = 0; rq_member_known(region, i); i++) {
+		struct rq_book_walk book;
+		struct rq_entry *entry;
+		rq_book_walk(&book, region, i);
+		while ((entry = rq_book_next(&book))) {
+			uint64_t state = rq_load_acquire(&entry->state); /* Z6 */
+			if (state && !((rq_load(&entry->key) ^ first << 3 ^ RQ_OWNER_LANE) & RQ_KEY_QUEUE))
+				rq_cas(&entry->state, &state, 0); /* Z0 */
+		}
+	}
+}

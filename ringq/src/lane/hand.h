@@ -180,6 +180,9 @@ void rq_hand_none_returned(struct rq_queue_shared *shared, uint64_t word);
 /* Gives back all that a port of this member has in hand. */
 void rq_hand_drop(const struct rq_lane_set *set, struct rq_queue_shared *shared, uint32_t member, uint64_t port);
 
+/* Frees what members' books still say of a queue that nobody uses. */
+void rq_hand_forget(const struct ringq_region *region, uint64_t first);
+
 /* Moves what is back to an entry of the caller's. False if somebody else was faster; then the entry is free. */
 bool rq_hand_move(const struct rq_lane_set *set, const struct rq_hand *hand, struct rq_entry *to, uint64_t claim,
 	uint64_t port, uint64_t taken);

@@ -60,7 +60,7 @@ struct ringq_browser {
 	struct ringq_region *region;
 	struct rq_lane_set set;
 	uint64_t shared; /* offset of the queue */
-	uint64_t object;
+	uint64_t owner;
 	bool merged; /* by stamp */
 	uint32_t lanes;
 	struct cursor *cursors;
@@ -339,10 +339,8 @@ static void advance(struct ringq_browser *b, uint32_t lane)
 	b->shown++;
 }
 
-ssize_t ringq_browse_next(ringq_browser *b, void *buf, size_t size, struct ringq_record_info *info)
+static ssize_t next_record(struct ringq_browser *b, void *buf, size_t size, struct ringq_record_info *info)
 {
-	if (!b || (!buf && size))
-		return -EINVAL;
 	for (unsigned round = 0; round < ROUNDS_MOST; round++) {
 		uint32_t lane = 0;
 		int r = b->merged ? choose_merged(b, &lane) : choose_by_turn(b, &lane);
@@ -372,6 +370,17 @@ ssize_t ringq_browse_next(ringq_browser *b, void *buf, size_t size, struct ringq
 	return -EAGAIN;
 }
 
+/* What was read was the queue's if it is still there. */
+ssize_t ringq_browse_next(ringq_browser *b, void *buf, size_t size, struct ringq_record_info *info)
+{
+	uint64_t owner;
+	if (!b || (!buf && size))
+		return -EINVAL;
+	ssize_t n = next_record(b, buf, size, info);
+	int r = rq_glance_owner(b->region, b->set.first, &owner);
+	return r ? r : owner == b->owner ? n : -ENOENT;
+}
+
 int ringq_browse(ringq_browser **out, const ringq_queue *queue)
 {
 	if (!out || !queue)
@@ -386,7 +395,7 @@ int ringq_browse(ringq_browser **out, const ringq_queue *queue)
 		.region = queue->region,
 		.set = queue->set,
 		.shared = rq_unit_offset(queue->region, queue->set.first),
-		.object = queue->object,
+		.owner = queue->owner,
 		.merged = queue->total,
 	};
 	rq_region_ref(b->region);

@@ -17,8 +17,7 @@ static uint64_t id_of(const struct ringq_region *region, uint64_t first)
 	uint64_t owner;
 	if (rq_glance_owner(region, first, &owner))
 		return 0;
-	unsigned kind = rq_owner_kind(owner);
-	return kind == RQ_OWNER_OBJECT || kind == RQ_OWNER_PIPE ? rq_object_id(owner, first) : 0;
+	return rq_owner_is_object(owner) || rq_owner_is_pipe(owner) ? rq_object_id(owner, first) : 0;
 }
 
 static void describe(

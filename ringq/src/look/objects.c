@@ -33,7 +33,7 @@ static int describe(const struct ringq_region *region, const struct rq_thing *th
 	}
 	struct rq_queue_shared queue;
 	int r = rq_glance_read(region, at, &queue, offsetof(struct rq_queue_shared, not_full));
-	out->kind = rq_owner_kind(thing->owner) == RQ_OWNER_PIPE ? RINGQ_OBJECT_PIPE : RINGQ_OBJECT_QUEUE;
+	out->kind = rq_owner_is_pipe(thing->owner) ? RINGQ_OBJECT_PIPE : RINGQ_OBJECT_QUEUE;
 	out->flags = queue.flags;
 	out->created = queue.created;
 	return r;

@@ -71,6 +71,14 @@ static int read_words(const struct ringq_queue *q, struct rq_queue_shared *words
 		region, rq_unit_offset(region, q->set.first), words, offsetof(struct rq_queue_shared, roster));
 }
 
+/* What was read was the queue's if it is still there: its word never comes back. */
+static int check_there(const struct ringq_queue *q, int error)
+{
+	uint64_t owner;
+	int r = rq_glance_owner(q->region, q->set.first, &owner);
+	return r ? r : owner != q->owner ? -EPIPE : error;
+}
+
 static void add_lane(const struct ringq_lane_stat *lane, void *arg)
 {
 	struct ringq_queue_stat *out = arg;
@@ -115,7 +123,7 @@ static int look_at_queue(const struct ringq_queue *q, struct ringq_queue_stat *o
 		.created = words.created,
 	};
 	memcpy(out->name, words.name, sizeof out->name - 1);
-	if (q->set.hands)
+	if (q->set.hands && check_there(q, 0) == 0)
 		look_at_hands(q->set.hands, rq_hand_count(&q->set), out);
 	return each_lane(&q->set, out->lanes, add_lane, out);
 }
@@ -128,7 +136,7 @@ int ringq_queue_stat(const ringq_queue *queue, struct ringq_queue_stat *out)
 	int r = rq_look_enter(queue);
 	if (r)
 		return r;
-	r = look_at_queue(queue, &stat);
+	r = check_there(queue, look_at_queue(queue, &stat));
 	rq_leave();
 	if (r == 0)
 		*out = stat;
@@ -160,6 +168,8 @@ ssize_t ringq_queue_lanes(const ringq_queue *queue, struct ringq_lane_stat *out,
 	if (r)
 		return r;
 	r = look_at_lanes(queue, out, n);
+	int gone = check_there(queue, 0);
+	r = gone ? gone : r;
 	rq_leave();
 	return r;
 }

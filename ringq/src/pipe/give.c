@@ -72,7 +72,7 @@ static int check_side(const struct ringq_region *region, uint64_t owner, int sid
 		return -EBADMSG;
 	uint64_t word = rq_load_acquire(rq_owner_at(region, s->first));
 	s->units = rq_owner_object_units(word);
-	return word == owner && rq_owner_kind(word) == RQ_OWNER_PIPE ? 0 : -EBADMSG;
+	return word == owner && rq_owner_is_pipe(word) ? 0 : -EBADMSG;
 }
 
 static int open_gift(ringq_pipe **out, const struct gift *gift, int *fds)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "queue/expire.h"
 #include "region/objects.h"
 #include "base/sys.h"
 
@@ -147,46 +148,10 @@ static int64_t sleep_most(struct rq_port *port, int64_t most)
 
 /* ---- the end ---- */
 
-/* The run of units from u on that have the same owner word. */
-static uint64_t run_of(struct ringq_region *region, uint64_t u, uint64_t end, uint64_t owner)
-{
-	uint64_t n = 1;
-	while (u + n < end && rq_load(rq_owner_at(region, u + n)) == owner)
-		n++;
-	return n;
-}
-
-/* All units that say to be of a lane of the object, in its lanes' tables or left by a death. */
-static void free_lanes(struct rq_membership *membership, uint64_t first)
-{
-	struct ringq_region *region = membership->region;
-	uint64_t frontier = rq_units_frontier(region);
-	for (uint64_t u = 0; u < frontier;) {
-		uint64_t owner = rq_load(rq_owner_at(region, u)), n = 1;
-		if (rq_owner_kind(owner) == RQ_OWNER_LANE && rq_owner_first(owner) == first) {
-			n = run_of(region, u, frontier, owner);
-			rq_units_give_back(membership, u, n, owner);
-		}
-		u += n;
-	}
-}
-
-/* Bodies that are left without a first unit are garbage by themselves; here they go at once. */
-static void free_object(struct rq_membership *membership, uint64_t first, uint64_t owner, uint64_t mine)
-{
-	struct ringq_region *region = membership->region;
-	uint64_t units = rq_owner_object_units(owner);
-	if (units > 1 && units <= region->at.unit_count - first) /* the frontier may have been scribbled over since */
-		rq_units_give_back(membership, first + 1, units - 1, rq_owner_body(rq_owner_created(owner), first));
-	rq_units_give_back(membership, first, 1, mine);
-}
-
-/* Whether the object is nobody's: the pipe has no holder, the one who was deleting it is dead. */
+/* Whether the object is nobody's: the pipe has no holder. */
 static bool is_nobodys(struct ringq_region *region, uint64_t first, uint64_t owner)
 {
-	if (rq_owner_is_reaping(owner))
-		return !rq_member_alive(region, rq_owner_member_id(owner));
-	if (rq_owner_kind(owner) != RQ_OWNER_PIPE || is_held(region, first, RQ_SIDE_READER, -1) ||
+	if (!rq_owner_is_pipe(owner) || is_held(region, first, RQ_SIDE_READER, -1) ||
 		is_held(region, first, RQ_SIDE_WRITER, -1))
 		return false;
 	rq_fence();
@@ -202,8 +167,7 @@ bool rq_hold_reap(struct ringq_region *region, uint64_t first, uint64_t owner)
 	uint64_t mine = rq_owner_reaping(membership->id);
 	if (!rq_cas(rq_owner_at(region, first), &word, mine))
 		return false;
-	free_lanes(membership, first);
-	free_object(membership, first, rq_owner_kind(owner) == RQ_OWNER_PIPE ? owner : 0, mine);
+	rq_expire_free(membership, first, owner, mine, false);
 	return true;
 }
 

@@ -57,7 +57,7 @@ int rq_hold_keep(const struct ringq_region *region, int hold, uint64_t first, en
 /* What a handle of a side asks for: peer.h. */
 extern const struct rq_peer_ops rq_hold_ops;
 
-/* Deletes the object at a unit with this owner word if it is a pipe's that nobody holds. Whether it did. */
+/* Frees the object at a unit with this owner word if it is a pipe's that nobody holds. Whether it did. */
 bool rq_hold_reap(struct ringq_region *region, uint64_t first, uint64_t owner);
 
 #endif

@@ -70,7 +70,7 @@ static void unbuild(struct direction *d, struct rq_membership *membership)
 static int open_side(struct ringq_queue **out, struct ringq_region *region, uint64_t first, uint64_t units,
 	enum rq_side side, int *hold)
 {
-	int r = rq_queue_handle(out, region, first, units);
+	int r = rq_queue_handle(out, region, first, units, rq_load(rq_owner_at(region, first)));
 	if (r)
 		return r;
 	(*out)->side = side;

@@ -11,9 +11,10 @@ static int open_dead_letters(struct ringq_queue *queue, struct ringq_queue **out
 	struct ringq_region *region = queue->region;
 	uint64_t word = rq_load_once(&h->dead_letters), first = rq_load_once(&h->dead_first);
 	*out = NULL;
-	if (word == 0 || first >= rq_units_frontier(region) || rq_load_acquire(rq_owner_at(region, first)) != word)
-		return 0;
-	return rq_queue_handle(out, region, first, rq_owner_object_units(word));
+	if (!rq_owner_is_object(word) || first >= rq_units_frontier(region) ||
+		rq_load_acquire(rq_owner_at(region, first)) != word)
+		return 0; /* there was none, or it was deleted */
+	return rq_queue_handle(out, region, first, rq_owner_object_units(word), word);
 }
 
 static int put_dead_letter(struct ringq_queue *dead, const struct ringq_delivery *d, uint64_t killer)

@@ -27,6 +27,8 @@ bool rq_is_drained(struct rq_port *b)
 
 static ssize_t attempt_join(struct rq_op *op)
 {
+	if (rq_load_acquire(&op->queue->shared->closed) == RQ_CLOSED_DELETED) /* E2 */
+		return -EPIPE;
 	struct rq_patience patience = op->port->order.patience; /* a look whether a queue is empty has none */
 	bool drained = rq_is_drained(op->port);
 	op->port->order.patience = patience;

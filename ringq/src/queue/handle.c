@@ -108,28 +108,30 @@ static bool constants_load(struct ringq_queue *q, uint64_t first, uint64_t units
 }
 
 /* Of a region that is mapped. */
-static int load_mapped(struct ringq_queue *q, uint64_t first, uint64_t units)
+static int load_mapped(struct ringq_queue *q, uint64_t first, uint64_t units, uint64_t owner)
 {
 	struct rq_queue_shared *s = (struct rq_queue_shared *)rq_unit_at(q->region, first);
 	q->shared = s;
 	q->permits.hint = &s->permit_hint;
-	q->object = rq_object_id(rq_load(rq_owner_at(q->region, first)), first);
-	if (!constants_load(q, first, units, s))
+	bool good = constants_load(q, first, units, s);
+	rq_acquire_fence();
+	if (rq_load(rq_owner_at(q->region, first)) != owner)
+		return -ENOENT;
+	if (!good)
 		return -EBADMSG;
 	return q->set.hands && !RQ_HAVE_PAIR ? -ENOTSUP : 0;
 }
 
 /* Of one that is only looked at: nothing but the constants. */
-static int load_observed(struct ringq_queue *q, uint64_t first, uint64_t units)
+static int load_observed(struct ringq_queue *q, uint64_t first, uint64_t units, uint64_t owner)
 {
 	struct rq_queue_shared copy;
-	uint64_t owner;
+	uint64_t now;
 	int r = rq_glance_read(q->region, rq_unit_offset(q->region, first), &copy, sizeof copy);
 	if (r == 0)
-		r = rq_glance_owner(q->region, first, &owner);
-	if (r)
-		return r;
-	q->object = rq_object_id(owner, first);
+		r = rq_glance_owner(q->region, first, &now);
+	if (r || now != owner)
+		return r ? r : -ENOENT;
 	return constants_load(q, first, units, &copy) ? 0 : -EBADMSG;
 }
 
@@ -149,14 +151,18 @@ static int list_handle(struct ringq_queue *q)
 	return 0;
 }
 
-int rq_queue_handle(struct ringq_queue **out, struct ringq_region *region, uint64_t first, uint64_t units)
+int rq_queue_handle(
+	struct ringq_queue **out, struct ringq_region *region, uint64_t first, uint64_t units, uint64_t owner)
 {
 	struct ringq_queue *q = calloc(1, sizeof *q);
 	if (!q)
 		return -ENOMEM;
 	q->region = region;
 	q->refs = 1;
-	int r = rq_region_is_observed(region) ? load_observed(q, first, units) : load_mapped(q, first, units);
+	q->owner = owner;
+	q->object = rq_object_id(owner, first);
+	int r = rq_region_is_observed(region) ? load_observed(q, first, units, owner)
+	                                      : load_mapped(q, first, units, owner);
 	if (r) {
 		free(q);
 		return r;
@@ -218,6 +224,7 @@ void rq_queue_wake(struct ringq_queue *queue)
 
 void rq_queue_close(struct ringq_queue *queue)
 {
-	rq_store_release(&queue->shared->closed, 1); /* E1 */
+	uint32_t open = RQ_OPEN;
+	rq_cas(&queue->shared->closed, &open, RQ_CLOSED); /* E1 */
 	rq_queue_wake(queue);
 }

@@ -39,6 +39,7 @@ struct ringq_queue {
 	rq_u64 waits;                       /* interrupt.h */
 	rq_u32 interruptible;
 	uint64_t object; /* id of the queue: objects.h */
+	uint64_t owner;  /* the word of its object while that is there */
 	struct ringq_queue *next;
 };
 
@@ -69,8 +70,9 @@ int rq_queue_build(
 bool rq_lane_set_load(struct rq_lane_set *set, struct ringq_region *region, uint64_t first, uint64_t units,
 	const struct rq_queue_shared *s);
 
-/* A handle of the object, whose constants are checked here once. */
-int rq_queue_handle(struct ringq_queue **out, struct ringq_region *region, uint64_t first, uint64_t units);
+/* A handle of the object with this word, whose constants are checked here once. -ENOENT: it has another by now. */
+int rq_queue_handle(
+	struct ringq_queue **out, struct ringq_region *region, uint64_t first, uint64_t units, uint64_t owner);
 
 /* Takes the handle, which no port has, out of the process's list, and its number for others. Under the process lock. */
 void rq_handle_unlist(struct ringq_queue *queue);

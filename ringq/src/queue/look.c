@@ -2,6 +2,7 @@
 
 /* Whether a queue is full or empty, and how many records wait: asked by who takes part. look/ has what is asked from outside. */
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "base/sys.h"
@@ -24,6 +25,13 @@ static bool is_full_ahead(struct rq_port *b, bool places_full)
 	return full;
 }
 
+/* Under the process lock. */
+static bool is_there(const struct ringq_queue *q)
+{
+	return !rq_handle_is_gone(q) && !rq_region_is_observed(q->region) &&
+	       (q->side || rq_load_acquire(rq_owner_at(q->region, q->set.first)) == q->owner);
+}
+
 /*
  * A thread that could not join the region, or of which the library cannot even keep a note, asks without: under the process
  * lock, so that no release of the handle gets through. Of a region that is only observed nothing is mapped to be counted.
@@ -32,7 +40,7 @@ static uint64_t count_outside(const struct ringq_queue *q)
 {
 	uint64_t n = 0;
 	rq_process_lock();
-	if (!rq_handle_is_gone(q) && !rq_region_is_observed(q->region))
+	if (is_there(q))
 		for (uint32_t i = 0, used = rq_lanes_used(q->shared, &q->set); i < used; i++)
 			n += rq_lane_count_outside(&q->set, i);
 	rq_process_unlock();
@@ -42,7 +50,7 @@ static uint64_t count_outside(const struct ringq_queue *q)
 static bool is_full_outside(const struct ringq_queue *q)
 {
 	rq_process_lock();
-	bool full = !rq_handle_is_gone(q) && !rq_region_is_observed(q->region) && rq_permits_full(&q->permits, &q->set);
+	bool full = is_there(q) && rq_permits_full(&q->permits, &q->set);
 	rq_process_unlock();
 	return full;
 }
@@ -53,8 +61,9 @@ bool ringq_full(const ringq_queue *queue)
 	struct rq_port *b;
 	if (!q)
 		return false;
-	if (rq_enter(q, &b))
-		return is_full_outside(q);
+	int r = rq_enter(q, &b);
+	if (r)
+		return r != -EPIPE && is_full_outside(q);
 	bool full = rq_permits_full(&q->permits, &q->set);
 	if (q->flags & RINGQ_SINGLE_PRODUCER && !rq_port_owns_lane(b)) {
 		full = is_full_ahead(b, full);
@@ -81,8 +90,9 @@ bool ringq_empty(const ringq_queue *queue)
 	struct rq_port *b;
 	if (!q)
 		return true;
-	if (rq_enter(q, &b))
-		return count_outside(q) == 0;
+	int r = rq_enter(q, &b);
+	if (r)
+		return r == -EPIPE || count_outside(q) == 0;
 	bool empty = rq_unlikely(q->set.hands) ? rq_take_empty(b) : rq_was_empty(&b->order);
 	if (empty)
 		found_empty(b);
@@ -96,8 +106,9 @@ uint64_t ringq_size(const ringq_queue *queue)
 	struct rq_port *b;
 	if (!q)
 		return 0;
-	if (rq_enter(q, &b))
-		return count_outside(q);
+	int r = rq_enter(q, &b);
+	if (r)
+		return r == -EPIPE ? 0 : count_outside(q);
 	uint64_t least = 0;
 	rq_port_reap(b);            /* who died right behind a publish has not counted it */
 	if (rq_port_turn_died(b)) { /* the same, where that is the next turn's to mend */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "queue/expire.h"
 #include "queue/single.h"
 #include "queue/interrupt.h"
 #include "base/upcalls.h"
@@ -78,11 +79,17 @@ int rq_port_make(struct rq_port **out, struct ringq_queue *queue, uint64_t id)
 			.plain = queue->set.single_consumer && !queue->set.stamps && !rq_guard_get(queue)};
 		rq_reader_forget(&b->order.reader);
 		b->order.lane_at = (uint32_t)membership->id; /* consumers start at different lanes */
+		rq_process_lock();
+		bool there = queue->side || rq_use_begin(membership, queue->shared, queue->set.first, queue->owner);
+		if (there)
+			list_port(b, t, queue);
+		rq_process_unlock();
+		if (!there) {
+			free(b);
+			return -EPIPE;
+		}
 		if (queue->peer)
 			queue->peer->joined(b);
-		rq_process_lock();
-		list_port(b, t, queue);
-		rq_process_unlock();
 	}
 	*rq_cached_at(t, queue) = (struct rq_cached){id, b};
 	if (rq_unlikely(rq_load(&queue->watches) != NULL))
@@ -129,6 +136,15 @@ void rq_port_unreserve(struct rq_port *b)
  * A reservation never was. If the thread has ended without a word, all that was the port's may be somebody else's by now,
  * or is to be taken over as from any dead.
  */
+static void end_use(const struct rq_port *b)
+{
+	const struct ringq_queue *queue = b->queue;
+	for (const struct rq_port *other = b->thread->ports; other; other = other->thread_next)
+		if (other->queue->shared == queue->shared)
+			return; /* by another handle */
+	rq_use_end(b->membership, queue->shared);
+}
+
 static void end_port(struct rq_port *b)
 {
 	rq_upcalls.port_ends(b);
@@ -143,6 +159,8 @@ static void end_port(struct rq_port *b)
 		rq_guard_leave(rq_guard_get(b->queue)); /* what it had in hand is the next one's */
 	if (b->producer && alive)
 		leave_lane(b);
+	if (!b->queue->side && alive)
+		end_use(b);
 	free(b->taker);
 	free(b->producer);
 	free(b);

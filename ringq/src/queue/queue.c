@@ -12,6 +12,7 @@
 #include "base/sys.h"
 #include "lane/hand.h"
 #include "queue/enter.h"
+#include "queue/expire.h"
 #include "queue/watch.h"
 #include "region/create.h"
 #include "region/objects.h"
@@ -19,7 +20,8 @@
 
 #define MAX_BYTES (UINT64_C(8) << 20)
 #define MAX_PRODUCERS 256u
-_Static_assert(sizeof(struct rq_queue_shared) + RQ_FALSE_SHARING + sizeof(struct rq_hands) <= 4096,
+_Static_assert(sizeof(struct rq_queue_shared) % RQ_FALSE_SHARING == 0 &&
+		       sizeof(struct rq_queue_shared) + sizeof(struct rq_hands) <= 4096,
 	"the first unit is backed");
 
 static void release_observed(struct ringq_queue *queue)
@@ -28,6 +30,18 @@ static void release_observed(struct ringq_queue *queue)
 	rq_store_release(&queue->id, RQ_HANDLE_GONE); /* Q1 */
 	rq_wait_for_calls(id);
 	rq_handle_unref(queue);
+}
+
+/* This process's sleepers: they have ports. Where none lives, the object may be gone. */
+static void wake_own(struct ringq_queue *queue)
+{
+	rq_process_lock();
+	const struct rq_port *port = queue->ports;
+	while (port && !rq_member_alive(queue->region, port->membership->id))
+		port = port->queue_next;
+	if (port)
+		rq_queue_wake(queue);
+	rq_process_unlock();
 }
 
 void ringq_queue_release(ringq_queue *queue)
@@ -40,28 +54,31 @@ void ringq_queue_release(ringq_queue *queue)
 	}
 	uint64_t id = rq_load(&queue->id);
 	rq_store_release(&queue->id, RQ_HANDLE_GONE); /* Q1 */
-	rq_queue_wake(queue);
+	wake_own(queue);
 	rq_wait_for_calls(id); /* whoever is inside a call now has left it, or sleeps and holds the handle */
 	rq_watches_end(queue);
 	rq_process_lock();
 	rq_ports_drop_queue(queue);
 	rq_handle_unlist(queue); /* not before: a child of a fork meanwhile ends its copy of what it finds in the list */
 	rq_process_unlock();
+	uint64_t owner = rq_load_acquire(rq_owner_at(queue->region, queue->set.first));
+	if (owner == rq_owner_deleted(queue->owner))
+		rq_expire_reap(queue->region, queue->set.first, owner);
 	rq_handle_unref(queue);
 }
 
 int ringq_queue_open(ringq_queue **out, ringq_region *region, const char *name)
 {
-	uint64_t first, units;
+	uint64_t first, owner;
 	if (!out || !region || (name && (!*name || strlen(name) >= RQ_NAME_MAX)))
 		return -EINVAL;
 	if (rq_region_is_observed(region)) {
 		struct rq_thing thing;
 		int r = rq_thing_find(region, RQ_OBJECT_QUEUE, name, &thing);
-		return r ? r : rq_queue_handle(out, region, thing.first, thing.units);
+		return r ? r : rq_queue_handle(out, region, thing.first, thing.units, thing.owner);
 	}
-	int r = rq_object_find(region, RQ_OBJECT_QUEUE, name, &first, &units);
-	return r ? r : rq_queue_handle(out, region, first, units);
+	int r = rq_object_find(region, RQ_OBJECT_QUEUE, name, &first, &owner);
+	return r ? r : rq_queue_handle(out, region, first, rq_owner_object_units(owner), owner);
 }
 
 int ringq_queue_open_id(ringq_queue **out, ringq_region *region, uint64_t id)
@@ -72,9 +89,9 @@ int ringq_queue_open_id(ringq_queue **out, ringq_region *region, uint64_t id)
 	int r = rq_thing_of_id(region, id, RQ_OBJECT_QUEUE, &thing);
 	if (r)
 		return r;
-	if (rq_owner_kind(thing.owner) == RQ_OWNER_PIPE && !rq_region_is_observed(region))
+	if (rq_owner_is_pipe(thing.owner) && !rq_region_is_observed(region))
 		return -EINVAL; /* whose holders do not know of this one */
-	return rq_queue_handle(out, region, thing.first, thing.units);
+	return rq_queue_handle(out, region, thing.first, thing.units, thing.owner);
 }
 
 uint64_t ringq_queue_id(const ringq_queue *queue)
@@ -122,9 +139,9 @@ int rq_queue_build(
 		 end = places + o->max_records * sizeof(rq_u64);
 	uint64_t units = rq_round_up(end, page) / page;
 
-	uint64_t dead_first = 0, dead_units;
+	uint64_t dead_first = 0, dead_owner = 0;
 	if (o->dead_letters) {
-		int r = rq_object_find(region, RQ_OBJECT_QUEUE, o->dead_letters, &dead_first, &dead_units);
+		int r = rq_object_find(region, RQ_OBJECT_QUEUE, o->dead_letters, &dead_first, &dead_owner);
 		if (r)
 			return r;
 	}
@@ -158,7 +175,7 @@ int rq_queue_build(
 		s->hands = at + hands;
 		h->max_attempts = o->max_attempts;
 		h->dead_first = dead_first;
-		h->dead_letters = o->dead_letters ? rq_load(rq_owner_at(region, dead_first)) : 0;
+		h->dead_letters = dead_owner;
 	}
 	memcpy(s->name, o->name ? o->name : "", o->name ? strlen(o->name) + 1 : 1);
 	*out = (uint64_t)first;
@@ -174,17 +191,17 @@ static int create_in(struct ringq_queue **out, struct rq_membership *membership,
 	int r = rq_queue_build(membership, o, &first, &units);
 	if (r)
 		return r;
-	r = rq_queue_handle(&queue, membership->region, first, units);
+	r = rq_queue_handle(&queue, membership->region, first, units, rq_owner_member(membership->id));
 	if (r) {
 		rq_object_drop(membership, first, units);
 		return r;
 	}
-	r = rq_object_publish(membership, first, units, o->name ? o->name : "");
+	r = rq_object_publish(membership, first, units, o->name ? o->name : "", &queue->owner);
 	if (r) {
 		rq_handle_discard(queue);
 		return r;
 	}
-	queue->object = rq_object_id(rq_load(rq_owner_at(membership->region, first)), first);
+	queue->object = rq_object_id(queue->owner, first);
 	*out = queue;
 	return 0;
 }
@@ -218,7 +235,10 @@ int ringq_close(ringq_queue *queue)
 	int r = rq_enter(queue, &port);
 	if (r)
 		return r;
-	rq_queue_close(queue);
+	if (rq_load(&queue->shared->closed) == RQ_CLOSED_DELETED)
+		r = -EPIPE;
+	else
+		rq_queue_close(queue);
 	rq_leave();
-	return 0;
+	return r;
 }

@@ -12,10 +12,18 @@
 
 #define LOOKS_MOST 65536u /* in a row that something came between: who scribbles could go on for ever */
 
+/* What came back to a queue that was deleted is not there for anybody. */
+static bool is_deleted(const struct rq_port *b)
+{
+	return rq_load_acquire(&b->queue->shared->closed) == RQ_CLOSED_DELETED; /* E2 */
+}
+
 ssize_t rq_take_peek(struct rq_port *b, void *buf, size_t size)
 {
 	const struct rq_lane_set *set = &b->queue->set;
 	struct rq_hand hand;
+	if (is_deleted(b))
+		return -EPIPE;
 	for (unsigned looks = 0; looks < LOOKS_MOST && rq_hand_returned(set, UINT32_MAX, &hand); looks++) {
 		uint64_t header = rq_hand_header(set->region, hand.record), len = rq_record_len(header);
 		bool fits = header && len <= size;
@@ -35,6 +43,8 @@ bool rq_take_empty(struct rq_port *b)
 	for (unsigned looks = 0; looks < LOOKS_MOST; looks++) {
 		uint64_t word = rq_load_acquire(returned);
 		struct rq_hand hand;
+		if (is_deleted(b))
+			return rq_was_empty(&b->order);
 		if (rq_hand_returned(&b->queue->set, UINT32_MAX, &hand) || !rq_was_empty(&b->order))
 			return false;
 		if (rq_load_acquire(returned) == word)
@@ -48,6 +58,8 @@ uint64_t rq_take_waiting(struct rq_port *b, uint64_t least)
 	const struct rq_hands *h = b->queue->set.hands;
 	uint64_t moves, word, n;
 	unsigned counts = 0;
+	if (is_deleted(b))
+		return rq_records_waiting(&b->order, least);
 	do {
 		moves = rq_load_acquire(&h->moves);
 		word = rq_load_acquire(&b->queue->shared->returned);

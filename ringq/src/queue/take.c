@@ -192,7 +192,9 @@ static int take_round(struct rq_op *op, bool *again)
 	struct rq_view view;
 	*again = true;
 	uint64_t returned = rq_load_acquire(&s->returned);
-	bool closed = rq_load_acquire(&s->closed); /* E2 */
+	uint32_t closed = rq_load_acquire(&s->closed); /* E2 */
+	if (rq_unlikely(closed == RQ_CLOSED_DELETED))
+		return -EPIPE;
 	int64_t now = rq_sys_tick();
 	bool looked = now - b->taker->looked >= RQ_LOOK_EVERY || !rq_taker_others_live(b->taker);
 	if (looked || returned != b->taker->returned) {

@@ -4,12 +4,15 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "region/objects.h"
+
 /*
  * What the number's former members have left undecided in its book is judged before the new one makes its first claim, of
  * whichever queue it is.
  */
-static void inherit(struct ringq_region *region, uint32_t member)
+static void inherit(struct rq_membership *membership, uint32_t member)
 {
+	struct ringq_region *region = membership->region;
 	struct rq_book_walk book;
 	struct rq_entry *entry;
 	rq_book_walk(&book, region, member);
@@ -19,11 +22,13 @@ static void inherit(struct ringq_region *region, uint32_t member)
 		if (rq_load_acquire(&entry->state) == 0 || first >= rq_units_frontier(region))
 			continue;
 		uint64_t of = rq_load_acquire(rq_owner_at(region, first));
-		if (rq_owner_kind(of) == RQ_OWNER_OBJECT &&
-			rq_lane_set_load(&set, region, first, rq_owner_object_units(of),
-				(const struct rq_queue_shared *)rq_unit_at(region, first)) &&
+		if (!rq_owner_is_object(of) || !rq_object_visit(membership, first, of))
+			continue;
+		if (rq_lane_set_load(&set, region, first, rq_owner_object_units(of),
+			    (const struct rq_queue_shared *)rq_unit_at(region, first)) &&
 			set.hands)
 			rq_hand_settle(&set, entry);
+		rq_object_leave(membership);
 	}
 }
 
@@ -32,7 +37,7 @@ int rq_taker_make(struct rq_port *b)
 	struct rq_membership *m = b->membership;
 	uint32_t member = ((uint32_t)m->id & RQ_ID_INDEX_MASK) - 1;
 	if (!m->book) {
-		inherit(b->queue->region, member);
+		inherit(m, member);
 		int r = rq_book_open(&m->book, m);
 		if (r)
 			return r;

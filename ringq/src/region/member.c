@@ -76,6 +76,17 @@ bool rq_members_name(const struct ringq_region *region, uint64_t key)
 	return false;
 }
 
+bool rq_members_visit(const struct ringq_region *region, uint64_t owner)
+{
+	uint32_t n = backed(region);
+	for (uint32_t i = 0; i < n; i++)
+		/* X6 */
+		if (rq_load_acquire(&rq_member_at(region, i)->visit) == owner &&
+			rq_lease_held(rq_load(rq_lease_at(region, i))))
+			return true;
+	return false;
+}
+
 #define PROCESSES_MOST (2u * RQ_SYS_WAITV_MAX)
 
 /* Process ids, each once. */

@@ -43,6 +43,9 @@ bool rq_member_alive(const struct ringq_region *region, uint64_t id);
 int rq_members_watch(
 	const struct ringq_region *region, const rq_u64 *own, struct rq_sys_wait *waits, int most, bool *all);
 
+/* Whether any member visits the object with this word: objects.h. */
+bool rq_members_visit(const struct ringq_region *region, uint64_t owner);
+
 /* Whether any member may be reading the chunk of this key. Ask after rq_sys.barrier(); see lane.h. */
 bool rq_members_name(const struct ringq_region *region, uint64_t key);
 

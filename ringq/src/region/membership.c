@@ -12,7 +12,7 @@
 static struct rq_membership *memberships; /* of the process, under the process lock */
 
 /* Who it is, for people to read. Written after the lease is taken: a reader may see the last holder's for a moment. */
-static void introduce(struct rq_member *m)
+static void introduce(struct rq_member *m, const struct rq_header *header)
 {
 	union {
 		char text[16];
@@ -20,6 +20,8 @@ static void introduce(struct rq_member *m)
 	} name = {.words = {0}};
 	prctl(PR_GET_NAME, name.text);
 	rq_store(&m->hazard, 0);
+	rq_store(&m->visit, 0);
+	rq_store_release(&m->joined, rq_load_acquire(&header->creations));
 	rq_store(&m->activity, RINGQ_AWAKE);
 	rq_store(&m->process, (uint32_t)getpid());
 	rq_store(&m->thread, rq_sys_thread());
@@ -48,7 +50,7 @@ static int join(struct rq_membership *membership, struct ringq_region *region)
 		membership->member = rq_member_at(region, i);
 		membership->lease_word = shared;
 		membership->id = word >> 32 << 32 | (i + 1);
-		introduce(membership->member);
+		introduce(membership->member, region->header);
 		rq_add(&region->header->joins, 1); /* J1 */
 		rq_sys.futex_wake(&region->header->joins, INT_MAX);
 		return left;
@@ -142,8 +144,10 @@ int rq_membership_of(struct rq_membership **out, struct ringq_region *region)
 	rq_process_unlock();
 	*out = s;
 	/* What the last holder had in its hands when it died would else stay backed until memory runs short. */
-	if (r == 1)
+	if (r == 1) {
+		rq_upcalls.inherit(s);
 		rq_upcalls.reclaim(region);
+	}
 	return 0;
 }
 

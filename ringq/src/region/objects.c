@@ -43,8 +43,9 @@ void rq_object_drop(struct rq_membership *membership, uint64_t first, uint64_t u
 
 /* ---- names ---- */
 
-#define UNIT_BITS RQ_NAME_UNIT_BITS
-#define UNIT_MASK ((UINT64_C(1) << UNIT_BITS) - 1)
+#define UNIT_MASK ((UINT64_C(1) << RQ_NAME_UNIT_BITS) - 1)
+#define ID_MASK ((UINT64_C(1) << RQ_NAME_HASH_SHIFT) - 1)
+#define ROUNDS_MOST (1u << 20) /* of helping others: who scribbles could go on for ever */
 
 /*
  * A place of the table, with memory behind it. NULL if there is none to be had. To ask the kernel for each place would
@@ -70,72 +71,121 @@ static const struct rq_object_shared *object_at(struct ringq_region *region, uin
 	return (const struct rq_object_shared *)rq_unit_at(region, first);
 }
 
-/* Whether the object that a place names has this name: another's may have the same hash. */
-static bool has_name(struct ringq_region *region, uint64_t first, const char *name)
+static uint64_t word_of(uint64_t id, uint64_t hash)
 {
-	return first < rq_units_frontier(region) &&
-	       rq_owner_kind(rq_load_acquire(rq_owner_at(region, first))) == RQ_OWNER_OBJECT &&
-	       strncmp(object_at(region, first)->name, name, RQ_NAME_MAX) == 0;
+	return hash << RQ_NAME_HASH_SHIFT | id;
 }
+
+/* The word of the object of this id, whatever it is by now; false: there is none. */
+static bool owner_of(struct ringq_region *region, uint64_t id, uint64_t *owner)
+{
+	if ((id & UNIT_MASK) >= rq_units_frontier(region))
+		return false;
+	*owner = rq_load_acquire(rq_owner_at(region, id & UNIT_MASK)); /* N4 */
+	return rq_owner_kind(*owner) == RQ_OWNER_OBJECT && rq_object_id(*owner, id & UNIT_MASK) == id;
+}
+
+/* Whether the object with this word has this name. What is read counts if the word is the same afterwards. */
+static bool has_name(struct ringq_region *region, uint64_t first, uint64_t owner, const char *name)
+{
+	bool same = rq_owner_is_object(owner) && strncmp(object_at(region, first)->name, name, RQ_NAME_MAX) == 0;
+	rq_acquire_fence();
+	return same && rq_load(rq_owner_at(region, first)) == owner;
+}
+
+/* A place of the table as it was read. */
+struct place {
+	rq_u64 *at;
+	uint64_t word;
+};
 
 /*
- * Goes along a name's places to the object that has it: 0 and its first unit. If none has, and `mine` is not 0, puts
- * that word in the first empty place: 0, and *first is its unit. -ENOENT, -ENOSPC, -ENOMEM. *probes counts down.
+ * Goes along a name's places. 1, and the object that has it; 0: none has, and *free is the first place that may be taken, or
+ * has none. With `mine`, the id of an object without its name, a place that says so already is that. -ENOMEM.
  */
-static int find_or_take(struct ringq_region *region, const char *name, uint64_t mine, uint64_t *first, uint64_t *probes)
+static int look_up(struct ringq_region *region, const char *name, uint64_t mine, uint64_t *first, uint64_t *owner,
+	struct place *free)
 {
-	uint64_t hash = rq_name_hash(name);
-	for (uint64_t i = 0; i < region->at.name_count && *probes; i++, --*probes) {
-		rq_u64 *place = place_at(region, hash + i);
-		if (!place)
+	uint64_t hash = rq_name_hash(name), word = 1;
+	*free = (struct place){0};
+	for (uint64_t i = 0; i < region->at.name_count && word; i++) {
+		rq_u64 *at = place_at(region, hash + i);
+		if (!at)
 			return -ENOMEM;
-		uint64_t word = rq_load_acquire(place); /* N2 */
-		if (word == 0 && mine == 0)
-			return -ENOENT;
-		if (word == 0 && rq_cas(place, &word, mine)) /* N1 */
-			word = mine;
+		word = rq_load_acquire(at); /* N2 */
+		bool is_candidate = word >> RQ_NAME_HASH_SHIFT == (hash & 15);
+		if (word && !is_candidate && (!mine || free->at))
+			continue;
+		bool there = word && owner_of(region, word & ID_MASK, owner);
+		if ((!there && !free->at) || (mine && (word & ID_MASK) == mine))
+			*free = (struct place){at, word};
 		*first = word & UNIT_MASK;
-		if (word == mine || (word >> UNIT_BITS == hash && has_name(region, *first, name)))
-			return 0;
-	}
-	return mine ? -ENOSPC : -ENOENT;
-}
-
-/* Whether any place of the table names this unit: 1, 0; -ENOMEM: it cannot be told, as when the probes run out. */
-static int is_placed(struct ringq_region *region, uint64_t first, uint64_t *probes)
-{
-	for (uint64_t i = 0; i < region->at.name_count; i++) {
-		const rq_u64 *place = *probes ? place_at(region, i) : NULL;
-		if (!place)
-			return -ENOMEM;
-		--*probes;
-		uint64_t word = rq_load_acquire(place); /* N2 */
-		if (word && (word & UNIT_MASK) == first)
+		if (there && is_candidate && has_name(region, *first, *owner, name))
 			return 1;
 	}
 	return 0;
 }
 
-/* The creator of an object that may be withdrawn meanwhile. False if it was, or there is no memory to read from. */
-static bool creator_of(struct ringq_region *region, uint64_t first, uint64_t owner, uint64_t *creator)
+/* Reads the name and the creator of an object that is to get its name. False if that is decided. */
+static bool read_candidate(
+	struct ringq_region *region, uint64_t id, uint64_t *owner, char name[RQ_NAME_MAX], uint64_t *creator)
 {
-	uint64_t page = region->at.page;
-	if (rq_region_back(region, region->at.units + first * page, page))
+	uint64_t first = id & UNIT_MASK, page = region->at.page;
+	if (!owner_of(region, id, owner) || !rq_owner_object_is_unplaced(*owner) ||
+		rq_region_back(region, region->at.units + first * page, page))
 		return false;
+	memcpy(name, object_at(region, first)->name, RQ_NAME_MAX);
+	name[RQ_NAME_MAX - 1] = 0;
 	*creator = rq_load_once(&object_at(region, first)->creator);
 	rq_acquire_fence();
-	return rq_load(rq_owner_at(region, first)) == owner;
+	return rq_load(rq_owner_at(region, first)) == *owner;
 }
 
-bool rq_object_is_garbage(struct ringq_region *region, uint64_t first, uint64_t owner, uint64_t *probes)
+/* One try to decide whether an object gets its name. 0; -EAGAIN: others have changed the table; -ENOSPC, -ENOMEM. */
+static int decide(struct ringq_region *region, uint64_t id)
 {
-	uint64_t creator;
-	if (!creator_of(region, first, owner, &creator) || rq_member_alive(region, creator))
+	char name[RQ_NAME_MAX];
+	uint64_t owner, creator, first, other;
+	struct place free;
+	if (!read_candidate(region, id, &owner, name, &creator))
+		return 0;
+	int r = look_up(region, name, id, &first, &other, &free);
+	if (r < 0)
+		return r;
+	rq_u64 *word = rq_owner_at(region, id & UNIT_MASK);
+	if (r == 1) {
+		if (rq_object_id(other, first) != id)
+			rq_cas(word, &owner, rq_owner_member(creator)); /* N5 */
+		return 0;
+	}
+	if (!free.at)
+		return -ENOSPC;
+	uint64_t mine = word_of(id, rq_name_hash(name) & 15);
+	if (free.word != mine && !rq_cas(free.at, &free.word, mine)) /* N1 */
+		return -EAGAIN;
+	rq_cas(word, &owner, rq_owner_object_placed(owner)); /* N5 */
+	return 0;
+}
+
+/* Gives the object of this id its name, or refuses it, and makes way for the next. 0, -ENOSPC, -ENOMEM. */
+static int settle(struct ringq_region *region, uint64_t id)
+{
+	int r = -EAGAIN;
+	for (unsigned rounds = 0; r == -EAGAIN && rounds < ROUNDS_MOST; rounds++)
+		r = decide(region, id);
+	if (r == 0)
+		rq_cas(&region->header->naming, &id, 0); /* N7 */
+	return r == -EAGAIN ? -EBADMSG : r;
+}
+
+bool rq_object_is_garbage(struct ringq_region *region, uint64_t first, uint64_t owner)
+{
+	uint64_t page = region->at.page, creator;
+	if (rq_region_back(region, region->at.units + first * page, page))
 		return false;
-	int placed = is_placed(region, first, probes);
-	if (placed == 1)                                                                   /* it died right behind N1 */
-		rq_cas(rq_owner_at(region, first), &owner, rq_owner_object_placed(owner)); /* N5 */
-	return placed == 0;
+	creator = rq_load_once(&object_at(region, first)->creator);
+	rq_acquire_fence();
+	return rq_load(rq_owner_at(region, first)) == owner && !rq_member_alive(region, creator);
 }
 
 /* Takes an object that did not get its name back into its creator's hands, and drops it. */
@@ -166,47 +216,84 @@ void rq_object_publish_pipe(struct rq_membership *membership, uint64_t first, ui
 	put_words(membership->region, first, units, rq_owner_pipe(next_created(membership->region), units));
 }
 
-int rq_object_publish(struct rq_membership *membership, uint64_t first, uint64_t units, const char *name)
+/* Has the object of the caller's named, after all whose turn is before its own. 0, -EEXIST, -ENOSPC, -ENOMEM. */
+static int get_name(struct ringq_region *region, uint64_t first, uint64_t unplaced, uint64_t refused)
 {
-	struct ringq_region *region = membership->region;
-	uint64_t created = next_created(region), probes = RQ_PROBES_MOST, holder;
-	uint64_t word = rq_owner_object(created, units, *name);
-	put_words(region, first, units, word);
-	if (!*name)
-		return 0;
-	int r = find_or_take(region, name, rq_name_hash(name) << UNIT_BITS | first, &holder, &probes);
-	if (r == 0 && holder == first) {
-		rq_cas(rq_owner_at(region, first), &word, rq_owner_object_placed(word)); /* N5 */
-		return 0;
+	rq_u64 *word = rq_owner_at(region, first), *naming = &region->header->naming;
+	uint64_t id = rq_object_id(unplaced, first);
+	int r = 0;
+	for (unsigned rounds = 0;; rounds++) {
+		uint64_t owner = rq_load_acquire(word); /* N5 */
+		if (owner != unplaced)
+			return owner == refused ? r ? r : -EEXIST : 0;
+		if (rounds == ROUNDS_MOST)
+			r = -EBADMSG;
+		uint64_t other = rq_load_acquire(naming); /* N6 */
+		if (r)                                    /* nobody gets it any further */
+			rq_cas(word, &owner, refused);    /* N5 */
+		else if (other)
+			r = settle(region, other);
+		else
+			rq_cas(naming, &other, id); /* N6 */
 	}
-	withdraw(membership, first, units, created);
-	return r ? r : -EEXIST;
 }
 
-static int find_first(struct ringq_region *region, uint32_t kind, uint64_t *first)
+int rq_object_publish(
+	struct rq_membership *membership, uint64_t first, uint64_t units, const char *name, uint64_t *owner)
 {
-	uint64_t frontier = rq_units_frontier(region), oldest = UINT64_MAX, probes = RQ_PROBES_MOST;
+	struct ringq_region *region = membership->region;
+	uint64_t created = next_created(region), id = 0;
+	uint64_t word = rq_owner_object(created, units, *name);
+	put_words(region, first, units, word);
+	*owner = rq_owner_object_placed(word);
+	if (!*name)
+		return 0;
+	int r = get_name(region, first, word, rq_owner_member(membership->id));
+	id = rq_object_id(word, first);
+	rq_cas(&region->header->naming, &id, 0); /* N7 */
+	if (r)
+		withdraw(membership, first, units, created);
+	return r;
+}
+
+static int find_first(struct ringq_region *region, uint32_t kind, uint64_t *first, uint64_t *owner)
+{
+	uint64_t frontier = rq_units_frontier(region), oldest = UINT64_MAX;
 	for (uint64_t u = 0; u < frontier; u++) {
-		uint64_t owner = rq_load_acquire(rq_owner_at(region, u)); /* N4 */
-		if (rq_owner_kind(owner) != RQ_OWNER_OBJECT || rq_owner_created(owner) >= oldest ||
-			(rq_owner_object_is_unplaced(owner) && is_placed(region, u, &probes) != 1) ||
-			object_at(region, u)->kind != kind)
+		uint64_t word = rq_load_acquire(rq_owner_at(region, u)); /* N4 */
+		if (!rq_owner_is_object(word) || rq_owner_created(word) >= oldest || object_at(region, u)->kind != kind)
 			continue;
-		oldest = rq_owner_created(owner);
+		oldest = rq_owner_created(word);
 		*first = u;
+		*owner = word;
 	}
 	return oldest == UINT64_MAX ? -ENOENT : 0;
 }
 
-int rq_object_find(struct ringq_region *region, uint32_t kind, const char *name, uint64_t *first, uint64_t *units)
+int rq_object_find(struct ringq_region *region, uint32_t kind, const char *name, uint64_t *first, uint64_t *owner)
 {
-	uint64_t probes = RQ_PROBES_MOST;
-	int r = name ? find_or_take(region, name, 0, first, &probes) : find_first(region, kind, first);
-	if (r)
+	struct place unused;
+	if (!name)
+		return find_first(region, kind, first, owner);
+	int r = look_up(region, name, 0, first, owner, &unused);
+	if (r < 0)
 		return r;
-	uint64_t owner = rq_load_acquire(rq_owner_at(region, *first));
-	if (rq_owner_kind(owner) != RQ_OWNER_OBJECT || object_at(region, *first)->kind != kind)
-		return -ENOENT; /* of another kind, or scribbled over: objects that a place has, stay */
-	*units = rq_owner_object_units(owner);
-	return 0;
+	return r == 1 && object_at(region, *first)->kind == kind ? 0 : -ENOENT;
+}
+
+/* ---- visits ---- */
+
+bool rq_object_visit(struct rq_membership *membership, uint64_t first, uint64_t owner)
+{
+	rq_store(&membership->member->visit, owner); /* X4 */
+	rq_fence();
+	if (rq_load_acquire(rq_owner_at(membership->region, first)) == owner) /* X5 */
+		return true;
+	rq_object_leave(membership);
+	return false;
+}
+
+void rq_object_leave(struct rq_membership *membership)
+{
+	rq_store_release(&membership->member->visit, 0); /* X4 */
 }

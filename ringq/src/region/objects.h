@@ -5,22 +5,29 @@
 /*
  * Objects and their names. An object is a run of units; its first unit's owner word says that it is one.
  *
- * Names are in a hash table with open addressing, in which nothing is ever removed, as named objects are not. Its
- * creator first makes an object complete, owner words and all, then looks along the name's places: one that has the
- * name has won; at the first empty one it puts its own object by CAS, and if that fails looks at that place again. All
- * who want one name look along the same places, so the first CAS decides, and nobody waits for anybody. The same CAS
- * makes the object visible: a named one that no place has is none. Its creator takes it back, or is dead, and then a
- * sweep does.
+ * NAMES are in a hash table with open addressing. A place says which object has it, by the object's number and first unit: a
+ * number is never given twice, so whoever reads a place can tell whether its object is still there, and what a place said
+ * of one that is gone is never true again. Such a place is as good as an empty one, to who wants one, and is gone past by
+ * who searches. So to delete an object its own word is enough, and no place is ever emptied.
  *
- * A named object's word says that it is unplaced until its creator has seen it in the table, or, where that died in
- * between, a sweep. So the table is asked for an object once, not at each sweep again, however many names there are.
- * Nothing but its creator's id is read of an object that is unplaced: it may be withdrawn at any moment.
+ * NAMING. One object at a time is given its name, the one that the header's word `naming` says; anybody may do what there
+ * is to do, and whoever wants the word for another does it first. If an object has the name, the new one is refused: its
+ * word becomes that of a unit in its creator's hands. Else a place gets its number, and then its word says that it has its
+ * name. Either is one CAS of the new object's own word, which decides: so two who are at it with different views, one of them
+ * stopped for long, do no harm. Only one that has its name is found; a number in a place more than once, or there of an
+ * object that was refused, is no matter. Nobody waits for anybody: who stops or dies is helped.
+ *
+ * An unnamed object is visible with its word. One without its name, whose creator is dead and which `naming` does not say,
+ * is swept up; if it says so, the sweep and who helps decide by the same CAS.
+ *
+ * VISITS. Memory of an object that has been deleted goes when nobody can be there (queue/expire.h). Who has nothing else
+ * that keeps it visits: it names the object's word in its member's entry, and looks at the word again behind a full fence.
  */
 
 #include "region/units.h"
 
-/* A name word: the hash, and the unit in so many bits. */
 #define RQ_NAME_UNIT_BITS 24
+#define RQ_NAME_HASH_SHIFT 60 /* of a place: four bits of the hash, above the object's id */
 
 /* FNV-1a, folded to 40 bits, never 0. */
 static inline uint64_t rq_name_hash(const char *name)
@@ -42,19 +49,24 @@ static inline uint64_t rq_object_id(uint64_t owner, uint64_t first)
 int64_t rq_object_claim(struct rq_membership *membership, uint64_t units, uint64_t bytes);
 void rq_object_drop(struct rq_membership *membership, uint64_t first, uint64_t units);
 
-/*
- * Whether an object with this word, which says that it is unplaced, never got its name, and its creator cannot take it
- * back. False when the probes run out.
- */
-bool rq_object_is_garbage(struct ringq_region *region, uint64_t first, uint64_t owner, uint64_t *probes);
+/* Whether an object with this word, which says that it has no name yet, is nobody's: its creator is dead. */
+bool rq_object_is_garbage(struct ringq_region *region, uint64_t first, uint64_t owner);
 
-/* Makes the object visible under its name; "" is none. 0; -EEXIST, -ENOSPC or -ENOMEM, and the object is gone. */
-int rq_object_publish(struct rq_membership *membership, uint64_t first, uint64_t units, const char *name);
+/*
+ * Makes the object visible under its name; "" is none. 0, and *owner is its word from then on; -EEXIST, -ENOSPC, -ENOMEM or
+ * -EBADMSG, and the object is gone.
+ */
+int rq_object_publish(
+	struct rq_membership *membership, uint64_t first, uint64_t units, const char *name, uint64_t *owner);
 
 /* Makes the object visible, without a name, as one of the two queues of a pipe: it goes when nobody holds it. */
 void rq_object_publish_pipe(struct rq_membership *membership, uint64_t first, uint64_t units);
 
 /* Finds an object of a kind by its name; NULL: the one that was created first. -ENOENT; another kind's name is none. */
-int rq_object_find(struct ringq_region *region, uint32_t kind, const char *name, uint64_t *first, uint64_t *units);
+int rq_object_find(struct ringq_region *region, uint32_t kind, const char *name, uint64_t *first, uint64_t *owner);
+
+/* Keeps the memory of the object with this word until rq_object_leave(), by one at a time. False: it has another by now. */
+bool rq_object_visit(struct rq_membership *membership, uint64_t first, uint64_t owner);
+void rq_object_leave(struct rq_membership *membership);
 
 #endif

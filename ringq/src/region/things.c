@@ -12,12 +12,7 @@
 
 static bool is_object(uint64_t owner)
 {
-	return rq_owner_kind(owner) == RQ_OWNER_OBJECT || rq_owner_kind(owner) == RQ_OWNER_PIPE;
-}
-
-static bool is_unplaced(uint64_t owner)
-{
-	return rq_owner_kind(owner) == RQ_OWNER_OBJECT && rq_owner_object_is_unplaced(owner);
+	return rq_owner_is_object(owner) || rq_owner_is_pipe(owner);
 }
 
 /* What is read between two equal looks at the owner word was the object's: a word never comes back. */
@@ -50,100 +45,46 @@ int rq_thing_at(const struct ringq_region *region, uint64_t first, struct rq_thi
 
 /* ---- names ---- */
 
-/* The name table as it was when a look began. */
-struct names {
-	uint64_t n;
-	uint64_t *words;
-};
-
-static int read_names(const struct ringq_region *region, struct names *names)
-{
-	names->n = region->at.name_count;
-	names->words = malloc(names->n * sizeof *names->words);
-	if (!names->words)
-		return -ENOMEM;
-	int r = rq_glance_read(region, region->at.names, names->words, names->n * sizeof *names->words);
-	if (r)
-		free(names->words);
-	return r;
-}
-
-/* The object that has the name: 1, 0, or an error. *probes counts down. One that is known is not read again. */
-static int holder_of(const struct ringq_region *region, const struct names *names, const char *name,
-	const struct rq_thing *known, uint64_t *probes, struct rq_thing *out)
+/* The object that has the name: 1, 0, or an error. */
+static int holder_of(
+	const struct ringq_region *region, const uint64_t *words, uint64_t n, const char *name, struct rq_thing *out)
 {
 	uint64_t hash = rq_name_hash(name);
-	for (uint64_t i = 0; i < names->n && *probes; i++, --*probes) {
-		uint64_t word = names->words[(hash + i) % names->n];
+	for (uint64_t i = 0; i < n; i++) {
+		uint64_t word = words[(hash + i) % n], id = word & ((UINT64_C(1) << RQ_NAME_HASH_SHIFT) - 1);
 		if (word == 0)
 			return 0;
-		if (word >> RQ_NAME_UNIT_BITS != hash)
+		if (word >> RQ_NAME_HASH_SHIFT != (hash & 15))
 			continue;
-		if (known && known->first == (word & UNIT_MASK)) {
-			*out = *known;
-			return 1;
-		}
 		int r = rq_thing_at(region, word & UNIT_MASK, out);
-		if (r < 0 ||
-			(r == 1 && rq_owner_kind(out->owner) == RQ_OWNER_OBJECT && strcmp(out->shared.name, name) == 0))
+		if (r < 0 || (r == 1 && rq_owner_kind(out->owner) == RQ_OWNER_OBJECT &&
+				     rq_object_id(out->owner, out->first) == id && strcmp(out->shared.name, name) == 0))
 			return r;
 	}
 	return 0;
 }
 
-/* Whether a thing is one: a named object is none before it has its name. */
-static int is_placed(
-	const struct ringq_region *region, const struct names *names, const struct rq_thing *thing, uint64_t *probes)
-{
-	struct rq_thing holder;
-	if (!is_unplaced(thing->owner))
-		return 1;
-	int r = holder_of(region, names, thing->shared.name, thing, probes, &holder);
-	return r == 1 ? holder.first == thing->first && holder.owner == thing->owner : r;
-}
-
 /* ---- all of them ---- */
 
-struct walk {
-	const struct ringq_region *region;
-	struct names names;
-	uint64_t probes;
-	rq_thing_see *see;
-	void *arg;
-};
-
-static int see_unit(struct walk *walk, uint64_t unit, uint64_t owner)
+static int see_unit(const struct ringq_region *region, uint64_t unit, uint64_t owner, rq_thing_see *see, void *arg)
 {
 	struct rq_thing thing;
 	if (!is_object(owner))
 		return 0;
-	int r = read_thing(walk->region, unit, owner, &thing);
-	if (r == 1)
-		r = is_placed(walk->region, &walk->names, &thing, &walk->probes);
-	return r == 1 ? walk->see(walk->region, &thing, walk->arg) : r;
-}
-
-static int walk_words(struct walk *walk)
-{
-	uint64_t frontier, words[BLOCK];
-	int r = rq_glance_frontier(walk->region, &frontier);
-	for (uint64_t u = 0; r == 0 && u < frontier; u += BLOCK) {
-		uint64_t n = frontier - u < BLOCK ? frontier - u : BLOCK;
-		r = rq_glance_read(walk->region, walk->region->at.owners + u * sizeof *words, words, n * sizeof *words);
-		for (uint64_t i = 0; r == 0 && i < n; i++)
-			r = see_unit(walk, u + i, words[i]);
-	}
-	return r;
+	int r = read_thing(region, unit, owner, &thing);
+	return r == 1 ? see(region, &thing, arg) : r;
 }
 
 int rq_thing_each(const struct ringq_region *region, rq_thing_see *see, void *arg)
 {
-	struct walk walk = {.region = region, .see = see, .arg = arg, .probes = RQ_PROBES_MOST};
-	int r = read_names(region, &walk.names);
-	if (r)
-		return r;
-	r = walk_words(&walk);
-	free(walk.names.words);
+	uint64_t frontier, words[BLOCK];
+	int r = rq_glance_frontier(region, &frontier);
+	for (uint64_t u = 0; r == 0 && u < frontier; u += BLOCK) {
+		uint64_t n = frontier - u < BLOCK ? frontier - u : BLOCK;
+		r = rq_glance_read(region, region->at.owners + u * sizeof *words, words, n * sizeof *words);
+		for (uint64_t i = 0; r == 0 && i < n; i++)
+			r = see_unit(region, u + i, words[i], see, arg);
+	}
 	return r;
 }
 
@@ -162,36 +103,24 @@ static int see_first(const struct ringq_region *region, const struct rq_thing *t
 
 int rq_thing_find(const struct ringq_region *region, uint32_t kind, const char *name, struct rq_thing *out)
 {
-	struct names names;
-	uint64_t probes = RQ_PROBES_MOST;
 	if (!name) {
 		*out = (struct rq_thing){.shared = {.kind = kind}};
 		int r = rq_thing_each(region, see_first, out);
 		return r ? r : out->units ? 0 : -ENOENT;
 	}
-	int r = read_names(region, &names);
-	if (r)
-		return r;
-	r = holder_of(region, &names, name, NULL, &probes, out);
-	free(names.words);
+	uint64_t n = region->at.name_count, *words = malloc(n * sizeof *words);
+	int r = words ? rq_glance_read(region, region->at.names, words, n * sizeof *words) : -ENOMEM;
+	if (r == 0)
+		r = holder_of(region, words, n, name, out);
+	free(words);
 	return r < 0 ? r : r == 1 && out->shared.kind == kind ? 0 : -ENOENT;
 }
 
 int rq_thing_of_id(const struct ringq_region *region, uint64_t id, uint32_t kind, struct rq_thing *out)
 {
-	struct names names;
-	uint64_t first = id & UNIT_MASK, probes = RQ_PROBES_MOST;
+	uint64_t first = id & UNIT_MASK;
 	int r = rq_thing_at(region, first, out);
 	if (r < 1)
 		return r ? r : -ENOENT;
-	if (rq_object_id(out->owner, first) != id || out->shared.kind != kind)
-		return -ENOENT;
-	if (!is_unplaced(out->owner))
-		return 0;
-	r = read_names(region, &names);
-	if (r)
-		return r;
-	r = is_placed(region, &names, out, &probes);
-	free(names.words);
-	return r < 0 ? r : r == 1 ? 0 : -ENOENT;
+	return rq_object_id(out->owner, first) == id && out->shared.kind == kind ? 0 : -ENOENT;
 }

@@ -13,7 +13,7 @@ struct rq_thing {
 	struct rq_object_shared shared;
 };
 
-/* The object that starts at a unit: 1; 0: none does. Or an error. A named one may not have got its name. */
+/* The object that starts at a unit: 1; 0: none does. Or an error. */
 int rq_thing_at(const struct ringq_region *region, uint64_t first, struct rq_thing *out);
 
 /* The object of this id, if it is one of the kind: 0, -ENOENT. */

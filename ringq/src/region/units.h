@@ -29,11 +29,6 @@ void rq_units_give_back(struct rq_membership *membership, uint64_t first, uint64
 /* Hands n units from one owner to another. False, with none of them held, if some were taken back meanwhile. */
 bool rq_units_move(struct ringq_region *region, uint64_t first, uint64_t n, uint64_t from, uint64_t to);
 
-/*
- * For a look at all objects: places of the name table that it goes through at most. Full of names, the table of the
- * largest region takes two thirds of that; scribbled over, it would take the table's size for each unit of the region.
- */
-#define RQ_PROBES_MOST (UINT64_C(1) << 21)
 /* The words of one level: of units, or of the cells of one unit. */
 struct rq_words {
 	rq_u64 *at;
