@@ -3,146 +3,206 @@
 /*
  * Names: ringq/src/region/objects.c, is_garbage() and rq_sweep() of sweep.c.
  *
- * Two creators want the same name, whose two first places in the hash table are free; a stranger's name has the same
- * hash and takes a place at any time. One creator is killed, at any step. A sweeper reads owner words and names, and
- * frees what nobody can have, as slowly as it likes; freed units are not used again here, so that what was an object
- * for anybody must stay one.
+ * Two creators want the same name. An older object has it, in the second of the name's places, and is deleted at any time;
+ * the first place is a stranger's, who is deleted at any time, too. So creators may see either place as theirs, or the third,
+ * which is empty. One of them may be killed, at any step; what it has begun is done by the other, or undone by a sweeper, as
+ * slowly as they like. Freed units are not used again here: a number is never given twice.
  *
- * What must hold: at most one of them has the name; who was told that it has it, has it; an object that anybody found by
- * its name is complete and is never freed; what the dead left and no place has, is freed by a sweep when all is quiet.
+ * What must hold: no object gets the name while another has it; who was told that it has it, has had it; who was refused
+ * has met one that had it; what has the name is complete, and is found; who helps the dead comes to an end; what the dead left
+ * without its name is freed.
  */
 
 #define CREATORS 2
-#define PLACES 4
-#define STRANGER 9
+#define OLD 2
+#define STRANGER 3
+#define OBJECTS 4
+#define PLACES 3
+#define NONE 9
 
 #define FREE 0 /* owner words */
 #define MEMBER 1
-#define OBJECT 2
+#define UNPLACED 2
+#define PLACED 3
+#define DELETED 4
 
-byte place[PLACES]; /* 0, or creator + 1 of the object there, or STRANGER */
-byte owner[CREATORS];
-bit complete[CREATORS]; /* its constants and its name are written */
+byte place[PLACES]; /* 0, or object + 1 */
+byte owner[OBJECTS];
+byte naming; /* 0, or object + 1 */
+bit complete[OBJECTS];
 bit killed[CREATORS], dead[CREATORS];
-bit told[CREATORS]; /* it was told that it has the name */
-byte found = 15;    /* the object that was found by name */
+bit told[CREATORS];
+bit had[OBJECTS]; /* it has had the name at some time */
 
-/* find_or_take(): along the places. mine: 0, or the word to put. holder: the word found, or 0: none. */
-inline find_or_take(mine)
+/* Whether an object with the name, other than o, has it now. */
+#define TAKEN(o) \
+	((o != 0 && owner[0] == PLACED) || (o != 1 && owner[1] == PLACED) || (o != OLD && owner[OLD] == PLACED))
+
+/* look_up(): holder is the object that has the name, + 1, or 0; free is the place to take, with the word that it has. */
+inline look_up(mine)
 {
 	p = 0;
+	free = NONE;
 	holder = 0;
 	do
-	:: p == PLACES -> break /* not reached: -ENOSPC is not what this is about */
+	:: p == PLACES -> break
 	:: else ->
 		word = place[p];
 		if
-		:: word == 0 && mine == 0 -> break
-		:: else
-		fi;
-#ifdef FAULT_NAME_BY_STORE
-		if
-		:: word == 0 -> place[p] = mine; word = mine
-		:: else
-		fi;
-#else
-		atomic { /* the CAS that decides; word is what is there if it fails */
+		:: word == 0 ->
 			if
-			:: word == 0 && place[p] == 0 -> place[p] = mine; word = mine
-			:: word == 0 && place[p] != 0 ->
-#ifdef FAULT_LOST_PLACE_IS_NOT_READ
-				word = STRANGER
+			:: free == NONE -> free = p; old = 0
+			:: else
+			fi;
+			break
+		:: else
+		fi;
+		state = owner[word - 1];
+		if
+#ifdef FAULT_CANDIDATE_IS_GONE
+		:: state != PLACED && free == NONE -> free = p; old = word
 #else
-				word = place[p]
+		:: state != PLACED && state != UNPLACED && free == NONE -> free = p; old = word
 #endif
+		:: else
+		fi;
+		if
+		:: mine && word == mine -> free = p; old = word
+		:: else
+		fi;
+		if
+		:: word != STRANGER + 1 && state == PLACED -> holder = word; break
+		:: else
+		fi;
+		p++
+	od;
+	p = 0;
+	word = 0;
+	state = 0
+}
+
+/* settle(): gives the object, of a creator, its name, or refuses it. */
+inline settle(id)
+{
+	do
+	:: owner[id - 1] != UNPLACED -> break
+	:: atomic { owner[id - 1] == UNPLACED -> assert(complete[id - 1]) };
+		look_up(id);
+		if
+		:: holder == id -> break
+		:: holder && holder != id ->
+			atomic { /* N5 */
+				if
+				:: owner[id - 1] == UNPLACED -> owner[id - 1] = MEMBER; assert(had[holder - 1])
+				:: else
+				fi
+			};
+			break
+		:: else
+		fi;
+		assert(free != NONE);
+		lost = 0;
+		atomic { /* N1 */
+			if
+			:: place[free] == old -> place[free] = id
+			:: else -> lost = 1
+			fi
+		};
+		if
+		:: lost -> lost = 0
+		:: else ->
+#ifdef FAULT_DECIDED_BY_STORE
+			owner[id - 1] = PLACED; assert(!TAKEN(id - 1)); had[id - 1] = 1;
+#else
+			atomic { /* N5 */
+				if
+				:: owner[id - 1] == UNPLACED -> owner[id - 1] = PLACED; assert(!TAKEN(id - 1)); had[id - 1] = 1
+				:: else
+				fi
+			};
+#endif
+			break
+		fi
+	od;
+	atomic { /* N7 */
+		if
+		:: naming == id -> naming = 0
+		:: else
+		fi;
+		holder = 0;
+		free = NONE;
+		old = 0
+	}
+}
+
+/* rq_object_claim(), rq_object_publish(), get_name() */
+proctype creator(byte me)
+{
+	byte p, word, state, holder, free = NONE, old, id;
+	bit lost;
+	{
+		owner[me] = MEMBER;
+		complete[me] = 1;
+		owner[me] = UNPLACED; /* N3 */
+#ifdef FAULT_NO_TURNS
+		id = me + 1;
+		settle(id);
+#else
+		do
+		:: owner[me] != UNPLACED -> break
+		:: else ->
+			id = naming; /* N6 */
+			if
+			:: id -> settle(id)
+			:: else ->
+				atomic { /* N6 */
+					if
+					:: naming == 0 -> naming = me + 1
+					:: else
+					fi
+				}
+			fi
+		od;
+#endif
+		atomic { /* N7 */
+			if
+			:: naming == me + 1 -> naming = 0
 			:: else
 			fi
 		};
-#endif
 		if
-		:: word != STRANGER -> /* has_name() */
-			assert(owner[word - 1] == OBJECT && complete[word - 1]);
-			holder = word;
-			break
-		:: else -> p++
-		fi
-	od;
-	p = 0;
-	word = 0
-}
-
-/* rq_object_claim(), rq_object_publish() */
-proctype creator(byte me)
-{
-	byte p, word, holder;
-	{
-		owner[me] = MEMBER;
-#ifdef FAULT_NAME_BEFORE_OBJECT
-		find_or_take(me + 1);
-		complete[me] = 1;
-		owner[me] = OBJECT;
-#else
-		complete[me] = 1;
-		owner[me] = OBJECT; /* release */
-		find_or_take(me + 1);
-#endif
-		if
-		:: holder == me + 1 -> told[me] = 1
-		:: else -> /* withdraw(), rq_object_drop() */
-			owner[me] = MEMBER;
+		:: owner[me] == MEMBER -> /* withdraw() */
 			complete[me] = 0;
 			owner[me] = FREE
+		:: else -> told[me] = 1
 		fi
-	} unless { d_step { killed[me] -> p = 0; word = 0; holder = 0 } }
+	} unless { d_step { killed[me] -> p = 0; word = 0; state = 0; holder = 0; free = NONE; old = 0; lost = 0; id = 0 } }
 }
 
-active proctype stranger()
+/* ringq_queue_delete() */
+active proctype deleter()
 {
-	if
-	:: atomic { place[0] == 0 -> place[0] = STRANGER }
-	:: atomic { place[1] == 0 && place[0] -> place[1] = STRANGER }
-	:: true
-	fi
+	do
+	:: atomic { owner[OLD] == PLACED -> owner[OLD] = DELETED }
+	:: atomic { owner[STRANGER] == PLACED -> owner[STRANGER] = DELETED }
+	:: atomic { owner[0] == PLACED -> owner[0] = DELETED }; break
+	:: break
+	od
 }
 
-/* rq_object_find() */
-active proctype opener()
-{
-	byte p, word, holder;
-	find_or_take(0);
-	if
-	:: holder -> found = holder - 1
-	:: else
-	fi
-}
-
-/* rq_units_sweep() of one unit: is_garbage(), then a CAS. */
+/* is_garbage() of what a creator has, then a CAS. */
 inline sweep(u)
 {
 	was = owner[u];
 	bad = 0;
 	if
-	:: was == MEMBER -> bad = dead[u]
-	:: was == OBJECT -> /* rq_object_is_garbage(): dead first, then not placed */
 #ifdef FAULT_SWEEP_THE_LIVING
-		find_or_take(0);
-		bad = holder != u + 1
+	:: was == MEMBER || was == UNPLACED -> bad = 1
 #else
-#ifdef FAULT_PLACE_BEFORE_DEATH
-		find_or_take(0);
-		bad = holder != u + 1 && dead[u]
-#else
-		if
-		:: dead[u] ->
-			find_or_take(0);
-			bad = holder != u + 1
-		:: else
-		fi
-#endif
+	:: was == MEMBER || was == UNPLACED -> bad = dead[u]
 #endif
 	:: else
 	fi;
-	holder = 0;
 	atomic {
 		if
 #ifdef FAULT_SWEEP_NONE
@@ -151,7 +211,7 @@ inline sweep(u)
 		:: bad && owner[u] == was ->
 			owner[u] = FREE;
 			complete[u] = 0;
-			assert(!told[u] && found != u)
+			assert(!told[u] && dead[u])
 #endif
 		:: else
 		fi;
@@ -162,31 +222,39 @@ inline sweep(u)
 
 active proctype sweeper()
 {
-	byte p, word, holder, was;
+	byte p, word, state, holder, free = NONE, old, was;
 	bit bad;
 	sweep(0);
 	timeout;
 	sweep(0);
-	sweep(1);
-	find_or_take(0);
-	/* All is quiet: one has the name, nothing else is left. */
-	assert(holder && told[0] + told[1] <= 1);
-	assert((owner[0] != FREE) + (owner[1] != FREE) == 1);
-	assert(!told[0] || holder == 1);
-	assert(!told[1] || holder == 2);
-	assert(found == 15 || found == holder - 1)
+	look_up(0);
+	/* All is quiet: who has the name is found, nothing else is left but what was deleted. */
+	assert(holder == 0 || owner[holder - 1] == PLACED);
+	assert(holder || !TAKEN(NONE));
+	assert(owner[0] == FREE || owner[0] == PLACED || owner[0] == DELETED);
+	assert(owner[1] == FREE || owner[1] == PLACED);
+	assert(!told[0] || had[0]);
+	assert(!told[1] || had[1])
 }
 
 active proctype kernel()
 {
 	if
 	:: atomic { killed[0] = 1 }; dead[0] = 1
-	:: atomic { killed[1] = 1 }; dead[1] = 1
 	:: true
 	fi
 }
 
 init
 {
-	atomic { run creator(0); run creator(1) }
+	atomic {
+		owner[OLD] = PLACED;
+		complete[OLD] = 1;
+		had[OLD] = 1;
+		owner[STRANGER] = PLACED;
+		place[0] = STRANGER + 1;
+		place[1] = OLD + 1;
+		run creator(0);
+		run creator(1)
+	}
 }
