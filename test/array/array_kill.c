@@ -83,7 +83,7 @@ static pid_t start_waiter(struct scene *s, int i)
 /* The holder is killed while n sleep: all get it, one is told, at once. victim: a sleeper that is killed first. */
 static void kill_holder(struct scene *s, int n, int victim)
 {
-	pid_t holder, waiters[CONTENDERS];
+	pid_t holder, waiters[CONTENDERS] = {0};
 	int64_t start;
 
 	reset(s);

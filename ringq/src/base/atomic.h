@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/late.h"
+
 typedef _Atomic uint64_t rq_u64;
 typedef _Atomic uint32_t rq_u32;
 typedef _Atomic uint16_t rq_u16; /* elements of arrays only */
@@ -24,21 +26,23 @@ _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2 && ATOMI
 _Static_assert(sizeof(rq_u64) == 8 && sizeof(rq_u32) == 4, "shared words must have no hidden lock");
 
 #define rq_load(p) atomic_load_explicit((p), memory_order_relaxed)
-#define rq_load_acquire(p) atomic_load_explicit((p), memory_order_acquire)
+#define rq_load_acquire(p) (rq_late(), atomic_load_explicit((p), memory_order_acquire))
 /* A plain word of shared memory: read just once, whatever the compiler would like. */
 #define rq_load_once(p) __atomic_load_n((p), __ATOMIC_RELAXED)
 #define rq_store(p, v) atomic_store_explicit((p), (v), memory_order_relaxed)
-#define rq_store_release(p, v) atomic_store_explicit((p), (v), memory_order_release)
-#define rq_swap(p, v) atomic_exchange_explicit((p), (v), memory_order_acq_rel)
-#define rq_add(p, v) atomic_fetch_add_explicit((p), (v), memory_order_acq_rel)
+#define rq_store_release(p, v) (rq_late(), atomic_store_explicit((p), (v), memory_order_release))
+#define rq_swap(p, v) (rq_late(), atomic_exchange_explicit((p), (v), memory_order_acq_rel))
+#define rq_add(p, v) (rq_late(), atomic_fetch_add_explicit((p), (v), memory_order_acq_rel))
 
 /* Acquire and release when it succeeds; acquire when it fails, so that the caller may follow what it found. */
-#define rq_cas(p, expected, desired) \
-	atomic_compare_exchange_strong_explicit((p), (expected), (desired), memory_order_acq_rel, memory_order_acquire)
+#define rq_cas(p, expected, desired)                         \
+	(rq_late(), atomic_compare_exchange_strong_explicit( \
+			    (p), (expected), (desired), memory_order_acq_rel, memory_order_acquire))
 
 /* A CAS that takes part in the one order of all rq_fence(): for announcements that two sides must not both miss. */
-#define rq_cas_full(p, expected, desired) \
-	atomic_compare_exchange_strong_explicit((p), (expected), (desired), memory_order_seq_cst, memory_order_seq_cst)
+#define rq_cas_full(p, expected, desired)                    \
+	(rq_late(), atomic_compare_exchange_strong_explicit( \
+			    (p), (expected), (desired), memory_order_seq_cst, memory_order_seq_cst))
 
 /*
  * A CAS of two words that lie side by side, 16-byte aligned: both, or none. Acquire and release when it succeeds. It may
@@ -54,6 +58,7 @@ static inline __attribute__((always_inline)) bool rq_cas_two(
 		rq_u64 words[2];
 	} *two = (struct rq_two *)at;
 	bool done;
+	rq_late();
 	__asm__ volatile("lock cmpxchg16b %1"
 			 : "=@ccz"(done), "+m"(*two), "+a"(e0), "+d"(e1)
 			 : "b"(d0), "c"(d1)
@@ -70,6 +75,7 @@ static inline __attribute__((always_inline)) bool rq_cas_two(
 	} *two = (struct rq_two *)at;
 	uint64_t w0, w1;
 	uint32_t failed;
+	rq_late();
 	__asm__ volatile("1:	ldaxp	%0, %1, %3\n"
 			 "	cmp	%0, %4\n"
 			 "	ccmp	%1, %5, #0, eq\n"
@@ -95,6 +101,7 @@ static inline bool rq_cas_two(rq_u64 *at, uint64_t e0, uint64_t e1, uint64_t d0,
 
 static inline void rq_fence(void)
 {
+	rq_late();
 	atomic_thread_fence(memory_order_seq_cst);
 }
 
@@ -103,6 +110,7 @@ static inline void rq_fence_behind_cas(void)
 {
 #if defined(__x86_64__)
 	atomic_signal_fence(memory_order_seq_cst);
+	rq_late();
 #else
 	rq_fence();
 #endif
@@ -111,12 +119,14 @@ static inline void rq_fence_behind_cas(void)
 /* Keeps the plain copy before it before the look after it. */
 static inline void rq_acquire_fence(void)
 {
+	rq_late();
 	atomic_thread_fence(memory_order_acquire);
 }
 
 /* Keeps the store before it before the plain copy after it. */
 static inline void rq_release_fence(void)
 {
+	rq_late();
 	atomic_thread_fence(memory_order_release);
 }
 
@@ -127,6 +137,7 @@ static inline void rq_release_fence(void)
 static inline void rq_light_barrier(void)
 {
 	atomic_signal_fence(memory_order_seq_cst);
+	rq_late();
 }
 
 static inline void rq_pause(void)
