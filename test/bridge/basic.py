@@ -76,7 +76,7 @@ def bytes_are_kept(s):
 
 def nothing_is_lost_by_kills(s):
     """Bridge and broker are killed under load, at random instants, in both directions."""
-    kills, n = brief_or_long((6, 6000), (24, 24000), (200, 200000))
+    kills, n = brief_or_long((6, 6000), (16, 16000), (200, 200000))
     b = the_broker(s)
     window = 200
     a, z, config = both(s, b, 'kills', out=f'window = {window}', into=f'window = {window}')
