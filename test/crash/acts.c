@@ -114,23 +114,28 @@ static void finish_get_many(struct stage *s)
 
 const struct act act_get_many = {get_many, finish_get_many};
 
-/* Sees a record in its hands, then acknowledges it. */
-static void see_and_acknowledge(struct stage *s, struct ringq_delivery *d)
+/* Sees records in its hands, and copies them to be checked later, then acknowledges them. */
+static void see_and_acknowledge(struct stage *s, struct ringq_delivery *d, size_t n)
 {
 	uint32_t next[PARTIES] = {0};
-	struct record_id id = record_check(d->data, d->len);
+	struct record_id id[STAGE_MANY];
 
-	s->book->at_work = (id.producer << 16 | id.number) + 1;
-	stage_see(s, d->data, d->len, next);
-	check_eq(ringq_ack(s->queue, d), 0);
-	s->book->at_work = 0;
+	for (size_t i = 0; i < n; i++) {
+		memcpy(&id[i], d[i].data, sizeof(id[i]));
+		s->book->at_work[id[i].producer][id[i].number] = 1;
+		stage_enter(s, id[i], next);
+		memcpy(s->buffer + i * 1024, d[i].data, d[i].len);
+	}
+	check_eq(n == 1 ? ringq_ack(s->queue, d) : ringq_ack_many(s->queue, d, n), 0);
+	for (size_t i = 0; i < n; i++)
+		s->book->at_work[id[i].producer][id[i].number] = 0;
 }
 
 static void take(struct stage *s)
 {
 	s->result = ringq_take(s->queue, &s->deliveries[0], RINGQ_NOWAIT);
 	if (s->result == 0)
-		see_and_acknowledge(s, &s->deliveries[0]);
+		see_and_acknowledge(s, &s->deliveries[0], 1);
 }
 
 /* What was there was another's by the time. */
@@ -138,6 +143,8 @@ static void finish_take(struct stage *s)
 {
 	if (s->result < 0)
 		check_eq(s->result, -EAGAIN);
+	else
+		record_check(s->buffer, s->deliveries[0].len);
 	s->book->gets_done = s->book->gets_begun;
 }
 
@@ -146,11 +153,20 @@ const struct act act_take = {take, finish_take};
 static void take_many(struct stage *s)
 {
 	s->result = ringq_take_many(s->queue, s->deliveries, STAGE_MANY, RINGQ_NOWAIT);
-	for (long i = 0; i < s->result; i++)
-		see_and_acknowledge(s, &s->deliveries[i]);
+	if (s->result > 0)
+		see_and_acknowledge(s, s->deliveries, (size_t)s->result);
 }
 
-const struct act act_take_many = {take_many, finish_take};
+static void finish_take_many(struct stage *s)
+{
+	for (long i = 0; i < s->result; i++)
+		record_check(s->buffer + i * 1024, s->deliveries[i].len);
+	if (s->result < 0)
+		check_eq(s->result, -EAGAIN);
+	s->book->gets_done = s->book->gets_begun;
+}
+
+const struct act act_take_many = {take_many, finish_take_many};
 
 /* Of what it has taken before. */
 static void requeue(struct stage *s)
@@ -158,7 +174,13 @@ static void requeue(struct stage *s)
 	s->result = ringq_requeue(s->queue, &s->deliveries[0]);
 }
 
-const struct act act_requeue = {requeue, finish_take};
+static void finish_requeue(struct stage *s)
+{
+	check_eq(s->result, 0);
+	s->book->gets_done = s->book->gets_begun;
+}
+
+const struct act act_requeue = {requeue, finish_requeue};
 
 static void peek(struct stage *s)
 {

@@ -221,6 +221,11 @@ static void set_get_first(struct stage *s)
 	next_get(s, 1);
 }
 
+static void set_get_first_many(struct stage *s)
+{
+	next_get(s, STAGE_MANY);
+}
+
 static void set_get(struct stage *s)
 {
 	joined(s);
@@ -300,11 +305,44 @@ static void set_get_many_link(struct stage *s)
 	next_get(s, STAGE_MANY);
 }
 
+/* It has had as many in hand before: one claim takes all. */
+static void take_many_before(struct stage *s, size_t len)
+{
+	uint32_t next[PARTIES] = {0};
+
+	put_some(s, STAGE_MANY, len);
+	check_eq(ringq_take_many(s->queue, s->deliveries, STAGE_MANY, RINGQ_NOWAIT), STAGE_MANY);
+	for (size_t i = 0; i < STAGE_MANY; i++)
+		stage_see(s, s->deliveries[i].data, s->deliveries[i].len, next);
+	check_eq(ringq_ack_many(s->queue, s->deliveries, STAGE_MANY), 0);
+}
+
+static void set_take_many(struct stage *s)
+{
+	take_many_before(s, SMALL);
+	set_get_many(s);
+}
+
+static void set_take_many_link(struct stage *s)
+{
+	take_many_before(s, SMALL);
+	set_get_many_link(s);
+}
+
 /* It has the first of three in hand. */
 static void set_requeue(struct stage *s)
 {
 	joined(s);
 	put_some(s, 3, SMALL);
+	check_eq(ringq_take(s->queue, &s->deliveries[0], RINGQ_NOWAIT), 0);
+	s->book->gets_begun++;
+}
+
+/* All that there is is in its hand: who waits sleeps until it is given back. */
+static void set_requeue_alone(struct stage *s)
+{
+	joined(s);
+	put_some(s, 1, SMALL);
 	check_eq(ringq_take(s->queue, &s->deliveries[0], RINGQ_NOWAIT), 0);
 	s->book->gets_begun++;
 }
@@ -435,12 +473,18 @@ const struct call calls[] = {
 	{"take_bounded", set_get, .act = &act_take, ACKNOWLEDGED, BOUNDED},
 	{"take_wrap", set_get_wrap, .act = &act_take, ACKNOWLEDGED},
 	{"take_link", set_get_link, .act = &act_take, ACKNOWLEDGED},
+	{"take_once", set_get_once, .act = &act_take, ACKNOWLEDGED, BYTES_BESIDE_HELD},
+	{"take_many_first", set_get_first_many, .act = &act_take_many, .expect = 3, .prepare = two_lanes, ACKNOWLEDGED},
+	{"take_many", set_take_many, .act = &act_take_many, .expect = STAGE_MANY, ACKNOWLEDGED},
+	{"take_many_bounded", set_take_many, .act = &act_take_many, .expect = STAGE_MANY, ACKNOWLEDGED, BOUNDED_MANY},
+	{"take_many_link", set_take_many_link, .act = &act_take_many, .expect = STAGE_MANY, ACKNOWLEDGED},
 	{"take_returned", set_get, .act = &act_take, .prepare = dead_taker, ACKNOWLEDGED},
 	{"take_wakes_bytes", set_get_first, .act = &act_take, .prepare = stage_sleeping_producer, ACKNOWLEDGED,
 		BYTES_BESIDE_HELD},
 	{"take_wakes_records", set_get_first, .act = &act_take, .prepare = stage_sleeping_producer, ACKNOWLEDGED,
 		BOUNDED},
 	{"requeue", set_requeue, .act = &act_requeue, ACKNOWLEDGED},
+	{"requeue_wakes", set_requeue_alone, .act = &act_requeue, .ready = stage_sleeping_consumer, ACKNOWLEDGED},
 	{"take_in_place_first", set_get_first, .act = &act_take, .prepare = two_lanes, IN_PLACE},
 	{"take_in_place", set_get, .act = &act_take, IN_PLACE},
 	{"take_in_place_alone", set_take_alone, .act = &act_take, IN_PLACE},

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/sys.h"
 #include "peers.h"
 
 #define REGION (32u << 20)
@@ -17,8 +18,11 @@
 
 void stage_see(struct stage *s, const void *record, size_t len, uint32_t next[PARTIES])
 {
-	struct record_id id = record_check(record, len);
+	stage_enter(s, record_check(record, len), next);
+}
 
+void stage_enter(struct stage *s, struct record_id id, uint32_t next[PARTIES])
+{
 	check_compare(id.producer, <, PARTIES);
 	check_compare(id.number, <, STAGE_RECORDS);
 	check_compare(id.number, >=, next[id.producer]);
@@ -26,7 +30,7 @@ void stage_see(struct stage *s, const void *record, size_t len, uint32_t next[PA
 	if (atomic_fetch_add(&s->book->seen[id.producer][id.number], 1) == 0)
 		return;
 	/* Once more, if who was at work on it did not come to say that it was done. */
-	check_eq(atomic_exchange(&s->book->at_work, 0), (id.producer << 16 | id.number) + 1);
+	check_eq(atomic_exchange(&s->book->at_work[id.producer][id.number], 0), 1);
 	s->book->seen[id.producer][id.number]--;
 }
 
@@ -77,6 +81,14 @@ static void check_books(const struct stage *s)
 static uint32_t puts_in_flight(const struct stage *s)
 {
 	return s->book->begun[CHILD] - s->book->done[CHILD];
+}
+
+/* Places that a stopped child may hold: one of what it puts, and those of what it may have in hand. */
+static uint64_t places_held(const struct stage *s)
+{
+	uint32_t in_hand = s->call->acknowledges ? s->book->gets_begun - s->book->gets_done : 0;
+
+	return in_hand + (puts_in_flight(s) != 0);
 }
 
 /* All of max_records is to be had, but for the places that a stopped put has taken. */
@@ -161,12 +173,22 @@ static void check_rest(struct stage *s, uint64_t held, ssize_t members)
 
 /* ---- the child ---- */
 
+static int64_t setup_ended;
+
+static int64_t no_time_goes_by(void)
+{
+	return setup_ended;
+}
+
+/* A call takes some microseconds; step by step it takes so long that what it does now and then would be done all the time. */
 static void child_setup(void *stage)
 {
 	struct stage *s = stage;
 
 	if (s->call->setup)
 		s->call->setup(s);
+	setup_ended = rq_sys.tick();
+	rq_sys.tick = no_time_goes_by;
 }
 
 static void child_call(void *stage)
@@ -194,7 +216,7 @@ static void clear_book(struct book *book)
 	memset(book->done, 0, sizeof(book->done));
 	memset(book->seen, 0, sizeof(book->seen));
 	book->gets_begun = book->gets_done = 0;
-	book->at_work = 0;
+	memset(book->at_work, 0, sizeof(book->at_work));
 }
 
 static void begin(struct stage *s, unsigned order, bool child_dies)
@@ -257,7 +279,8 @@ static void check_memory(const struct stage *s)
 /* Of a pile, each must find the queue open and the books to itself. */
 bool stage_allows(const struct call *call, enum fate fate)
 {
-	bool sleepers = call->prepare == stage_sleeping_consumer || call->prepare == stage_sleeping_producer;
+	bool sleepers =
+		call->ready || call->prepare == stage_sleeping_consumer || call->prepare == stage_sleeping_producer;
 
 	if (call->turn && (fate == STOPPED || fate == RESUMED))
 		return false;
@@ -300,6 +323,8 @@ void stage_round(struct book *book, const struct call *call, unsigned order, uin
 	if (fate == PILED)
 		pile(&s, instruction);
 	child = trace_fork(child_setup, child_call, child_finish, &s);
+	if (call->ready)
+		call->ready(&s);
 	step_to(&s, &child, instruction);
 	if (s.undisturbed) {
 		trace_finish(&child);
@@ -307,8 +332,7 @@ void stage_round(struct book *book, const struct call *call, unsigned order, uin
 		trace_kill(&child);
 		check_capacity_now(&s);
 	}
-	/* One place at most: of what it puts, or has in hand. */
-	others_go_on(&s, order, !dies && (puts_in_flight(&s) || call->acknowledges), dies ? 1 : 2);
+	others_go_on(&s, order, dies ? 0 : places_held(&s), dies ? 1 : 2);
 	if (!dies && call->during)
 		call->during(&s);
 	if (fate == RESUMED)

@@ -32,7 +32,7 @@ enum fate { KILLED, STOPPED, RESUMED, PILED, FATES };
 struct book {
 	_Atomic uint32_t begun[PARTIES], done[PARTIES]; /* puts */
 	_Atomic uint32_t gets_begun, gets_done;         /* of the child: what it may have taken and not booked */
-	_Atomic uint32_t at_work; /* of the child: producer << 16 | number, + 1, of what it has seen and not acknowledged */
+	atomic_uchar at_work[PARTIES][STAGE_RECORDS];   /* of the child: what it has seen and not acknowledged */
 	atomic_uchar seen[PARTIES][STAGE_RECORDS];
 	/* Where the driver is, for when it fails. */
 	_Atomic uint64_t instruction, pc, rounds;
@@ -80,7 +80,8 @@ struct call {
 	void (*setup)(struct stage *); /* the child's, before the call */
 	const struct act *act;
 	long expect;                     /* the result of an undisturbed call; of gets, 0 stands for a record */
-	void (*prepare)(struct stage *); /* the driver's, before it forks the child */
+	void (*prepare)(struct stage *); /* the driver's, before it forks the child; */
+	void (*ready)(struct stage *);   /* after the setup, before the call */
 	void (*during)(struct stage *);  /* the driver's, while the child is stopped */
 	void (*after)(struct stage *);   /* the driver's, after all */
 	struct ringq_queue_options queue;
@@ -110,6 +111,9 @@ void stage_write(struct stage *stage, size_t at, size_t len);
 
 /* Enters a record that came out; next: what this consumer may see next of each party. */
 void stage_see(struct stage *stage, const void *record, size_t len, uint32_t next[PARTIES]);
+
+/* The same of one that is checked later: that takes many instructions. */
+void stage_enter(struct stage *stage, struct record_id id, uint32_t next[PARTIES]);
 
 /* Begin one of the two producers or consumers ahead of the call, and wait until it sleeps. */
 void stage_sleeping_producer(struct stage *stage);

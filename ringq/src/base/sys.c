@@ -110,7 +110,7 @@ static int64_t sys_now(void)
 	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-int64_t rq_sys_tick(void)
+static int64_t sys_tick(void)
 {
 	struct timespec t;
 	clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
@@ -131,6 +131,7 @@ struct rq_sys rq_sys = {
 	.give_back = rq_file_give_back,
 	.held = rq_file_held,
 	.now = sys_now,
+	.tick = sys_tick,
 	.yield = sys_yield,
 };
 

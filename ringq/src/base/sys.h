@@ -27,7 +27,8 @@ struct rq_sys {
 	int (*give_back)(const struct rq_file *file, uint64_t offset, uint64_t len);
 	int (*held)(const struct rq_file *file, int fd, uint64_t byte);
 	int64_t (*now)(void);
-	void (*yield)(void); /* this processor is for whoever else can run */
+	int64_t (*tick)(void); /* the monotonic clock of the last tick: a few ms behind, and had in a few ns */
+	void (*yield)(void);   /* this processor is for whoever else can run */
 };
 
 #define RQ_SYS_WAITV_MAX 128
@@ -59,9 +60,6 @@ int rq_sys_seal(int fd);
  * -EAGAIN: another has it.
  */
 int rq_sys_lock_byte(int fd, uint64_t byte, bool alone);
-
-/* The monotonic clock of the last tick: a few ms behind, and had in a few ns. */
-int64_t rq_sys_tick(void);
 
 /* The id of the calling thread as others of its PID namespace see it. */
 uint32_t rq_sys_thread(void);

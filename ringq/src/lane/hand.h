@@ -10,11 +10,11 @@
  * and its state is the only word that says whose it is. An acknowledgement is one store, of 0 to that state. Nothing is
  * written to the record, to the lane, or to anything that others write.
  *
- * CLAIM. An entry that says CLAIM, with a ticket that its member's number has never used, is written first (Z2). Then one
- * CAS moves two words that lie side by side: head, past the record, and `taker`, to the ticket and the number (Z3). So
- * whoever sees that head has moved also sees who moved it. Before the next claim replaces `taker`, its maker makes sure
- * that the last one stands in its member's `won` (Z4), unless it was its own. Therefore anybody can tell, at any time, of
- * any entry that says CLAIM:
+ * CLAIM. An entry that says CLAIM, with a ticket that its member's number has never used, is written first (Z2); or several
+ * with one ticket, for records that lie one behind the other. Then one CAS moves two words that lie side by side: head,
+ * past the records, and `taker`, to the ticket and the number (Z3). So whoever sees that head has moved also sees who
+ * moved it. Before the next claim replaces `taker`, its maker makes sure that the last one stands in its member's `won`
+ * (Z4), unless it was its own. Therefore anybody can tell, at any time, of any entry that says CLAIM:
  *
  *   head is at the record or before it    not taken yet; if its member is dead, never
  *   taker is that claim, or won is        it is in hand

@@ -94,7 +94,7 @@ static void add_lane(const struct ringq_lane_stat *lane, void *arg)
 
 static void look_at_hands(const struct rq_hands *hands, struct rq_hand_count count, struct ringq_queue_stat *out)
 {
-	int64_t now = rq_sys_tick();
+	int64_t now = rq_sys.tick();
 	out->in_hand = count.held;
 	out->redelivered = rq_load(&hands->redelivered);
 	out->dead_lettered = rq_load(&hands->dead_lettered);

@@ -43,6 +43,13 @@ static inline uint64_t rq_choose_watermark(const struct rq_order *o)
 	return o->reader.stamps ? o->merge.watermark : UINT64_MAX;
 }
 
+/* The record at view->next, behind one that is not claimed yet, if it may go with that in one claim. */
+static rq_always_inline bool rq_choose_behind(const struct rq_order *o, struct rq_view *view)
+{
+	struct rq_view last = *view;
+	return rq_lane_look_behind(&o->reader, &last, view) > 0 && rq_choose_may_stay(o, view);
+}
+
 /*
  * The look that most often succeeds, for gets of one record of no more than `most` bytes: whether *view, as said by
  * rq_lane_look_again(), may be next.

@@ -29,13 +29,7 @@ ssize_t ringq_take_many(ringq_queue *queue, struct ringq_delivery *out, size_t n
 		int r = ringq_take(queue, out, timeout);
 		return r ? r : 1;
 	}
-	int r = rq_take(queue, out, UINT64_MAX, timeout);
-	if (r)
-		return r;
-	size_t taken = 1;
-	while (taken < n && rq_take(queue, out + taken, UINT64_MAX, RINGQ_NOWAIT) == 0)
-		taken++;
-	return (ssize_t)taken;
+	return rq_take_many(queue, out, n, timeout);
 }
 
 int ringq_ack(ringq_queue *queue, struct ringq_delivery *delivery)

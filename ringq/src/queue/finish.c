@@ -5,6 +5,7 @@
 #include "queue/finish.h"
 
 #include <errno.h>
+#include <limits.h>
 
 #include "base/event.h"
 #include "base/sys.h"
@@ -18,32 +19,45 @@ static inline bool somebody_waits(const rq_u32 *event)
 	return rq_load(event) & (RQ_EVENT_WAITERS | RQ_EVENT_FENCED);
 }
 
-/* What an end owes to others where it is not nothing: room, a permit, memory, or that all is done. */
-static rq_cold void ended(struct rq_port *b, uint64_t pos, uint64_t key, uint64_t record, uint64_t bytes)
+/* What has ended: records of one chunk. */
+struct ended {
+	uint64_t pos; /* of one of them, which is here: */
+	uint64_t key;
+	uint64_t record;
+	uint64_t bytes;
+	int n;
+};
+
+/* What an end owes to others where it is not nothing: memory, room, or permits. */
+static rq_cold void make_room(struct rq_port *b, const struct ended *e)
 {
 	const struct rq_lane_set *set = &b->queue->set;
-	struct rq_queue_shared *s = b->queue->shared;
-	struct rq_lane *lane = rq_lane_at(set, rq_hand_lane(key));
-	if ((rq_load(&lane->head) ^ pos) >> 32) {
+	struct rq_lane *lane = rq_lane_at(set, rq_hand_lane(e->key));
+	if ((rq_load(&lane->head) ^ e->pos) >> 32) {
 		rq_store_release(b->order.reader.hazard, 0); /* this may be the last to name it */
-		rq_hand_left(set, b->membership, key, record);
+		rq_hand_left(set, b->membership, e->key, e->record);
 	}
 	rq_fence();
 	if (rq_load_acquire(&lane->not_full) & RQ_EVENT_WAITERS &&
-		rq_add(&lane->freed, bytes) + bytes >= rq_load_acquire(&lane->wake_at))
+		rq_add(&lane->freed, e->bytes) + e->bytes >= rq_load_acquire(&lane->wake_at))
 		rq_event_wake(&lane->not_full, 1);
 	if (b->queue->permits.count)
-		rq_event_notify(&s->not_full, 1);
-	if (somebody_waits(&s->drained) && rq_is_drained(b))
-		rq_event_wake_all(&s->drained);
+		rq_event_notify(&b->queue->shared->not_full, e->n);
 }
 
-static rq_always_inline bool nobody_cares(const struct ringq_queue *queue, uint64_t pos, uint64_t key)
+/* The same, that all may be done. Behind a full fence. */
+static void tell_drained(struct rq_port *b)
 {
-	const struct rq_lane *lane = rq_lane_at(&queue->set, rq_hand_lane(key));
-	rq_light_barrier();
-	return !somebody_waits(&lane->not_full) && !somebody_waits(&queue->shared->drained) &&
-	       (rq_load(&lane->head) ^ pos) >> 32 == 0 && !queue->permits.count;
+	rq_u32 *drained = &b->queue->shared->drained;
+	if (somebody_waits(drained) && rq_is_drained(b))
+		rq_event_wake_all(drained);
+}
+
+/* Nobody waits for what has ended but, perhaps, for all to end. Behind a barrier. */
+static rq_always_inline bool nobody_needs(const struct ringq_queue *queue, const struct ended *e)
+{
+	const struct rq_lane *lane = rq_lane_at(&queue->set, rq_hand_lane(e->key));
+	return !somebody_waits(&lane->not_full) && (rq_load(&lane->head) ^ e->pos) >> 32 == 0 && !queue->permits.count;
 }
 
 /*
@@ -100,33 +114,50 @@ static rq_noinline int end_slowly(struct ringq_queue *queue, struct ringq_delive
 		} else {
 			if (own)
 				rq_book_spare(b->taker->book, entry);
-			ended(b, d->own[RQ_OWN_POS], d->own[RQ_OWN_KEY], record, bytes);
+			make_room(b, &(struct ended){d->own[RQ_OWN_POS], d->own[RQ_OWN_KEY], record, bytes, 1});
+			tell_drained(b);
 		}
 	}
 	rq_leave();
 	return r;
 }
 
-int rq_ack(struct ringq_queue *queue, struct ringq_delivery *d)
+/* Ends a delivery that the caller took and that nobody else may end; adds it to what has ended. False: not so. */
+static rq_always_inline bool end_own(struct rq_port *b, struct ringq_delivery *d, struct ended *e)
 {
-	struct rq_port *b;
-	if (rq_unlikely(!rq_enter_again(queue, &b)))
-		return end_slowly(queue, d, RQ_ENTRY_FREE);
-	struct rq_entry *entry = rq_delivery_entry(queue, d);
-	uint64_t state = d->own[RQ_OWN_STATE], pos = d->own[RQ_OWN_POS], key = d->own[RQ_OWN_KEY];
+	struct rq_entry *entry = rq_delivery_entry(b->queue, d);
+	uint64_t state = d->own[RQ_OWN_STATE];
 	if (rq_unlikely(!entry) || rq_unlikely(d->own[RQ_OWN_PORT] != b->id) || rq_unlikely(!b->taker) ||
 		rq_unlikely(rq_load(&b->taker->book->is_shared)) || /* V1 */
-		rq_unlikely(!state) || rq_unlikely(rq_load(&entry->state) != state)) {
-		rq_leave_again(b);
-		return end_slowly(queue, d, RQ_ENTRY_FREE);
-	}
-	uint64_t record = rq_load(&entry->record);
+		rq_unlikely(!state) || rq_unlikely(rq_load(&entry->state) != state))
+		return false;
+	e->pos = d->own[RQ_OWN_POS];
+	e->key = d->own[RQ_OWN_KEY];
+	e->record = rq_load(&entry->record);
+	e->bytes += d->len + 2 * RQ_GRANULE;
+	e->n++;
 	rq_store_release(&entry->state, 0); /* Z0 */
 	rq_book_spare(b->taker->book, entry);
 	d->own[RQ_OWN_STATE] = 0;
 	d->data = NULL;
-	if (rq_unlikely(!nobody_cares(queue, pos, key)))
-		ended(b, pos, key, record, d->len + 2 * RQ_GRANULE);
+	return true;
+}
+
+int rq_ack(struct ringq_queue *queue, struct ringq_delivery *d)
+{
+	struct rq_port *b;
+	struct ended e = {.n = 0};
+	if (rq_unlikely(!rq_enter_again(queue, &b)))
+		return end_slowly(queue, d, RQ_ENTRY_FREE);
+	if (rq_unlikely(!end_own(b, d, &e))) {
+		rq_leave_again(b);
+		return end_slowly(queue, d, RQ_ENTRY_FREE);
+	}
+	rq_light_barrier();
+	if (rq_unlikely(!nobody_needs(queue, &e)) || rq_unlikely(somebody_waits(&queue->shared->drained))) {
+		make_room(b, &e);
+		tell_drained(b);
+	}
 	rq_leave_again(b);
 	return 0;
 }
@@ -136,13 +167,40 @@ int rq_requeue(struct ringq_queue *queue, struct ringq_delivery *d)
 	return end_slowly(queue, d, RQ_ENTRY_BACK);
 }
 
+/* Ends the caller's own from the first on, those of each chunk together. How many. */
+static size_t end_many(struct rq_port *b, struct ringq_delivery *d, size_t n)
+{
+	size_t done = 0, before;
+	do {
+		struct ended e = {.n = 0};
+		before = done;
+		while (done < n && e.n < INT_MAX && (done == before || d[done].own[RQ_OWN_KEY] == e.key) &&
+			end_own(b, &d[done], &e))
+			done++;
+		rq_light_barrier();
+		if (e.n && rq_unlikely(!nobody_needs(b->queue, &e)))
+			make_room(b, &e);
+	} while (done < n && done != before);
+	if (rq_unlikely(somebody_waits(&b->queue->shared->drained))) {
+		rq_fence();
+		tell_drained(b);
+	}
+	return done;
+}
+
 int rq_ack_many(struct ringq_queue *queue, struct ringq_delivery *deliveries, size_t n)
 {
+	struct rq_port *b;
 	int first = 0;
-	for (size_t i = 0; i < n; i++) {
-		int r = rq_ack(queue, &deliveries[i]);
-		if (first == 0)
-			first = r;
+	for (size_t i = 0; i < n;) {
+		if (rq_likely(rq_enter_again(queue, &b))) {
+			i += end_many(b, deliveries + i, n - i);
+			rq_leave_again(b);
+		}
+		if (i == n)
+			break;
+		int r = end_slowly(queue, &deliveries[i++], RQ_ENTRY_FREE);
+		first = first ? first : r;
 	}
 	return first;
 }

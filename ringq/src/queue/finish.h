@@ -23,6 +23,22 @@ int rq_ack(struct ringq_queue *queue, struct ringq_delivery *delivery);
 int rq_requeue(struct ringq_queue *queue, struct ringq_delivery *delivery);
 int rq_ack_many(struct ringq_queue *queue, struct ringq_delivery *deliveries, size_t n);
 
+/* What a claim has won, of a record that was never delivered. Its place and its data are told otherwise. */
+static rq_always_inline void rq_deliver(struct ringq_delivery *out, const struct ringq_region *region,
+	const struct rq_entry *entry, uint64_t claim, uint64_t port)
+{
+	out->flags = 0;
+	out->own[RQ_OWN_ENTRY] = rq_entry_offset(region, entry);
+	out->own[RQ_OWN_STATE] = claim | RQ_ENTRY_HELD;
+	out->own[RQ_OWN_PORT] = port;
+}
+
+/* Where the record is whose payload is there: 8 or 16 bytes before it. */
+static inline uint64_t rq_record_of_payload(const struct ringq_region *region, const char *payload)
+{
+	return (uint64_t)(payload - region->base - 8) & ~(uint64_t)(RQ_GRANULE - 1);
+}
+
 /* The entry of a delivery; NULL if what says so is not a delivery of this queue. */
 static rq_always_inline struct rq_entry *rq_delivery_entry(
 	const struct ringq_queue *queue, const struct ringq_delivery *d)

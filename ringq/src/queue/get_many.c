@@ -87,13 +87,6 @@ static inline bool take_copy(const struct iovec *to, const struct rq_view *view)
 	return true;
 }
 
-/* The record at view->next, behind one that is not claimed yet, if it may go with that in one claim. */
-static rq_always_inline bool next_of_batch(const struct rq_port *b, struct rq_view *view)
-{
-	struct rq_view last = *view;
-	return rq_lane_look_behind(&b->order.reader, &last, view) > 0 && rq_choose_may_stay(&b->order, view);
-}
-
 /* Up to BATCH records of one lane by one claim. How many; 0: a claim failed; or as rq_get_find(). */
 static ssize_t get_batch(struct rq_op *op)
 {
@@ -118,7 +111,7 @@ static ssize_t get_batch(struct rq_op *op)
 			n += rq_reader_copy_run(&b->order.reader, &view, rq_choose_watermark(&b->order), records + n,
 				lens + n, most - n);
 		next = view.next;
-		if (n == most || !next_of_batch(b, &view))
+		if (n == most || !rq_choose_behind(&b->order, &view))
 			break;
 	}
 	if (n == 0 && !records->iov_base && records->iov_len)

@@ -15,18 +15,8 @@
 #include "queue/taker.h"
 #include "queue/watch.h"
 
-#define DISARM_EVERY 256u
 #define SET_ASIDE 1 /* of take_call(): what is out was delivered too often */
 #define NONE_BACK 2
-
-static rq_always_inline void deliver(struct ringq_delivery *out, const struct ringq_region *region,
-	const struct rq_entry *entry, uint64_t claim, uint64_t port)
-{
-	out->flags = 0;
-	out->own[RQ_OWN_ENTRY] = rq_entry_offset(region, entry);
-	out->own[RQ_OWN_STATE] = claim | RQ_ENTRY_HELD;
-	out->own[RQ_OWN_PORT] = port;
-}
 
 /* ---- taking what waits ---- */
 
@@ -43,7 +33,7 @@ static rq_always_inline bool take_again(struct rq_port *b, uint64_t most, struct
 		rq_unlikely(!rq_lane_look_again(&t->reader, most < RQ_LONG ? most : RQ_LONG, &view)) ||
 		rq_unlikely(view.head != t->at) || rq_unlikely(!rq_choose_may_stay(&b->order, &view)))
 		return false;
-	int64_t now = rq_sys_tick();
+	int64_t now = rq_sys.tick();
 	if (rq_unlikely(now - t->looked >= RQ_LOOK_EVERY))
 		return false;
 	const struct ringq_region *region = b->queue->region;
@@ -63,7 +53,7 @@ static rq_always_inline bool take_again(struct rq_port *b, uint64_t most, struct
 	t->at = view.next;
 	rq_reader_advance(&t->reader, &view);
 	b->order.quantum--;
-	deliver(out, region, entry, claim, b->id);
+	rq_deliver(out, region, entry, claim, b->id);
 	out->data = view.payload;
 	out->len = view.len;
 	out->attempt = 1;
@@ -84,8 +74,7 @@ static int claim_view(struct rq_port *b, const struct rq_view *view, int64_t now
 	}
 	struct rq_entry *entry = t->book->spare[t->book->spares - 1];
 	uint64_t claim = rq_book_claim(t->book);
-	/* The payload is 8 or 16 bytes behind the record's start. */
-	uint64_t record = (uint64_t)(view->payload - region->base - 8) & ~(uint64_t)(RQ_GRANULE - 1);
+	uint64_t record = rq_record_of_payload(region, view->payload);
 	rq_hand_write(entry, claim, b->order.reader.key, view->head, record, b->id, (uint64_t)now);
 	if (!rq_hand_claim(&b->queue->set, view->lane, view->head, view->next, claim)) {
 		rq_store_release(&entry->state, 0);
@@ -94,19 +83,13 @@ static int claim_view(struct rq_port *b, const struct rq_view *view, int64_t now
 	rq_hand_hold(entry, claim);
 	t->book->spares--;
 	rq_taker_follow(b, view->lane, view->next, claim);
-	deliver(out, region, entry, claim, b->id);
+	rq_deliver(out, region, entry, claim, b->id);
 	out->data = view->payload;
 	out->len = view->len;
 	out->attempt = 1;
 	out->own[RQ_OWN_POS] = view->head;
 	out->own[RQ_OWN_KEY] = b->order.reader.key;
-	rq_choose_took(&b->order, 1);
-	if (rq_unlikely(!rq_ring_is_round(&b->order.reader.ring))) {
-		struct rq_view unused; /* a chunk for one large record: step into the next now, so that its memory goes */
-		rq_lane_look(&b->order.reader, view->index, &unused);
-	}
-	if (rq_unlikely(++b->disarm_get % DISARM_EVERY == 0))
-		rq_event_disarm(&b->queue->shared->not_empty);
+	rq_taker_claimed(b, view->index, 1);
 	return 0;
 }
 
@@ -157,7 +140,7 @@ static int take_returned(struct rq_op *op, int64_t now, uint64_t returned)
 	if (!rq_hand_move(set, &hand, entry, claim, b->id, (uint64_t)now))
 		return -EAGAIN;
 	t->book->spares--;
-	deliver(out, set->region, entry, claim, b->id);
+	rq_deliver(out, set->region, entry, claim, b->id);
 	out->data = set->region->base + hand.record + rq_record_offset(header);
 	out->len = rq_record_len(header);
 	out->attempt = rq_hand_attempt(hand.from) + 1;
@@ -195,7 +178,7 @@ static int take_round(struct rq_op *op, bool *again)
 	uint32_t closed = rq_load_acquire(&s->closed); /* E2 */
 	if (rq_unlikely(closed == RQ_CLOSED_DELETED))
 		return -EPIPE;
-	int64_t now = rq_sys_tick();
+	int64_t now = rq_sys.tick();
 	bool looked = now - b->taker->looked >= RQ_LOOK_EVERY || !rq_taker_others_live(b->taker);
 	if (looked || returned != b->taker->returned) {
 		int r = take_returned(op, now, returned);

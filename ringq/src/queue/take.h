@@ -34,6 +34,9 @@ ssize_t rq_take_get(struct ringq_queue *queue, void *buf, size_t size, int64_t t
 ssize_t rq_take_get_alloc(struct ringq_queue *queue, void **out, int64_t timeout);
 ssize_t rq_take_get_many(struct ringq_queue *queue, struct iovec *records, size_t n, int64_t timeout);
 
+/* As the public call, with arguments that are good, of an acknowledged queue. */
+ssize_t rq_take_many(struct ringq_queue *queue, struct ringq_delivery *out, size_t n, int64_t timeout);
+
 /* A take of a record of no more than `most` bytes: -EMSGSIZE if the next one is longer, which then stays. */
 int rq_take(struct ringq_queue *queue, struct ringq_delivery *out, uint64_t most, int64_t timeout);
 

@@ -4,7 +4,11 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/event.h"
+#include "order/next.h"
 #include "region/objects.h"
+
+#define DISARM_EVERY 256u
 
 /*
  * What the number's former members have left undecided in its book is judged before the new one makes its first claim, of
@@ -86,4 +90,15 @@ void rq_taker_follow(struct rq_port *b, const struct rq_lane *lane, uint64_t nex
 		return;
 	t->at = next;
 	t->claim = claim;
+}
+
+void rq_taker_claimed(struct rq_port *b, uint32_t index, uint32_t n)
+{
+	rq_choose_took(&b->order, n);
+	if (rq_unlikely(!rq_ring_is_round(&b->order.reader.ring))) {
+		struct rq_view unused; /* a chunk for one large record: step into the next now, so that its memory goes */
+		rq_lane_look(&b->order.reader, index, &unused);
+	}
+	if (rq_unlikely(++b->disarm_get % DISARM_EVERY == 0))
+		rq_event_disarm(&b->queue->shared->not_empty);
 }

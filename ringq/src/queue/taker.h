@@ -46,6 +46,9 @@ static rq_always_inline bool rq_taker_others_live(const struct rq_taker *t)
 	return true;
 }
 
+/* The port's reader has claimed n records of this lane, and knows the chunk that they were in. */
+void rq_taker_claimed(struct rq_port *port, uint32_t index, uint32_t n);
+
 /* The port's reader has just claimed up to `next`: the fast path may go on from there. */
 void rq_taker_follow(struct rq_port *port, const struct rq_lane *lane, uint64_t next, uint64_t claim);
 

@@ -8,7 +8,7 @@
  * A book belongs to a member's number, and outlives the member: what the dead had in hand stands there until others have
  * taken it. A member that gets the number later writes into free entries of the same book. Only the number's member makes
  * entries of free ones, so finding one needs no atomic; what an entry says is its state, of which lane/hand.h has the
- * protocol. A state never comes back, as each claim has a ticket of its own.
+ * protocol. A state never comes back to an entry, as each claim has a ticket of its own.
  *
  * Who reads the books of others reads as many entries as their members say are open, which is the most that were used at
  * once since the book was last found empty.
