@@ -39,6 +39,12 @@ echo bad | "$ringq" put "$name/q"
 status 123 "$ringq" exec "$name/q" -n 1 false
 status 123 "$ringq" exec "$name/q" -n 1 sh -c 'kill -9 $$'
 status 124 "$ringq" exec "$name/q" sh -c 'exit 255'
+status 0 "$ringq" wait "$name/q" --records=1 --timeout=10s
+status 0 "$ringq" peek "$name/q"
+prints bad
+status 1 "$ringq" wait "$name/q" --empty --timeout=1ms
+status 0 "$ringq" stat "$name/q" --json
+shows '"records": ?1,'
 status 127 "$ringq" exec "$name/q" "$dir/none"
 : >"$dir/no-program"
 status 126 "$ringq" exec "$name/q" "$dir/no-program"

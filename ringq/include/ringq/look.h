@@ -113,11 +113,11 @@ typedef struct ringq_browser ringq_browser;
 struct ringq_record_info {
 	uint64_t sequence; /* how many records were put to its lane before it, since the queue was made */
 	uint32_t lane;
-	uint32_t attempt; /* 1: it was not delivered before, or the queue does not acknowledge */
-	uint32_t in_hand; /* 1: it was taken, and is neither acknowledged nor given back */
+	uint32_t attempt; /* of its next delivery; 1: it was not delivered before, or the queue does not acknowledge */
+	uint32_t in_hand; /* 0 */
 	uint32_t reserved;
 	struct ringq_producer producer; /* who put it; RINGQ_NOBODY: two others have had the lane since */
-	struct ringq_producer holder;   /* who has it in hand */
+	struct ringq_producer holder;   /* RINGQ_NOBODY */
 };
 
 /**
@@ -133,7 +133,8 @@ RINGQ_API int ringq_browse(ringq_browser **out, const ringq_queue *queue);
  * Nothing is taken, nobody is delayed, and it never waits. What it shows was in the queue at an instant of the call, whole. What
  * others take meanwhile is skipped; what nobody takes is shown, once. In total order records are shown in the order in which they
  * would come out, except that one whose put was under way for long may be shown late; in producer order, in each producer's
- * order.
+ * order. Of an acknowledged queue, what had come back when the first one was asked for is shown first, in the order in which
+ * takes will have it; what is in hand is not shown, nor what comes back later.
  *
  * Errors: -ENOENT: no more; a later call shows what has been put since. So, beside producers that are faster, it may not
  * come to that. -EAGAIN: others took all the time; call again. -EBADMSG: a lane failed validation; a later call goes on

@@ -350,7 +350,7 @@ RINGQ_API int ringq_queue_interruptible(ringq_queue *queue, bool on);
  */
 struct ringq_queue_stat {
 	uint64_t records_in;       /* put */
-	uint64_t records_out;      /* taken */
+	uint64_t records_out;      /* taken, and not come back: records_in less this is what waits */
 	uint64_t bytes_held;       /* memory that the queue's lanes hold now */
 	uint64_t max_records;      /* as created */
 	uint64_t max_bytes;        /* as created */
@@ -370,11 +370,12 @@ struct ringq_queue_stat {
 	uint64_t sleeps_put; /* how often a put or the like has */
 	uint64_t wakes;      /* sleepers that others' calls have woken */
 	uint64_t created;    /* when, in ns since 1970, by the system's clock */
-	/* Of an acknowledged queue whose region is attached; else 0. */
+	/* Of an acknowledged queue; else 0. */
 	uint64_t in_hand;       /* taken, and neither acknowledged nor back */
 	uint64_t redelivered;   /* deliveries of what had come back */
 	uint64_t dead_lettered; /* set aside after max_attempts */
 	uint64_t oldest_ns;     /* for how long the oldest has been in hand, to some milliseconds */
+	uint64_t returned;      /* come back, and waiting to be delivered again */
 };
 
 /**

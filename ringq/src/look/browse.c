@@ -11,6 +11,9 @@
  *
  * Where lanes are merged by stamp, the oldest of the lanes' next records is next, if it is not younger than a time at which
  * all lanes without one were looked at: merge.h says why. What a peek holds comes first.
+ *
+ * Before all that, what had come back when the browse began, of an acknowledged queue: as it is taken first, too. One that has
+ * been taken by the time is skipped; one that comes back meanwhile has been in hand, and is not shown.
  */
 
 #include <errno.h>
@@ -20,8 +23,10 @@
 #include <ringq/look.h>
 
 #include "base/clock.h"
+#include "lane/hand.h"
 #include "lane/sight.h"
 #include "look/author.h"
+#include "look/hands.h"
 #include "queue/enter.h"
 #include "region/map.h"
 
@@ -68,6 +73,9 @@ struct ringq_browser {
 	uint64_t window;
 	uint32_t turn;  /* the lane to show from, in producer order */
 	uint32_t shown; /* of it, in a row */
+	bool looked_at_hands;
+	struct rq_look_hands hands;
+	size_t back_shown; /* of these, or skipped */
 };
 
 /* ---- one lane ---- */
@@ -331,6 +339,49 @@ static int show(struct ringq_browser *b, uint32_t lane, void *buf, size_t size, 
 	return r ? r : 1;
 }
 
+/* The same of a record that has come back. Its length; -ENOENT: it has been taken meanwhile; or an error. */
+static ssize_t show_back(
+	struct ringq_browser *b, const struct rq_back *back, void *buf, size_t size, struct ringq_record_info *info)
+{
+	uint64_t len = rq_record_len(back->header), n = len < size ? len : size;
+	uint32_t lane = rq_hand_lane(back->key);
+	struct rq_lane words;
+	int r = rq_glance_read(b->region, back->record + rq_record_offset(back->header), buf, n);
+	if (r == 0)
+		r = rq_look_is_back(&b->set, back);
+	if (r < 1)
+		return r ? r : -ENOENT;
+	if (!info)
+		return (ssize_t)len;
+	r = rq_glance_read(b->region, rq_lane_offset(&b->set, lane), &words, sizeof words);
+	if (r)
+		return r;
+	*info = (struct ringq_record_info){
+		.sequence = rq_sight_sequence(back->header, rq_load(&words.puts)),
+		.lane = lane,
+		.attempt = back->attempt + 1,
+	};
+	r = rq_author_of(&b->set, &words, info->sequence, &info->producer);
+	return r ? r : (ssize_t)len;
+}
+
+/* -ENOENT: there is no more of what has come back. */
+static ssize_t next_back(struct ringq_browser *b, void *buf, size_t size, struct ringq_record_info *info)
+{
+	if (!b->looked_at_hands) {
+		int r = rq_look_at_hands(&b->set, &b->hands);
+		if (r)
+			return r;
+		b->looked_at_hands = true;
+	}
+	while (b->back_shown < b->hands.returned) {
+		ssize_t r = show_back(b, &b->hands.back[b->back_shown++], buf, size, info);
+		if (r != -ENOENT)
+			return r;
+	}
+	return -ENOENT;
+}
+
 static void advance(struct ringq_browser *b, uint32_t lane)
 {
 	struct cursor *c = &b->cursors[lane];
@@ -341,6 +392,9 @@ static void advance(struct ringq_browser *b, uint32_t lane)
 
 static ssize_t next_record(struct ringq_browser *b, void *buf, size_t size, struct ringq_record_info *info)
 {
+	ssize_t n = next_back(b, buf, size, info);
+	if (n != -ENOENT)
+		return n;
 	for (unsigned round = 0; round < ROUNDS_MOST; round++) {
 		uint32_t lane = 0;
 		int r = b->merged ? choose_merged(b, &lane) : choose_by_turn(b, &lane);
@@ -413,6 +467,7 @@ void ringq_browse_end(ringq_browser *b)
 	for (uint32_t i = 0; i < b->lanes; i++)
 		free(b->cursors[i].headers);
 	free(b->cursors);
+	free(b->hands.back);
 	ringq_region_detach(b->region);
 	free(b);
 }

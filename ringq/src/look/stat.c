@@ -10,9 +10,9 @@
 
 #include "base/event.h"
 #include "base/sys.h"
-#include "lane/hand.h"
 #include "lane/sight.h"
 #include "look/author.h"
+#include "look/hands.h"
 #include "queue/enter.h"
 
 #define LANES_BYTES 65536u /* of lanes, with their tables, that are read at once */
@@ -92,13 +92,22 @@ static void add_lane(const struct ringq_lane_stat *lane, void *arg)
 		out->bytes_most = lane->bytes_most;
 }
 
-static void look_at_hands(const struct rq_hands *hands, struct rq_hand_count count, struct ringq_queue_stat *out)
+/* After the lanes: what has come back by then was taken, and waits again. */
+static int look_at_hands(const struct rq_lane_set *set, struct ringq_queue_stat *out)
 {
+	struct rq_look_hands hands;
+	int r = rq_look_at_hands(set, &hands);
+	if (r)
+		return r;
+	free(hands.back);
 	int64_t now = rq_sys.tick();
-	out->in_hand = count.held;
-	out->redelivered = rq_load(&hands->redelivered);
-	out->dead_lettered = rq_load(&hands->dead_lettered);
-	out->oldest_ns = count.held && now > (int64_t)count.oldest ? (uint64_t)now - count.oldest : 0;
+	out->in_hand = hands.held;
+	out->returned = hands.returned;
+	out->records_out -= hands.returned < out->records_out ? hands.returned : out->records_out;
+	out->redelivered = hands.redelivered;
+	out->dead_lettered = hands.dead_lettered;
+	out->oldest_ns = hands.held && now > (int64_t)hands.oldest ? (uint64_t)now - hands.oldest : 0;
+	return 0;
 }
 
 static int look_at_queue(const struct ringq_queue *q, struct ringq_queue_stat *out)
@@ -123,9 +132,8 @@ static int look_at_queue(const struct ringq_queue *q, struct ringq_queue_stat *o
 		.created = words.created,
 	};
 	memcpy(out->name, words.name, sizeof out->name - 1);
-	if (q->set.hands && check_there(q, 0) == 0)
-		look_at_hands(q->set.hands, rq_hand_count(&q->set), out);
-	return each_lane(&q->set, out->lanes, add_lane, out);
+	r = each_lane(&q->set, out->lanes, add_lane, out);
+	return r || !(q->flags & RINGQ_ACKNOWLEDGED) ? r : look_at_hands(&q->set, out);
 }
 
 int ringq_queue_stat(const ringq_queue *queue, struct ringq_queue_stat *out)

@@ -71,7 +71,7 @@ static size_t take_batch(struct rq_port *b, struct ringq_delivery *out, size_t n
 	struct rq_view first;
 	uint64_t next;
 	int64_t now = rq_sys.tick();
-	if (!nothing_is_back(b, now))
+	if (!nothing_is_back(b, now) || rq_load_acquire(&b->queue->shared->closed) == RQ_CLOSED_DELETED) /* E2 */
 		return 0;
 	b->order.patience = (struct rq_patience){.timeout = RINGQ_NOWAIT};
 	if (rq_choose(&b->order, &first) != 1 || (n = most_at_once(b, n)) == 0)
