@@ -17,6 +17,7 @@
 #include <ringq/ringq.h>
 
 #include "harness/harness.h"
+#include "harness/machine.h"
 #include "harness/options.h"
 #include "harness/rounds.h"
 #include "report/figures.h"
@@ -409,7 +410,6 @@ static const struct bench_program program = {
 int main(int argc, char **argv)
 {
 	struct bench_options o = bench_parse(&program, argc, argv);
-	int cpus[2];
 
 	for (unsigned round = 0; round < o.rounds; round++) {
 		for (size_t kind = 0; kind < KINDS; kind++)
@@ -421,7 +421,8 @@ int main(int argc, char **argv)
 	bench_progress(NULL);
 	print_kinds(&o);
 	print_turns(&o);
-	printf("\n%s, %u cpus; the median of %u rounds, the least and the most.\n", bench_cpu_model(), bench_cpus(cpus),
-		o.rounds);
+	printf("\n");
+	machine_print(stdout);
+	printf("; the median of %u rounds, the least and the most.\n", o.rounds);
 	return 0;
 }

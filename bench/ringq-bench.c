@@ -24,8 +24,10 @@
 
 /* clang-format off */
 static struct scenario scenarios[] = {
-	{ "raw line", .unit = "ns", .run = scenario_pingpong, .lines = 1 },
-	{ "raw lines, one each way", .unit = "ns", .run = scenario_pingpong, .lines = 2, BESIDE("raw line") },
+	{ "raw line", .unit = "ns", .run = scenario_pingpong },
+	{ "raw line, by compare-and-swap", .unit = "ns", .run = scenario_pingpong, .line = BENCH_LINE_SWAPPED,
+	  BESIDE("raw line") },
+	{ "raw lines, one each way", .unit = "ns", .run = scenario_pingpong, .line = BENCH_TWO_LINES, BESIDE("raw line") },
 
 	{ "round trip spinning, 8 B", SPIN, .len = 8, PRODUCER_ORDER, TARGET(1.15, "raw line") },
 	{ "round trip spinning, 56 B", SPIN, .len = 56, PRODUCER_ORDER, TARGET(1.15, "raw line") },

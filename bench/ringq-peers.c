@@ -40,8 +40,9 @@ static const struct scenario kinds[] = {
 };
 
 static const struct scenario bounds[] = {
-	{"raw line", .unit = "ns", .run = scenario_pingpong, .lines = 1},
-	{"raw lines, one each way", .unit = "ns", .run = scenario_pingpong, .lines = 2},
+	{"raw line", .unit = "ns", .run = scenario_pingpong},
+	{"raw line, by compare-and-swap", .unit = "ns", .run = scenario_pingpong, .line = BENCH_LINE_SWAPPED},
+	{"raw lines, one each way", .unit = "ns", .run = scenario_pingpong, .line = BENCH_TWO_LINES},
 	{"copy of 64 KiB within a core", .unit = "GB/s", .run = scenario_copy, .len = 65536},
 };
 

@@ -110,19 +110,6 @@ unsigned bench_cpus(int cpus[2])
 	return n;
 }
 
-const char *bench_cpu_model(void)
-{
-	static char model[128] = "unknown cpu";
-	FILE *f = fopen("/proc/cpuinfo", "r");
-	char line[256];
-
-	while (f && fgets(line, sizeof(line), f) && sscanf(line, "model name : %127[^\n\"\\]", model) != 1)
-		;
-	if (f)
-		fclose(f);
-	return model;
-}
-
 void bench_pin(int cpu)
 {
 	cpu_set_t set;
@@ -261,7 +248,7 @@ bool bench_isolated(void (*body)(void *arg), void *arg, double seconds, char why
 	if (status == 0)
 		return true;
 	if (!why[0] && WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)
-		snprintf(why, BENCH_WHY, "hangs: not done after %g s", seconds);
+		snprintf(why, BENCH_WHY, BENCH_HANGS ": not done after %g s", seconds);
 	else if (!why[0] && WIFSIGNALED(status))
 		snprintf(why, BENCH_WHY, "crashes: %s", strsignal(WTERMSIG(status)));
 	else if (!why[0])
@@ -307,6 +294,7 @@ struct lines {
 	_Alignas(256) _Atomic uint64_t back;
 	_Alignas(256) uint64_t n; /* on a line of its own, as are the neighbours of the struct */
 	_Atomic uint64_t *answer; /* one of the two */
+	bool swaps;
 	int cpu;
 };
 
@@ -316,6 +304,15 @@ static void await(const _Atomic uint64_t *word, uint64_t value)
 		;
 }
 
+/* Its first look takes the line for writing, as a claim does. */
+static void await_and_swap(_Atomic uint64_t *word, uint64_t value, uint64_t answer)
+{
+	uint64_t seen = value;
+
+	while (!atomic_compare_exchange_strong(word, &seen, answer))
+		seen = value;
+}
+
 /* Answers each odd value with the next even one. */
 static void *pingpong_back(void *arg)
 {
@@ -323,6 +320,10 @@ static void *pingpong_back(void *arg)
 
 	bench_pin(lines->cpu);
 	for (uint64_t i = 0; i < lines->n; i++) {
+		if (lines->swaps) {
+			await_and_swap(&lines->there, 2 * i + 1, 2 * i + 2);
+			continue;
+		}
 		await(&lines->there, 2 * i + 1);
 		atomic_store_explicit(lines->answer, 2 * i + 2, memory_order_release);
 	}
@@ -332,7 +333,7 @@ static void *pingpong_back(void *arg)
 /* The first trips, until both threads run and the lines are where they will be, are not timed. */
 enum { PINGPONG_WARM = 1000 };
 
-double bench_pingpong(const int cpus[2], unsigned count, uint64_t n)
+double bench_pingpong(const int cpus[2], enum bench_line kind, uint64_t n)
 {
 	static struct lines lines;
 	uint64_t begin = 0;
@@ -341,7 +342,8 @@ double bench_pingpong(const int cpus[2], unsigned count, uint64_t n)
 
 	lines.n = n + PINGPONG_WARM;
 	lines.cpu = cpus[1];
-	lines.answer = count == 1 ? &lines.there : &lines.back;
+	lines.answer = kind == BENCH_TWO_LINES ? &lines.back : &lines.there;
+	lines.swaps = kind == BENCH_LINE_SWAPPED;
 	atomic_store(&lines.there, 0);
 	atomic_store(&lines.back, 0);
 	bench_pin(cpus[0]);
@@ -351,6 +353,10 @@ double bench_pingpong(const int cpus[2], unsigned count, uint64_t n)
 	for (uint64_t i = 0; i < lines.n; i++) {
 		if (i == PINGPONG_WARM)
 			begin = bench_now();
+		if (lines.swaps) {
+			await_and_swap(&lines.there, 2 * i, 2 * i + 1);
+			continue;
+		}
 		atomic_store_explicit(&lines.there, 2 * i + 1, memory_order_release);
 		await(lines.answer, 2 * i + 2);
 	}

@@ -23,9 +23,6 @@ void bench_progress(const char *format, ...) __attribute__((format(printf, 1, 2)
 /** Picks two of the allowed cpus, on different cores where there are two. Returns how many cpus are allowed. */
 unsigned bench_cpus(int cpus[2]);
 
-/** What the figures were taken on, as far as the machine tells. */
-const char *bench_cpu_model(void);
-
 /** Binds the calling thread to one cpu; a negative one leaves it free. */
 void bench_pin(int cpu);
 
@@ -48,6 +45,7 @@ void bench_start(bool process, void (*body)(void *arg), void *arg);
 bool bench_join(void);
 
 enum { BENCH_WHY = 80 };
+#define BENCH_HANGS "hangs" /* how the reason of what was killed for its time begins */
 
 /**
  * Runs body(arg) in a process of its own, which is killed after so many seconds. Returns whether it ended well; if not,
@@ -72,10 +70,10 @@ struct bench_spread {
 /** Of n values, at least one. The values get sorted. */
 struct bench_spread bench_spread(double *values, size_t n);
 
-/**
- * Two threads on two cpus answer each other n times: on one cache line, which goes there and back, or, with lines of 2, on
- * one for each way, as two queues would. Returns the seconds it took.
- */
-double bench_pingpong(const int cpus[2], unsigned lines, uint64_t n);
+/** How a raw line goes there and back: by stores and loads; on one line each way, as two queues would; by CAS alone. */
+enum bench_line { BENCH_LINE, BENCH_TWO_LINES, BENCH_LINE_SWAPPED };
+
+/** Two threads on two cpus answer each other n times. Returns the seconds it took. */
+double bench_pingpong(const int cpus[2], enum bench_line kind, uint64_t n);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Rounds: every scenario by turns, each sample in a process of its own, so that a crash or a hang is only its own. */
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,7 +14,27 @@ struct task {
 	struct sample *out;
 };
 
-enum { LINE_TRIPS = 1000 };
+enum {
+	LINE_TRIPS = 1000,
+	HUNG_BEFORE = 4, /* a peer that has hung has a limit of this part of the others' from then on */
+};
+
+static volatile sig_atomic_t interrupted;
+
+static void interrupt(int signal)
+{
+	(void)signal;
+	interrupted = 1;
+}
+
+/* So that what has been measured is printed. A second one ends it all. */
+static void catch_interrupts(void)
+{
+	struct sigaction action = {.sa_handler = interrupt, .sa_flags = (int)SA_RESETHAND};
+
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+}
 
 /* The raw line is measured before each sample too: two cpus may be siblings at one moment and not at the next. */
 static void task_body(void *arg)
@@ -22,8 +43,10 @@ static void task_body(void *arg)
 	const struct scenario *s = t->scenario;
 	int cpus[2];
 
+	signal(SIGINT, SIG_DFL);
+	signal(SIGTERM, SIG_DFL);
 	if (bench_cpus(cpus) > 1)
-		t->out->line = bench_pingpong(cpus, 1, LINE_TRIPS) * 1e9 / LINE_TRIPS;
+		t->out->line = bench_pingpong(cpus, BENCH_LINE, LINE_TRIPS) * 1e9 / LINE_TRIPS;
 	bench_unpin();
 	if (s->peer && s->peer->run)
 		s->peer->run(s, t->n, t->out);
@@ -31,12 +54,22 @@ static void task_body(void *arg)
 		s->run(s, t->n, t->out);
 }
 
+static bool has_hung(const struct run *run, const struct peer *peer)
+{
+	for (size_t i = 0; peer && i < run->n; i++)
+		if (run->results[i].hung && run->scenarios[i].peer == peer)
+			return true;
+	return false;
+}
+
 static bool sample(const struct run *run, const struct scenario *s, uint64_t n, struct sample *out)
 {
+	double limit = has_hung(run, s->peer) ? run->limit / HUNG_BEFORE : run->limit;
+
 	*out = (struct sample){0};
 	for (size_t i = 0; i < FIGURES; i++)
 		out->figures[i] = NAN;
-	return bench_isolated(task_body, &(struct task){s, n, out}, run->limit, out->why);
+	return bench_isolated(task_body, &(struct task){s, n, out}, limit, out->why);
 }
 
 /* Many parties need more, until each has had some time slices. */
@@ -76,7 +109,10 @@ static void measure(struct run *run, size_t i, unsigned round, struct sample *ou
 	if (!result->n)
 		result->n = calibrate(run, s, out);
 	result->failed = !result->n || !sample(run, s, result->n, out);
+	if (interrupted)
+		return;
 	if (result->failed) {
+		result->hung = strncmp(out->why, BENCH_HANGS, strlen(BENCH_HANGS)) == 0;
 		memcpy(result->why, out->why, sizeof(result->why));
 		result->failed_in = round + 1;
 		bench_progress(NULL);
@@ -89,8 +125,8 @@ static void measure(struct run *run, size_t i, unsigned round, struct sample *ou
 		result->figures[f][round] = out->figures[f];
 }
 
-/* No time is left for it: what it gave in earlier rounds is kept. */
-static void skip(struct result *result, unsigned round)
+/* It is not run any more: what it gave in earlier rounds is kept. */
+static void skip(struct result *result, unsigned round, const char *why)
 {
 	result->value[round] = NAN;
 	for (size_t f = 0; f < FIGURES; f++)
@@ -99,7 +135,21 @@ static void skip(struct result *result, unsigned round)
 		return;
 	result->failed = true;
 	result->failed_in = 1;
-	snprintf(result->why, sizeof(result->why), "not run: out of time");
+	snprintf(result->why, sizeof(result->why), "not run: %s", why);
+}
+
+static void run_one(struct run *run, size_t i, unsigned round, struct sample *out, uint64_t begin)
+{
+	if (run->results[i].failed)
+		return;
+	if (run->budget > 0 && (double)(bench_now() - begin) / 1e9 > run->budget) {
+		skip(&run->results[i], round, "out of time");
+		return;
+	}
+	if (!interrupted)
+		measure(run, i, round, out);
+	if (interrupted)
+		skip(&run->results[i], round, "interrupted");
 }
 
 void run_rounds(struct run *run)
@@ -107,10 +157,12 @@ void run_rounds(struct run *run)
 	struct sample *out = bench_shared(sizeof(*out));
 	uint64_t begin = bench_now();
 	size_t selected = 0, done = 0;
+	unsigned round = 0;
 
+	catch_interrupts();
 	for (size_t i = 0; i < run->n; i++)
 		selected += run->results[i].selected;
-	for (unsigned round = 0; round < run->rounds; round++) {
+	for (; round < run->rounds && !interrupted; round++)
 		for (size_t i = 0; i < run->n; i++) {
 			const struct scenario *s = &run->scenarios[i];
 
@@ -119,13 +171,11 @@ void run_rounds(struct run *run)
 			bench_progress("round %u of %u, %zu of %zu, %.0f s: %s%s%s", round + 1, run->rounds,
 				done++ % selected + 1, selected, (double)(bench_now() - begin) / 1e9, s->name,
 				s->peer ? ", " : "", s->peer ? s->peer->name : "");
-			if (run->results[i].failed)
-				continue;
-			if (run->budget > 0 && (double)(bench_now() - begin) / 1e9 > run->budget)
-				skip(&run->results[i], round);
-			else
-				measure(run, i, round, out);
+			run_one(run, i, round, out, begin);
 		}
-	}
 	bench_progress(NULL);
+	if (!interrupted)
+		return;
+	fprintf(stderr, "interrupted in round %u of %u: these are the figures up to then\n", round, run->rounds);
+	run->rounds = round > 1 ? round - 1 : 1; /* whole ones, if there are */
 }

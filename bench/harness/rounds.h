@@ -12,6 +12,7 @@ enum { ROUNDS_MAX = 99 };
 struct result {
 	bool selected;
 	bool failed; /* in some round: then it is not run again */
+	bool hung;   /* that way */
 	char why[BENCH_WHY];
 	unsigned failed_in; /* the round, from 1 on */
 	uint64_t n;         /* operations a round, chosen in the first */
@@ -31,7 +32,10 @@ struct run {
 	double limit;   /* seconds after which a sample counts as failed: it hangs */
 };
 
-/** Runs all rounds: in each, every selected scenario once, in a process of its own. */
+/**
+ * Runs all rounds: in each, every selected scenario once, in a process of its own. SIGINT and SIGTERM end it early: then
+ * run->rounds says how many rounds are whole, and of the first what has not been run has failed.
+ */
 void run_rounds(struct run *run);
 
 #endif

@@ -54,11 +54,11 @@ struct scenario {
 	size_t len;     /* of each record */
 	unsigned producers;
 	unsigned consumers;
-	bool threads;   /* the parties are threads, else processes */
-	bool quick;     /* of those that a quick look needs */
-	unsigned batch; /* records a call; 0 = put and get, one a call */
-	unsigned lanes; /* that are in use */
-	unsigned lines; /* of the raw ping-pong: 1, or 2, one each way */
+	bool threads;         /* the parties are threads, else processes */
+	bool quick;           /* of those that a quick look needs */
+	unsigned batch;       /* records a call; 0 = put and get, one a call */
+	unsigned lanes;       /* that are in use */
+	enum bench_line line; /* of the raw ping-pong */
 	/* Lower is better for ns, KiB and %, higher for the rest. */
 	double target;       /* 0 = none; else a multiple of against's value of the same round, or in the unit itself */
 	const char *against; /* another row's name, or NULL */

@@ -3,8 +3,8 @@
 #include "report/compare.h"
 
 #include <math.h>
-#include <sys/utsname.h>
 
+#include "harness/machine.h"
 #include "report/figures.h"
 #include "report/groups.h"
 
@@ -159,16 +159,12 @@ static unsigned count_odd(const struct run *run, double typical)
 
 static void print_machine(const struct run *run, double typical, FILE *f)
 {
-	struct utsname host;
-	int cpus[2];
-
-	uname(&host);
+	machine_print(f);
 	fprintf(f,
-		"%s, %u cpus, Linux %s; %u rounds. The raw line took %.0f ns there and back, before each of the "
-		"samples;"
-		" %u of these took less than half or more than twice that, and are left out; (!) marks what has no "
-		"other.\n\n",
-		bench_cpu_model(), bench_cpus(cpus), host.release, run->rounds, typical, count_odd(run, typical));
+		"; %u rounds. The raw line took %.0f ns there and back, before each of the samples; %u of these took "
+		"less "
+		"than half or more than twice that, and are left out; (!) marks what has no other.\n\n",
+		run->rounds, typical, count_odd(run, typical));
 }
 
 void compare_tables(const struct run *run, FILE *f)

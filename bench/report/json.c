@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* All rounds of ringq-peers, a line each row. */
 #include <math.h>
-#include <sys/utsname.h>
 
+#include "harness/machine.h"
 #include "report/compare.h"
 #include "report/figures.h"
 #include "report/groups.h"
@@ -29,13 +29,9 @@ static void json_row(const struct run *run, size_t i, FILE *f)
 
 void compare_json(const struct run *run, FILE *f)
 {
-	struct utsname host;
-	int cpus[2];
-
-	uname(&host);
-	fprintf(f,
-		"{\"run\":\"ringq-peers\",\"cpu\":\"%s\",\"cpus\":%u,\"kernel\":\"%s\",\"rounds\":%u,\"line\":%.6g}\n",
-		bench_cpu_model(), bench_cpus(cpus), host.release, run->rounds, group_typical_line(run));
+	fputs("{\"run\":\"ringq-peers\",", f);
+	machine_json(f);
+	fprintf(f, ",\"rounds\":%u,\"line\":%.6g}\n", run->rounds, group_typical_line(run));
 	for (size_t i = 0; i < run->n; i++)
 		json_row(run, i, f);
 }

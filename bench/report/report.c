@@ -4,8 +4,8 @@
 
 #include <math.h>
 #include <string.h>
-#include <sys/utsname.h>
 
+#include "harness/machine.h"
 #include "report/figures.h"
 
 size_t run_find(const struct run *run, const char *name)
@@ -121,12 +121,9 @@ static void print_notes(const struct run *run, size_t i)
 
 static void print_machine(const struct run *run)
 {
-	struct utsname host;
-	int cpus[2];
-	unsigned n = bench_cpus(cpus);
-
-	uname(&host);
-	printf("\n%s, %u cpus, Linux %s; %u rounds.\n", bench_cpu_model(), n, host.release, run->rounds);
+	printf("\n");
+	machine_print(stdout);
+	printf("; %u rounds.\n", run->rounds);
 }
 
 static void print_rounds(const struct run *run)
@@ -213,12 +210,9 @@ static void json_scenario(const struct run *run, size_t i, FILE *f)
 
 void report_json(const struct run *run, FILE *f)
 {
-	struct utsname host;
-	int cpus[2];
-
-	uname(&host);
-	fprintf(f, "{\"run\":\"ringq-bench\",\"cpu\":\"%s\",\"cpus\":%u,\"kernel\":\"%s\",\"rounds\":%u,\"odd\":[",
-		bench_cpu_model(), bench_cpus(cpus), host.release, run->rounds);
+	fputs("{\"run\":\"ringq-bench\",", f);
+	machine_json(f);
+	fprintf(f, ",\"rounds\":%u,\"odd\":[", run->rounds);
 	for (unsigned round = 0; round < run->rounds; round++)
 		fprintf(f, "%s%s", round ? "," : "", odd_round(run, round) ? "true" : "false");
 	fputs("]}\n", f);

@@ -15,7 +15,7 @@ void scenario_pingpong(const struct scenario *s, uint64_t n, struct sample *out)
 
 	if (bench_cpus(cpus) < 2)
 		bench_die(0, "the raw line needs two cpus");
-	out->seconds = bench_pingpong(cpus, s->lines, n);
+	out->seconds = bench_pingpong(cpus, s->line, n);
 	out->value = out->seconds * 1e9 / (double)n;
 }
 
