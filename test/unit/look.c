@@ -268,6 +268,37 @@ static void put_some_and_die(void *arg)
 	raise(SIGKILL);
 }
 
+static void lock_and_die(void *array)
+{
+	check_eq(ringq_lock(array, RINGQ_NOWAIT), 0);
+}
+
+Test(look, tells_who_holds_the_lock_of_an_array)
+{
+	ringq_region *region = region_new(0), *seen;
+	ringq_array *array;
+	struct ringq_producer holder;
+
+	check_eq(ringq_array_create(&array, region, "a", RINGQ_INT64, 2), 0);
+	check_eq(ringq_region_observe(&seen, ringq_region_fd(region)), 0);
+	uint64_t id = ringq_array_id(array);
+	check_eq(ringq_region_lock_holder(seen, id, &holder), 0);
+	check_eq(ringq_lock(array, RINGQ_NOWAIT), 0);
+	check_eq(ringq_region_lock_holder(seen, id, &holder), 1);
+	check_eq(holder.state, RINGQ_ALIVE);
+	check_eq(holder.process, getpid());
+	check_eq(ringq_unlock(array), 0);
+	check_eq(ringq_region_lock_holder(seen, id, &holder), 0);
+	reap_child(fork_child(lock_and_die, array));
+	check_eq(ringq_region_lock_holder(seen, id, &holder), 1);
+	check_eq(holder.state, RINGQ_DEAD);
+	check_eq(ringq_region_lock_holder(seen, id + 1, &holder), -ENOENT);
+	check_eq(ringq_region_lock_holder(NULL, id, &holder), -EINVAL);
+	ringq_array_release(array);
+	ringq_region_detach(seen);
+	ringq_region_detach(region);
+}
+
 Test(lanes, tell_who_put_and_whether_it_lives)
 {
 	for (int dies = 0; dies < 2; dies++) {

@@ -106,6 +106,13 @@ struct ringq_lane_stat {
  */
 RINGQ_API ssize_t ringq_queue_lanes(const ringq_queue *queue, struct ringq_lane_stat *out, size_t n);
 
+/**
+ * Who holds the lock of a named array, by the array's id: 1, and *out is it; 0: nobody does. Of a holder that has died, RINGQ_DEAD,
+ * nothing more is known: the next to lock the array gets -EOWNERDEAD.
+ * Errors: -EINVAL, -ENOENT (no array has the id), -EBADMSG. Progress: bounded, system calls.
+ */
+RINGQ_API int ringq_region_lock_holder(const ringq_region *region, uint64_t array, struct ringq_producer *out);
+
 /** A cursor over what waits in a queue. One thread at a time may use it. */
 typedef struct ringq_browser ringq_browser;
 

@@ -250,7 +250,7 @@ struct ringq_dead_letter {
 /**
  * Closes the queue for everybody: puts that begin later get -EPIPE, gets drain what is there and then get -EPIPE; all
  * sleepers wake. A put that overlaps close may still go in, and then comes out, of a get that may have to come after
- * one that said -EPIPE. Closing twice is fine. Wait-free.
+ * one that said -EPIPE. Closing twice is fine. Errors: -EINVAL, -EBADF, -ENOMEM, -EUSERS, -EPIPE (deleted). Wait-free.
  */
 RINGQ_API int ringq_close(ringq_queue *queue);
 
