@@ -42,7 +42,7 @@ static const struct word words[] = {
 	{"owner (lane)", OWNER, 0, 8, OWNER_WORD, 0, {3, 24, 12, 25}},
 	{"owner (object)", OWNER, 0, 8, OWNER_WORD, 0, {3, 24, 1, 36}},
 	{"owner (member)", OWNER, 0, 8, OWNER_WORD, 0, {3, 5, 24, 32}},
-	{"name", NAME, 0, 8, NAME_WORD, 0, {24, 40}},
+	{"name", NAME, 0, 8, NAME_WORD, 0, {24, 36, 4}},
 	{"lease", LEASE, 0, 8, PLAIN, 0, {30, 1, 1, 32}},
 	{M(hazard), OWNER_WORD, 0, {3, 24, 12, 25}},
 	{M(process), PLAIN, 0, {0}},
@@ -84,6 +84,11 @@ static const struct word words[] = {
 	{H(members_backed), PLAIN, 0, {0}},
 	{H(joins), PLAIN, 0, {0}},
 	{H(ticket), PLAIN, 0, {0}},
+	{H(naming), PLAIN, 0, {24, 36, 4}},
+	{M(visit), OWNER_WORD, 0, {3, 24, 1, 36}},
+	{M(joined), PLAIN, 0, {0}},
+	{Q(deleted), PLAIN, 0, {0}},
+	{"queue.users", QUEUE, offsetof(struct rq_queue_shared, users), 8, PLAIN, 1, {0}},
 	{"anywhere", ANYWHERE, 0, 8, PLAIN, 0, {0}},
 };
 
