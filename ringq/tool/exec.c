@@ -140,14 +140,24 @@ static void reap(struct work *w, bool waits)
 	}
 }
 
-/* A record that comes back is tried again after a while, which grows. */
-static void pause_before(uint32_t attempt)
+/* A record that comes back is tried again after a while, which grows. What others end with meanwhile is not left. */
+static void pause_before(struct work *w, uint32_t attempt)
 {
 	int64_t pause = FIRST_PAUSE;
 	for (uint32_t i = 2; i < attempt && pause < LAST_PAUSE; i++)
 		pause *= 2;
-	if (attempt > 1)
-		tool_sleep(pause < LAST_PAUSE ? pause : LAST_PAUSE);
+	int64_t until = now_ns() + (pause < LAST_PAUSE ? pause : LAST_PAUSE);
+	while (attempt > 1 && !tool_stopped && now_ns() < until) {
+		tool_sleep(until - now_ns());
+		reap(w, false);
+	}
+}
+
+static void child_ended(int signal)
+{
+	(void)signal;
+	if (tool_waits_on)
+		ringq_interrupt(tool_waits_on);
 }
 
 static void take_one(struct work *w)
@@ -155,9 +165,10 @@ static void take_one(struct work *w)
 	struct job *job = w->job;
 	while (job->child)
 		job++;
-	int e = ringq_take(w->queue, &job->delivery, w->running && patience ? SLICE : patience);
-	if (w->running && (e == -ETIMEDOUT || e == -EAGAIN))
-		return; /* what runs may fail, and come back */
+	/* What runs may fail, and come back: so nothing ends before it has. Its end interrupts. */
+	int e = ringq_take(w->queue, &job->delivery, w->running ? RINGQ_FOREVER : patience);
+	if (e == -EINTR && !tool_stopped)
+		return;
 	if (e == -EAGAIN && patience != RINGQ_NOWAIT)
 		return; /* lost to others all the time */
 	if (e == -EPIPE || e == -EINTR || e == -ETIMEDOUT || e == -EAGAIN) {
@@ -168,7 +179,7 @@ static void take_one(struct work *w)
 		stop(w, fail(e, w->what));
 		return;
 	}
-	pause_before(job->delivery.attempt);
+	pause_before(w, job->delivery.attempt);
 	e = tool_stopped ? STATUS_DONE : start(w, job);
 	if (job->child) {
 		w->running++;
@@ -199,6 +210,7 @@ static int run(int argc, char **argv)
 	} else {
 		tool_waits_on = w.queue;
 		tool_catch_signals();
+		sigaction(SIGCHLD, &(struct sigaction){.sa_handler = child_ended, .sa_flags = SA_NOCLDSTOP}, NULL);
 		while (!w.over && !tool_stopped && w.taken < count) {
 			reap(&w, w.running == jobs);
 			if (!w.over && w.running < jobs)

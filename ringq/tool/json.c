@@ -106,6 +106,12 @@ void json_real(struct json *json, const char *key, double number)
 	fprintf(json->to, "%.9g", number);
 }
 
+void json_raw(struct json *json, const char *key, const char *number)
+{
+	before(json, key);
+	fputs(number, json->to);
+}
+
 void json_bool(struct json *json, const char *key, bool value)
 {
 	before(json, key);

@@ -63,6 +63,14 @@ int usage(const char *format, ...)
 	return STATUS_USAGE;
 }
 
+bool ask(const char *question)
+{
+	char answer[8];
+	print_clean(stderr, question, strlen(question));
+	fputs(" [y/N] ", stderr);
+	return fgets(answer, sizeof answer, stdin) && (*answer == 'y' || *answer == 'Y');
+}
+
 int status_of(int error)
 {
 	switch (error) {

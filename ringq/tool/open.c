@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -179,8 +180,22 @@ static int open_prefix(struct target *t, int flags, int *fd)
 	return r;
 }
 
+/* One that was inherited: opened anew, so that it is for reading only where it is to be. */
+static int open_own(struct target *t, int flags, int *fd)
+{
+	char path[64];
+	uint64_t number;
+	if (!parse_number(t->spec + 3, &number) || number > INT_MAX)
+		return usage("%s: no descriptor", t->spec);
+	snprintf(path, sizeof path, "/proc/self/fd/%d", (int)number);
+	*fd = open(path, flags | O_CLOEXEC | O_NONBLOCK);
+	return *fd < 0 ? fail(-errno, t->label) : 0;
+}
+
 static int open_file(struct target *t, int flags, int *fd)
 {
+	if (strncmp(t->spec, "fd:", 3) == 0)
+		return open_own(t, flags, fd);
 	if (strncmp(t->spec, "pid:", 4) == 0)
 		return open_process(t, flags, fd);
 	if (strncmp(t->spec, "ino:", 4) == 0)

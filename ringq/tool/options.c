@@ -125,8 +125,8 @@ static void translate(const struct command *command, char *letters, struct optio
 {
 	char *at = letters;
 	if (command->runs)
-		*at++ = '-'; /* operands come in their turn */
-	*at++ = ':';         /* tells a missing value from an unknown option */
+		*at++ = command->least > 1 ? '-' : '+'; /* operands come in their turn; the first ends the options */
+	*at++ = ':';                                    /* tells a missing value from an unknown option */
 	*at++ = 'h';
 	unsigned n = 0;
 	for (const struct option_spec *o = command->options; o->name && n < OPTIONS_MOST; o++, n++) {

@@ -11,13 +11,13 @@ static bool nul, close_it;
 
 static int put(ringq_queue *queue, const struct record_reader *r)
 {
-	int64_t until = patience < 0 ? -1 : now_ns() + patience;
-	for (;;) {
-		int64_t left = until < 0 ? SLICE : until - now_ns(), slice = left < SLICE ? left : SLICE;
-		int e = ringq_put(queue, r->data ? r->data : "", r->len, slice > 0 ? slice : RINGQ_NOWAIT);
-		if ((e != -ETIMEDOUT && e != -EAGAIN) || tool_stopped || (until >= 0 && now_ns() >= until))
-			return e;
-	}
+	int e;
+	tool_waits_on = queue;
+	do
+		e = ringq_put(queue, r->data ? r->data : "", r->len, patience);
+	while (e == -EAGAIN && patience && !tool_stopped); /* lost to others all the time */
+	tool_waits_on = NULL;
+	return e;
 }
 
 static int put_all(ringq_queue *queue, const char *what, FILE *from, const char *name, enum frame frame)
@@ -26,6 +26,8 @@ static int put_all(ringq_queue *queue, const char *what, FILE *from, const char 
 	int r = STATUS_DONE, found = 0;
 	while (r == STATUS_DONE && !tool_stopped && (found = record_read(&reader)) == 1) {
 		int e = put(queue, &reader);
+		if (e == -EINTR)
+			break;
 		if (e)
 			r = fail(e, what);
 	}

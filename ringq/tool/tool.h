@@ -55,7 +55,7 @@ struct command {
 	const char *summary;               /* one line, no full stop */
 	const struct option_spec *options; /* ends with a name of NULL */
 	int least, most;                   /* operands; most -1: any number */
-	bool runs; /* a command line, which begins at the second operand: its options are its own */
+	bool runs; /* a command line, which begins at the last operand that must be there: its options are its own */
 };
 
 /* Options that several subcommands have, and what they have set. */
@@ -89,6 +89,9 @@ bool parse_time(const char *text, int64_t *out);
 extern const char *tool_command; /* the subcommand that runs */
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int usage(const char *format, ...) __attribute__((format(printf, 1, 2))); /* complains; STATUS_USAGE */
+
+/* Asks on the terminal; true if the answer is yes. */
+bool ask(const char *question);
 
 /* Complains of what a call of the library said, and returns the exit status for it. */
 int fail(int error, const char *what);
@@ -141,7 +144,7 @@ enum access {
 	USE,  /* attaches */
 };
 
-/* NAME, pid:PID, pid:PID/fd:N, ino:N, and the part behind it that names a queue or an array, or NULL. */
+/* NAME, pid:PID, pid:PID/fd:N, fd:N of its own, ino:N, and the part behind it that names a queue or an array, or NULL. */
 struct target {
 	char spec[512];
 	char label[300]; /* of the region */
@@ -190,6 +193,7 @@ void json_bytes(struct json *json, const char *key, const void *data, size_t len
 void json_number(struct json *json, const char *key, uint64_t number);
 void json_signed(struct json *json, const char *key, int64_t number);
 void json_real(struct json *json, const char *key, double number);
+void json_raw(struct json *json, const char *key, const char *number); /* as it is */
 void json_bool(struct json *json, const char *key, bool value);
 void json_null(struct json *json, const char *key);
 void json_line(struct json *json); /* ends the outermost object's line */
@@ -260,8 +264,5 @@ void tool_catch_signals(void);
 int64_t now_ns(void); /* monotonic */
 /* Sleeps; less if a signal came. */
 void tool_sleep(int64_t ns);
-
-/* Waits in slices, so that a signal ends it: of a call that says -ETIMEDOUT. */
-#define SLICE RINGQ_MS(100)
 
 #endif

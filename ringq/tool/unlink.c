@@ -6,18 +6,18 @@
 
 static bool yes;
 
-static bool ask(const char *name)
+static bool may_unlink(const char *name)
 {
-	char answer[8];
-	fprintf(stderr, "Remove the name of region %s? Who holds it keeps it. [y/N] ", name);
-	return fgets(answer, sizeof answer, stdin) && (*answer == 'y' || *answer == 'Y');
+	char question[300];
+	snprintf(question, sizeof question, "Remove the name of region %.200s? Who holds it keeps it.", name);
+	return yes || !isatty(STDIN_FILENO) || ask(question);
 }
 
 static int run(int argc, char **argv)
 {
 	int r = STATUS_DONE;
 	for (int i = 0; i < argc && r == STATUS_DONE; i++) {
-		if (!yes && isatty(STDIN_FILENO) && !ask(argv[i]))
+		if (!may_unlink(argv[i]))
 			return STATUS_NO;
 		int e = ringq_region_unlink(argv[i]);
 		r = e ? fail(e, argv[i]) : STATUS_DONE;

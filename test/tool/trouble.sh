@@ -1,0 +1,141 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+#
+# What tells of trouble: doctor, whose cures cure, check, and events.
+#
+# usage: trouble.sh RINGQ
+ringq=$1
+name=test-trouble-$$
+. "${BASH_SOURCE%/*}/common.sh"
+export PATH=${ringq%/*}:$PATH
+
+# wait_for PATTERN COMMAND...: until it prints that
+wait_for() {
+	local pattern=$1
+	shift
+	for _ in {1..200}; do
+		"$@" >"$dir/out" 2>"$dir/err"
+		grep -qE -- "$pattern" "$dir/out" && return
+		sleep 0.05
+	done
+	fail "$* does not show $pattern: $(cat "$dir/out" "$dir/err")"
+}
+
+# cure TROUBLE: runs the command that doctor gives for it
+cure() {
+	local line
+	line=$(timeout 20 "$ringq" doctor "$name" -J | grep -oE "\"trouble\":\"$1\",\"text\":\"[^\"]*\",\"cure\":\"[^\"]*\"" | head -n 1)
+	line=${line##*\"cure\":\"}
+	line=${line%\"}
+	[[ $line ]] || { fail "no cure of $1"; return; }
+	bash -c "${line/FILE/$dir/saved}" >/dev/null || fail "the cure of $1 fails: $line"
+}
+
+# --- all is well ---
+
+status 0 "$ringq" create "$name/q" --max-records=3
+status 0 "$ringq" doctor "$name"
+prints 'no trouble found'
+status 0 "$ringq" doctor "$name" -J
+prints '{"version":1,"troubles":[]}'
+status 0 "$ringq" check "$name"
+shows '^RINGQ OK - 1 queues, 0 records'
+
+# --- who holds a queue up: one of three is stopped ---
+
+(while sleep 0.02; do echo x; done) | "$ringq" put "$name/q" 2>/dev/null &
+producer=$!
+"$ringq" get "$name/q" >/dev/null 2>&1 &
+consumer=$!
+"$ringq" get "$name/q" >/dev/null 2>&1 &
+second=$!
+wait_for "^ *$second .* q " "$ringq" who "$name"
+kill -STOP $second
+wait_for "process $second \(ringq\) is stopped" "$ringq" doctor "$name"
+status 1 "$ringq" doctor "$name"
+shows "^    kill -CONT $second\$"
+cure stopped
+for _ in {1..200}; do
+	"$ringq" doctor "$name" | grep -q stopped || break
+	sleep 0.05
+done
+status 0 "$ringq" doctor "$name"
+kill -9 $second $consumer
+wait $second $consumer 2>/dev/null
+
+# --- nobody takes: it runs full, and the cure saves what is there ---
+
+wait_for '"trouble":"full"' "$ringq" doctor "$name" -J
+status 1 "$ringq" doctor "$name"
+shows "^$name/q: 1 producers wait for room, 3 records wait, and nobody takes them"
+status 1 "$ringq" check "$name/q" --warn-depth=2
+shows '^RINGQ WARNING - q: too many records wait'
+status 2 "$ringq" check "$name/q" --max-depth=2
+status 2 "$ringq" check "$name/q" --min-consumers=1
+status 0 "$ringq" check "$name/q" --min-producers=1
+cure full
+[[ -s $dir/saved ]] || fail 'drain has saved nothing'
+
+# --- a producer dies ---
+
+kill -9 $producer
+wait $producer 2>/dev/null
+wait_for '"trouble":"dead-producer"' "$ringq" doctor "$name" -J
+cure dead-producer
+wait_for 'closed' "$ringq" stat "$name/q"
+"$ringq" doctor "$name" -J | grep -q dead-producer && fail 'the dead trouble still'
+
+# --- regions that nobody has, of another layout, and none ---
+
+status 0 "$ringq" create "$name-left/q"
+wait_for "^$name-left: no process has it" "$ringq" doctor
+status 0 "$ringq" create "$name-layout/q"
+printf '\xee' | dd of="/dev/shm/ringq.$name-layout" bs=1 seek=8 conv=notrunc status=none
+printf 'odd' >"/dev/shm/ringq.$name-odd"
+status 1 "$ringq" doctor
+shows "^$name-layout: of layout 238\.[0-9]+; this library knows"
+shows "^    ringq unlink --yes $name-layout\$"
+shows "^$name-odd: its name is that of a region, and it is none"
+status 6 "$ringq" doctor "$name-layout"
+status 3 "$ringq" doctor "$name-none"
+status 2 "$ringq" check "$name-layout"
+shows '^RINGQ CRITICAL'
+status 3 "$ringq" check "$name-none"
+shows '^RINGQ UNKNOWN'
+status 3 "$ringq" check "$name/none"
+if [[ $(id -u) == 0 ]] && command -v setpriv >/dev/null; then
+	status 3 setpriv --reuid=65534 --regid=65534 --clear-groups "$ringq" check "$name"
+	status 1 setpriv --reuid=65534 --regid=65534 --clear-groups "$ringq" doctor
+	shows "^$name: it may not be looked into"
+	status 4 setpriv --reuid=65534 --regid=65534 --clear-groups "$ringq" events "$name" --timeout=0
+fi
+status 0 "$ringq" unlink "$name-layout" "$name-odd" "$name-left"
+
+# --- events, as they come ---
+
+status 0 "$ringq" create "$name/b" --max-records=1
+"$ringq" events "$name" --interval=10ms >"$dir/events" 2>&1 &
+watcher=$!
+wait_for watched cat "$dir/events"
+status 0 "$ringq" create "$name/new"
+wait_for "$name/new  queue-created" cat "$dir/events"
+printf 'a\nb\n' | "$ringq" put "$name/b" &
+putter=$!
+wait_for "$name  joined  $putter/" cat "$dir/events"
+wait_for "$name/b  has-records" cat "$dir/events"
+wait_for "$name/b  full" cat "$dir/events"
+"$ringq" get "$name/b" -n 2 >/dev/null
+wait $putter
+wait_for "$name/b  empty" cat "$dir/events"
+wait_for "$name  (left|ended)  $putter/" cat "$dir/events"
+status 0 "$ringq" close "$name/b"
+wait_for "$name/b  closed" cat "$dir/events"
+status 0 "$ringq" delete "$name/new"
+wait_for "$name/new  deleted" cat "$dir/events"
+kill -TERM $watcher
+wait $watcher || fail "events ended with $?"
+status 0 "$ringq" events "$name" --timeout=30ms --interval=10ms -J
+shows '^\{"version":1,"time":[0-9]+,"region":"'"$name"'","event":"watched","object":null\}$'
+status 2 "$ringq" events "$name" --interval=0
+status 3 "$ringq" events "$name-none"
+exit $failed
