@@ -7,7 +7,7 @@ _ringq_words() {
 	*,*/*) ringq list -H -o name "${2%/*}" | sed "s|^|${2%/*}/|" ;;
 	*)
 		ringq list -H -o region
-		[[ ${COMP_WORDS[1]} != put ]] || compgen -f -- "$2"
+		case ${COMP_WORDS[1]} in put | record | replay) compgen -f -- "$2" ;; esac
 		;;
 	esac 2>/dev/null
 }
