@@ -208,6 +208,8 @@ static bool may_take(const struct out *o, int64_t now)
 	const struct bridge *b = o->b;
 	if (window_is_full(o->w) || o->link->blocked || o->closed || now < o->paused || atomic_load(&o->b->stop))
 		return false;
+	if (o->last_was_alone && window_in_flight(o->w))
+		return false; /* that is the only one in hand, so that no other counts a death of this process */
 	return b->moved + (o->w->tail - o->w->head) < b->options->count;
 }
 

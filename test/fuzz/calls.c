@@ -210,12 +210,17 @@ static void take(struct stage *s, struct chooser *c)
 static void finish(struct stage *s, struct chooser *c)
 {
 	struct ringq_delivery *last;
+	uint64_t sequence;
+	uint32_t lane;
 	int r;
 
 	if (s->taken_count == 0)
 		return;
 	last = &s->taken[s->taken_count - 1];
 	check_delivery(s, last);
+	r = ringq_delivery_id(s->queue, last, &lane, &sequence);
+	if (r != -ESTALE)
+		check_error(r);
 	switch (choose(c, 3)) {
 	case 0:
 		r = ringq_requeue(s->queue, last);
