@@ -4,6 +4,7 @@ import gc
 import os
 import pickle
 import queue
+import resource
 import signal
 import subprocess
 import sys
@@ -222,6 +223,27 @@ class Waiting(unittest.TestCase):
             self.assertEqual((q.get(timeout=30), seen), ('late', [1]))
         finally:
             signal.signal(signal.SIGUSR1, before)
+
+    def test_a_wait_sleeps(self):
+        """Looking for signals and closes does not wake a thread that waits: its sleeps are the library's."""
+        def wait_for(call):
+            before = resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw
+            call()
+            woken.append(resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw - before)
+
+        q, woken = ringq.Queue(), []
+        r, w = ringq.Pipe()
+
+        def get():
+            with self.assertRaises(queue.Empty):
+                q.get(timeout=1.5)
+
+        for call in (get, lambda: r.poll(1.5)):
+            thread = threading.Thread(target=wait_for, args=[call])
+            thread.start()
+            thread.join()
+            wait_for(call)
+        self.assertEqual([len(woken), [n for n in woken if n > 45]], [4, []])
 
     def test_ctrl_c_ends_each_wait(self):
         program = ('import os, signal, threading, ringq\n'

@@ -545,7 +545,7 @@ static PyObject *acquire(struct lock *lock, int64_t timeout)
 	ssize_t result = ringq_lock(array->handle, RINGQ_NOWAIT);
 
 	if (result == -EAGAIN)
-		result = rq_py_wait(&array->use, try_lock, array->handle, timeout);
+		result = rq_py_wait(&array->use, try_lock, array->handle, timeout, NULL);
 	if (PyErr_Occurred())
 		return NULL;
 	if (result == -EAGAIN || result == -ETIMEDOUT)

@@ -126,7 +126,7 @@ PyObject *rq_py_put_many(PyObject *self, PyObject *const *args, Py_ssize_t nargs
 		queue->used = true;
 		result = try_put_many(&putting, RINGQ_NOWAIT);
 		if (timeout != RINGQ_NOWAIT && (result == -EAGAIN || (result == -ENOMEM && !ringq_empty(queue->handle))))
-			result = rq_py_wait(&queue->use, try_put_many, &putting, timeout);
+			result = rq_py_wait(&queue->use, try_put_many, &putting, timeout, queue->handle);
 	}
 end:
 	free(batch.records);
@@ -225,7 +225,7 @@ PyObject *rq_py_get_many(PyObject *self, PyObject *const *args, Py_ssize_t nargs
 	for (i = 0; i < getting.n; i++)
 		getting.records[i] = (struct iovec){slots + i * SLOT, SLOT};
 	do {
-		result = rq_py_try(&queue->use, try_get_many, &getting, timeout);
+		result = rq_py_try(&queue->use, try_get_many, &getting, timeout, queue->handle);
 		if (queue->use.watched)
 			rq_py_settle(queue->handle);
 		if (result >= 0)

@@ -343,7 +343,7 @@ static PyObject *connection_poll(PyObject *self, PyObject *const *args, Py_ssize
 		return NULL;
 	result = try_poll(connection->end, RINGQ_NOWAIT);
 	if (result == -ETIMEDOUT && timeout != RINGQ_NOWAIT)
-		result = rq_py_wait(&connection->use, try_poll, connection->end, timeout);
+		result = rq_py_wait(&connection->use, try_poll, connection->end, timeout, connection->in);
 	if (result < 0 && result != -ETIMEDOUT)
 		return receive_failed(connection, result);
 	release(connection);
@@ -352,9 +352,12 @@ static PyObject *connection_poll(PyObject *self, PyObject *const *args, Py_ssize
 
 static PyObject *connection_close(PyObject *self, PyObject *unused)
 {
+	struct connection *connection = (struct connection *)self;
+
 	(void)unused;
-	((struct connection *)self)->use.closed = true;
-	release((struct connection *)self);
+	rq_py_close(&connection->use, connection->in);
+	rq_py_close(&connection->use, connection->out);
+	release(connection);
 	Py_RETURN_NONE;
 }
 

@@ -73,7 +73,7 @@ static PyObject *take(struct queue *queue, int64_t timeout, struct ringq_deliver
 
 	if (!taking.queue)
 		return NULL;
-	error = rq_py_try(&queue->use, try_take, &taking, timeout);
+	error = rq_py_try(&queue->use, try_take, &taking, timeout, queue->handle);
 	if (queue->use.watched)
 		rq_py_settle(taking.queue);
 	if (error < 0)
@@ -190,7 +190,7 @@ PyObject *rq_py_join(PyObject *self, PyObject *const *args, Py_ssize_t nargs, Py
 	if (!rq_py_arguments("join", args, nargs, keywords, names, 1, 0, &value) ||
 		!rq_py_timeout(NULL, value, &timeout) || !rq_py_handle(queue) || !is_acknowledged(queue))
 		return NULL;
-	error = rq_py_try(&queue->use, try_join, queue->handle, timeout);
+	error = rq_py_try(&queue->use, try_join, queue->handle, timeout, queue->handle);
 	if (error == -EAGAIN || error == -ETIMEDOUT)
 		Py_RETURN_FALSE;
 	if (error)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "module.h"
 
@@ -171,10 +172,36 @@ bool rq_py_int64(PyObject *number, int64_t *out)
 	return !PyErr_Occurred();
 }
 
-/* A wait looks for signals that often, and for a close by another thread. */
-#define SLICE RINGQ_MS(20)
+/*
+ * How long a wait may go on without a look at signals and at whether the object was closed. Python's handlers run in one
+ * thread, in which a handler that the kernel runs ends the wait on a queue at once; only where that comes right before the
+ * sleep is it seen at the end of a slice. Other threads' waits on queues are ended by rq_py_close(); what they look for is a
+ * main thread of Python's that is not the process's. Nothing but its time ends a wait for a lock.
+ */
+#define SLICE_MAIN RINGQ_MS(100)
+#define SLICE_OTHER RINGQ_SEC(1)
+#define SLICE_LOCK RINGQ_MS(20)
 
-ssize_t rq_py_wait(struct use *use, rq_py_attempt *attempt, void *context, int64_t timeout)
+static ssize_t wait_slice(struct use *use, rq_py_attempt *attempt, void *context, int64_t timeout, ringq_queue *queue)
+{
+	bool main = gettid() == getpid();
+	int64_t slice = !queue ? SLICE_LOCK : main ? SLICE_MAIN : SLICE_OTHER;
+	PyThreadState *thread;
+	ssize_t result;
+
+	use->waiting++;
+	thread = PyEval_SaveThread();
+	if (main && queue)
+		ringq_queue_interruptible(queue, true);
+	result = attempt(context, timeout > 0 && timeout < slice ? timeout : slice);
+	if (main && queue)
+		ringq_queue_interruptible(queue, false);
+	PyEval_RestoreThread(thread);
+	use->waiting--;
+	return result;
+}
+
+ssize_t rq_py_wait(struct use *use, rq_py_attempt *attempt, void *context, int64_t timeout, ringq_queue *queue)
 {
 	int64_t end = timeout > 0 ? rq_py_now() + timeout : 0;
 	PyThreadState *thread;
@@ -183,16 +210,8 @@ ssize_t rq_py_wait(struct use *use, rq_py_attempt *attempt, void *context, int64
 	if (timeout == RINGQ_NOWAIT)
 		return -EAGAIN;
 	for (;;) {
-		int64_t slice = SLICE;
-
-		if (timeout > 0 && timeout < slice)
-			slice = timeout;
-		use->waiting++;
-		thread = PyEval_SaveThread();
-		result = attempt(context, slice);
-		PyEval_RestoreThread(thread);
-		use->waiting--;
-		if (result != -ETIMEDOUT && result != -EAGAIN && result != -ENOMEM)
+		result = wait_slice(use, attempt, context, timeout, queue);
+		if (result != -ETIMEDOUT && result != -EAGAIN && result != -ENOMEM && result != -EINTR)
 			return result;
 		if (use->closed)
 			return -EBADF;
@@ -201,7 +220,7 @@ ssize_t rq_py_wait(struct use *use, rq_py_attempt *attempt, void *context, int64
 		if (timeout > 0) {
 			timeout = end - rq_py_now();
 			if (timeout <= 0)
-				return result == -EAGAIN ? -ETIMEDOUT : result;
+				return result == -ENOMEM ? result : -ETIMEDOUT;
 		}
 		if (result == -ENOMEM) { /* others may give some back */
 			thread = PyEval_SaveThread();
@@ -211,11 +230,18 @@ ssize_t rq_py_wait(struct use *use, rq_py_attempt *attempt, void *context, int64
 	}
 }
 
-ssize_t rq_py_try(struct use *use, rq_py_attempt *attempt, void *context, int64_t timeout)
+ssize_t rq_py_try(struct use *use, rq_py_attempt *attempt, void *context, int64_t timeout, ringq_queue *queue)
 {
 	ssize_t result = attempt(context, RINGQ_NOWAIT);
 
-	return result == -EAGAIN && timeout != RINGQ_NOWAIT ? rq_py_wait(use, attempt, context, timeout) : result;
+	return result == -EAGAIN && timeout != RINGQ_NOWAIT ? rq_py_wait(use, attempt, context, timeout, queue) : result;
+}
+
+void rq_py_close(struct use *use, ringq_queue *queue)
+{
+	use->closed = true;
+	if (queue && use->waiting > 0)
+		ringq_interrupt(queue);
 }
 
 /* --- The module --- */

@@ -17,7 +17,7 @@
  *          since each type holds its module and each object its type.
  * The GIL  A call is first tried without waiting and without giving the GIL up. Only one that has to wait gives it up.
  * Close    Another thread may close an object while a call waits on its handle. The handle is therefore released by
- *          whoever leaves it last (struct use); the waiting call learns of the close at the end of its slice.
+ *          whoever leaves it last (struct use), and the close interrupts the waiting call.
  */
 struct state {
 	PyObject *empty;          /* queue.Empty */
@@ -63,15 +63,18 @@ bool rq_py_arguments(const char *function, PyObject *const *args, Py_ssize_t nar
 	const char *const *names, int count, int required, PyObject **values);
 
 /*
- * Waits: calls attempt(context, timeout) without the GIL until it says something else than that it was interrupted or
- * that a slice of the timeout is over. Returns what it said; with an exception set -EINTR, if a signal's handler raised
- * one; -EBADF if the object was closed meanwhile.
+ * Waits: calls attempt(context, timeout), which sleeps on this queue, or on none (a lock), without the GIL until it says
+ * something else than that it was interrupted or that a slice of the timeout is over. Returns what it said; with an
+ * exception set -EINTR, if a signal's handler raised one; -EBADF if the object was closed meanwhile.
  */
 typedef ssize_t rq_py_attempt(void *context, int64_t timeout);
-ssize_t rq_py_wait(struct use *use, rq_py_attempt *attempt, void *context, int64_t timeout);
+ssize_t rq_py_wait(struct use *use, rq_py_attempt *attempt, void *context, int64_t timeout, ringq_queue *queue);
 
 /* The same, once it has been tried with the GIL and says that it would have to wait. */
-ssize_t rq_py_try(struct use *use, rq_py_attempt *attempt, void *context, int64_t timeout);
+ssize_t rq_py_try(struct use *use, rq_py_attempt *attempt, void *context, int64_t timeout, ringq_queue *queue);
+
+/* The object is closed: ends its waits on this queue, if it has one. */
+void rq_py_close(struct use *use, ringq_queue *queue);
 
 /* tp_new of the types that Python code makes no objects of. */
 PyObject *rq_py_no_new(PyTypeObject *type, PyObject *args, PyObject *keywords);

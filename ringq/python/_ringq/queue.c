@@ -344,8 +344,10 @@ static PyObject *queue_full(PyObject *self, PyObject *unused)
 
 static PyObject *queue_close(PyObject *self, PyObject *unused)
 {
+	struct queue *queue = (struct queue *)self;
+
 	(void)unused;
-	((struct queue *)self)->use.closed = true;
+	rq_py_close(&queue->use, queue->handle);
 	Py_RETURN_NONE;
 }
 

@@ -35,7 +35,7 @@ ssize_t rq_py_put(struct use *use, ringq_queue *queue, const struct record *reco
 
 	result = try_put(&putting, RINGQ_NOWAIT);
 	if (timeout != RINGQ_NOWAIT && (result == -EAGAIN || may_come_back(result, queue)))
-		return rq_py_wait(use, try_put, &putting, timeout);
+		return rq_py_wait(use, try_put, &putting, timeout, queue);
 	return result;
 }
 
@@ -69,7 +69,7 @@ static ssize_t try_take(void *context, int64_t timeout)
 ssize_t rq_py_take(struct use *use, ringq_queue *queue, struct taken *taken, int64_t timeout)
 {
 	struct taking taking = {queue, taken};
-	ssize_t len = rq_py_try(use, try_take, &taking, timeout);
+	ssize_t len = rq_py_try(use, try_take, &taking, timeout, queue);
 
 	if (use->watched)
 		rq_py_settle(queue);
