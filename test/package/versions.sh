@@ -5,7 +5,7 @@
 # Usage: versions.sh CC LIBRARY
 set -euo pipefail
 
-compiler=$1 library=$2
+compiler=$1 library=$(realpath "$2")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
