@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <thread>
+#include <vector>
 
 #include <sys/wait.h>
 #include <unistd.h>
@@ -110,6 +111,124 @@ static void a_value_of_another_size_is_told()
 	CHECK(error_of([&] { (void)ringq::queue::create(region, {.name = "values"}); }) == std::errc::file_exists);
 }
 
+static ringq::queue acknowledged(unsigned max_attempts = 0)
+{
+	return ringq::queue::create({.flags = RINGQ_ACKNOWLEDGED, .max_attempts = max_attempts});
+}
+
+static void a_delivery_that_is_dropped_comes_back()
+{
+	auto q = acknowledged();
+
+	q.put("job");
+	try {
+		auto job = q.take();
+		CHECK(job && job->text() == "job" && job->attempt() == 1);
+		throw 1;
+	} catch (int) {
+	}
+	{
+		auto job = q.take(0s);
+		CHECK(job && job->attempt() == 2);
+		job->requeue();
+		CHECK(!*job);
+		job = q.take(0s);
+		CHECK(job->attempt() == 3);
+		/* What is taken in its place gives it back. */
+		q.put("other");
+		CHECK(q.try_take(*job) == std::errc{} && job->text() == "job" && job->attempt() == 4);
+	}
+	auto job = q.take(0s);
+	CHECK(job->attempt() == 5);
+	CHECK(q.try_join() == std::errc::resource_unavailable_try_again);
+	job->ack();
+	CHECK(error_of([&] { job->ack(); }) == std::errc::invalid_argument);
+	q.take(0s)->ack();
+	q.join();
+	ringq::delivery none;
+	CHECK(q.try_take(none) == std::errc::resource_unavailable_try_again && !none);
+	CHECK(error_of([&] { (void)q.take(1ms); }) == std::errc::timed_out);
+	q.close();
+	CHECK(!q.take());
+}
+
+static void a_delivery_moves_and_is_finished_once()
+{
+	auto q = acknowledged();
+	ringq::delivery kept;
+	const int64_t seven = 7;
+
+	q.put(std::as_bytes(std::span(&seven, 1)));
+	{
+		auto job = q.take();
+		kept = std::move(*job);
+		CHECK(!*job && kept);
+	}
+	CHECK(q.empty());
+	CHECK(kept.value<int64_t>() == 7);
+	CHECK(error_of([&] { (void)kept.value<int>(); }) == std::errc::bad_message);
+	ringq::delivery again(std::move(kept));
+	CHECK(again.try_ack() == 0);
+	CHECK(q.try_join() == std::errc{});
+	CHECK(q.stat().redelivered == 0);
+}
+
+static void a_delivery_of_the_last_attempt_is_set_aside()
+{
+	auto region = ringq::region::create({.size = 1 << 20});
+	auto dead = ringq::queue::create(region, {.name = "dead"});
+	auto q = ringq::queue::create(region, {.flags = RINGQ_ACKNOWLEDGED, .max_attempts = 1, .dead_letters = "dead"});
+
+	q.put("poison");
+	{
+		auto job = q.take();
+	}
+	CHECK(error_of([&] { (void)q.take(0s); }) == std::errc::resource_unavailable_try_again);
+	auto letter = dead.get_record(0s);
+	CHECK(letter && letter->text().ends_with("poison"));
+}
+
+static void batches_of_values()
+{
+	auto q = ringq::typed_queue<int>::create({.max_records = 500});
+	std::vector<int> in(1000), out(1000);
+
+	for (int i = 0; i < 1000; i++)
+		in[i] = i;
+	CHECK(q.put_many(in, 0s) == 500);
+	CHECK(error_of([&] { q.put_many(in, 0s); }) == std::errc::resource_unavailable_try_again);
+	CHECK(q.get_many(std::span(out).first(500), 0s) == 500);
+	CHECK(out[499] == 499);
+	std::size_t got = 0;
+	std::thread consumer([&] {
+		while (std::size_t n = q.get_many(std::span(out).subspan(got)))
+			got += n;
+	});
+	CHECK(q.put_many(in, 1min) == 1000);
+	while (!q.records().empty())
+		std::this_thread::yield();
+	q.records().close();
+	consumer.join();
+	CHECK(got == 1000 && out == in);
+	q.records() = ringq::queue::create();
+	q.records().put("abc");
+	CHECK(error_of([&] { q.get_many(out, 0s); }) == std::errc::bad_message);
+	CHECK(q.put_many({}) == 0);
+}
+
+static void a_loop_over_a_queue_ends_with_it()
+{
+	auto q = ringq::queue::create();
+	std::string all;
+
+	for (const char *text : {"a", "b", "c"})
+		q.put(text);
+	q.close();
+	for (ringq::record &r : q)
+		all += r.text();
+	CHECK(all == "abc");
+}
+
 static void pipes_and_arrays()
 {
 	auto [here, there] = ringq::pipe_end::create();
@@ -158,6 +277,11 @@ int main()
 	a_reservation_is_put_or_dropped();
 	the_end_is_no_error();
 	a_value_of_another_size_is_told();
+	a_delivery_that_is_dropped_comes_back();
+	a_delivery_moves_and_is_finished_once();
+	a_delivery_of_the_last_attempt_is_set_aside();
+	batches_of_values();
+	a_loop_over_a_queue_ends_with_it();
 	pipes_and_arrays();
 	moved_handles_release_once();
 	return 0;

@@ -11,14 +11,18 @@
  *             error, and never wait unless they are given a time-out.
  *  Times      any std::chrono duration; ringq::forever, ringq::nowait.
  *  The end    a get of a queue that is closed and drained (-EPIPE) is no error: std::nullopt, or false.
+ *  Lifetime   a reservation, a delivery and a lock guard must not outlive the handle that they are of.
  *  Threads    as the C calls: a handle may be used by any number of threads at once.
  */
 
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <iterator>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -220,6 +224,98 @@ struct queue_options {
 	unsigned order = RINGQ_ORDER_TOTAL;
 	unsigned max_producers = 0;
 	unsigned flags = 0;
+	unsigned max_attempts = 0;       /* with RINGQ_ACKNOWLEDGED */
+	std::string dead_letters = {};   /* with RINGQ_ACKNOWLEDGED: a queue of the same region; empty = dropped */
+};
+
+/**
+ * A record of an acknowledged queue in the hands of a consumer, in place in shared memory. ack() makes it done; whoever drops
+ * it, by an exception too, gives it back: the next take gets it, with attempt() one higher.
+ */
+class delivery
+{
+	ringq_queue *queue_ = nullptr;
+	ringq_delivery c_{};
+
+	friend class queue;
+
+	void drop() noexcept
+	{
+		if (queue_)
+			ringq_requeue(std::exchange(queue_, nullptr), &c_);
+	}
+
+      public:
+	delivery() = default;
+
+	delivery(delivery &&other) noexcept : queue_(std::exchange(other.queue_, nullptr)), c_(other.c_)
+	{
+	}
+
+	delivery &operator=(delivery &&other) noexcept
+	{
+		if (this != &other) {
+			drop();
+			queue_ = std::exchange(other.queue_, nullptr);
+			c_ = other.c_;
+		}
+		return *this;
+	}
+
+	~delivery()
+	{
+		drop();
+	}
+
+	/** Whether there is one: it was taken, and is neither done, given back nor moved away. */
+	explicit operator bool() const noexcept
+	{
+		return queue_ != nullptr;
+	}
+
+	[[nodiscard]] std::span<const std::byte> bytes() const noexcept
+	{
+		return {static_cast<const std::byte *>(c_.data), c_.len};
+	}
+
+	[[nodiscard]] std::string_view text() const noexcept
+	{
+		return {static_cast<const char *>(c_.data), c_.len};
+	}
+
+	/** A copy of the record as a value; -EBADMSG if it is of another size. */
+	template <trivial T>
+	[[nodiscard]] T value() const
+	{
+		if (c_.len != sizeof(T)) [[unlikely]]
+			detail::fail(-EBADMSG, "ringq::delivery: a record of another size");
+		T copy;
+		std::copy_n(static_cast<const std::byte *>(c_.data), sizeof(T), reinterpret_cast<std::byte *>(&copy));
+		return copy;
+	}
+
+	/** 1 at first; more: it has come back. */
+	[[nodiscard]] uint32_t attempt() const noexcept
+	{
+		return c_.attempt;
+	}
+
+	/** The record is done, and gone. ESTALE: it was not in hand any more. */
+	void ack()
+	{
+		detail::check(try_ack(), "ringq_ack");
+	}
+
+	/** 0, or the negative errno. The delivery is over, whichever. */
+	[[nodiscard]] int try_ack() noexcept
+	{
+		return ringq_ack(std::exchange(queue_, nullptr), &c_);
+	}
+
+	void requeue()
+	{
+		detail::check(ringq_requeue(std::exchange(queue_, nullptr), &c_), "ringq_requeue");
+	}
 };
 
 /** A queue of records of any length. See queue.h. */
@@ -237,6 +333,8 @@ class queue
 		c.order = o.order;
 		c.max_producers = o.max_producers;
 		c.flags = o.flags;
+		c.max_attempts = o.max_attempts;
+		c.dead_letters = detail::c_str(o.dead_letters);
 		detail::check(ringq_queue_create(&out, in, &c), "ringq_queue_create");
 		return queue(out);
 	}
@@ -333,6 +431,110 @@ class queue
 		return {detail::errc(r), r < 0 ? 0 : static_cast<std::size_t>(r)};
 	}
 
+	/* Batches: how many were put or taken, from the front. 0 of get_many and take_many: closed, and all taken. */
+
+	template <class D = duration>
+	std::size_t put_many(std::span<const iovec> records, D timeout = forever)
+	{
+		return static_cast<std::size_t>(
+			detail::check(ringq_put_many(get(), records.data(), records.size(), detail::ns(timeout)), "ringq_put_many"));
+	}
+
+	template <class D = duration>
+	std::size_t get_many(std::span<iovec> records, D timeout = forever)
+	{
+		ssize_t r = ringq_get_many(get(), records.data(), records.size(), detail::ns(timeout));
+		return r == -EPIPE ? 0 : static_cast<std::size_t>(detail::check(r, "ringq_get_many"));
+	}
+
+	/* Acknowledged queues. */
+
+	/** nullopt: closed, nothing waits, and nothing is in anybody's hands. */
+	template <class D = duration>
+	[[nodiscard]] std::optional<delivery> take(D timeout = forever)
+	{
+		std::optional<delivery> taken(std::in_place);
+		int r = ringq_take(get(), &taken->c_, detail::ns(timeout));
+		if (r == -EPIPE)
+			return std::nullopt;
+		detail::check(r, "ringq_take");
+		taken->queue_ = get();
+		return taken;
+	}
+
+	/** What `out` had in hand is given back first. */
+	template <class D = duration>
+	[[nodiscard]] std::errc try_take(delivery &out, D timeout = nowait) noexcept
+	{
+		out.drop();
+		int r = ringq_take(get(), &out.c_, detail::ns(timeout));
+		if (r == 0)
+			out.queue_ = get();
+		return detail::errc(r);
+	}
+
+	/** Waits until nothing waits and nothing is in hand. */
+	template <class D = duration>
+	void join(D timeout = forever)
+	{
+		detail::check(ringq_join(get(), detail::ns(timeout)), "ringq_join");
+	}
+
+	template <class D = duration>
+	[[nodiscard]] std::errc try_join(D timeout = nowait) noexcept
+	{
+		return detail::errc(ringq_join(get(), detail::ns(timeout)));
+	}
+
+	/* Each record, until the queue is closed and all is taken: for (ringq::record &r : queue). */
+
+	class iterator
+	{
+		queue *from_ = nullptr;
+		mutable std::optional<record> now_;
+
+	      public:
+		using iterator_concept = std::input_iterator_tag;
+		using value_type = record;
+		using difference_type = std::ptrdiff_t;
+
+		iterator() = default;
+		explicit iterator(queue &from) : from_(&from), now_(from.get_record())
+		{
+		}
+
+		record &operator*() const noexcept
+		{
+			return *now_;
+		}
+
+		iterator &operator++()
+		{
+			now_ = from_->get_record();
+			return *this;
+		}
+
+		void operator++(int)
+		{
+			++*this;
+		}
+
+		friend bool operator==(const iterator &i, std::default_sentinel_t) noexcept
+		{
+			return !i.now_;
+		}
+	};
+
+	[[nodiscard]] iterator begin()
+	{
+		return iterator(*this);
+	}
+
+	[[nodiscard]] static std::default_sentinel_t end() noexcept
+	{
+		return {};
+	}
+
 	/* Looking, and the end. */
 
 	[[nodiscard]] bool empty() const noexcept
@@ -355,10 +557,29 @@ class queue
 		detail::check(ringq_close(get()), "ringq_close");
 	}
 
-	/** A descriptor for poll or epoll; it is the queue's. */
-	[[nodiscard]] int event_fd()
+	/** A descriptor for poll or epoll, of RINGQ_READABLE or RINGQ_WRITABLE; it is the queue's. */
+	[[nodiscard]] int event_fd(unsigned what = RINGQ_READABLE)
 	{
-		return static_cast<int>(detail::check(ringq_event_fd(get()), "ringq_event_fd"));
+		return static_cast<int>(detail::check(ringq_event_fd_for(get(), what), "ringq_event_fd_for"));
+	}
+
+	/** Ends this process's waits on this handle, with -EINTR. From a signal handler too. */
+	void interrupt() noexcept
+	{
+		ringq_interrupt(get());
+	}
+
+	[[nodiscard]] struct ringq_queue_stat stat() const
+	{
+		struct ringq_queue_stat out;
+		detail::check(::ringq_queue_stat(get(), &out), "ringq_queue_stat");
+		return out;
+	}
+
+	/** The handle is the caller's from here on: ringq_queue_release(). */
+	[[nodiscard]] ringq_queue *release() noexcept
+	{
+		return handle_.release();
 	}
 };
 
@@ -403,11 +624,34 @@ class reservation
 	}
 };
 
-/** A queue of values of one type. A record of another size is -EBADMSG: it stays where it is. */
+/**
+ * A queue of values of one type. A record of another size is an error: -EMSGSIZE if it is longer, which stays where it is, and
+ * -EBADMSG if it is shorter, which is taken, in get_many() with what that has taken beside it.
+ */
 template <trivial T>
 class typed_queue
 {
 	queue queue_;
+
+	/* A part at a time; one that does not move all of its records is the last. */
+	template <class U, class Move>
+	static std::size_t batch(std::span<U> values, const char *what, Move move)
+	{
+		std::array<iovec, 64> records;
+		std::size_t done = 0;
+		while (done < values.size()) {
+			std::size_t n = std::min(values.size() - done, records.size());
+			for (std::size_t i = 0; i < n; i++)
+				records[i] = {const_cast<std::remove_const_t<T> *>(&values[done + i]), sizeof(T)};
+			ssize_t r = move(records.data(), n, done == 0);
+			if (r < 0 && done == 0)
+				detail::fail(r, what);
+			done += r > 0 ? static_cast<std::size_t>(r) : 0;
+			if (r < static_cast<ssize_t>(n))
+				break;
+		}
+		return done;
+	}
 
       public:
 	typed_queue() = default;
@@ -459,6 +703,34 @@ class typed_queue
 	{
 		ssize_t r = ringq_get(queue_.get(), &value, sizeof(T), detail::ns(timeout));
 		return r >= 0 && r != static_cast<ssize_t>(sizeof(T)) ? std::errc::bad_message : detail::errc(r);
+	}
+
+	/** Puts values in order; how many, if not all go in in time. */
+	template <class D = duration>
+	std::size_t put_many(std::span<const T> values, D timeout = forever)
+	{
+		const int64_t whole = detail::ns(timeout);
+		const auto start = whole > 0 ? std::chrono::steady_clock::now() : std::chrono::steady_clock::time_point{};
+		return batch<const T>(values, "ringq_put_many", [&](iovec *records, std::size_t n, bool first) {
+			int64_t left = whole;
+			if (!first && whole > 0)
+				left -= std::min(whole, detail::ns(std::chrono::steady_clock::now() - start));
+			return ringq_put_many(queue_.get(), records, n, left);
+		});
+	}
+
+	/** Takes values that are there, waiting only for the first: how many; 0: closed, and all taken. */
+	template <class D = duration>
+	std::size_t get_many(std::span<T> values, D timeout = forever)
+	{
+		return batch<T>(values, "ringq_get_many", [&](iovec *records, std::size_t n, bool first) {
+			ssize_t r = ringq_get_many(queue_.get(), records, n, first ? detail::ns(timeout) : RINGQ_NOWAIT);
+			for (ssize_t i = 0; i < r; i++) {
+				if (records[i].iov_len != sizeof(T)) [[unlikely]]
+					detail::fail(-EBADMSG, "ringq::typed_queue: a record of another size");
+			}
+			return r == -EPIPE ? 0 : r;
+		});
 	}
 
 	[[nodiscard]] queue &records() noexcept
