@@ -183,7 +183,7 @@ pthread_t bench_thread(void (*body)(void *arg), void *arg)
 	return thread;
 }
 
-enum { THREADS_MAX = 256 };
+enum { THREADS_MAX = 2048 };
 static pthread_t threads[THREADS_MAX];
 static unsigned threads_n;
 
@@ -256,12 +256,17 @@ bool bench_isolated(void (*body)(void *arg), void *arg, double seconds, char why
 	return false;
 }
 
-/* Yields, as there may be far fewer cpus than parties. */
+enum { CROWD = 64 };
+
+/* Yields, as there may be far fewer cpus than parties. A crowd that yields lets nobody else arrive: it sleeps. */
 void bench_arrive(struct bench_gate *gate, unsigned number)
 {
 	atomic_fetch_add(&gate->arrived, 1);
 	while (atomic_load(&gate->arrived) < number)
-		sched_yield();
+		if (number > CROWD)
+			usleep(1000);
+		else
+			sched_yield();
 }
 
 void bench_enter(struct bench_gate *gate)

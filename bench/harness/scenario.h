@@ -58,6 +58,7 @@ struct scenario {
 	bool quick;           /* of those that a quick look needs */
 	unsigned batch;       /* records a call; 0 = put and get, one a call */
 	unsigned lanes;       /* that are in use */
+	unsigned depth;       /* records that wait all the time */
 	enum bench_line line; /* of the raw ping-pong */
 	/* Lower is better for ns, KiB and %, higher for the rest. */
 	double target;       /* 0 = none; else a multiple of against's value of the same round, or in the unit itself */

@@ -16,6 +16,7 @@ enum {
 	ALL_FLAGS = PEER_THREADS | PEER_PROCESSES | PEER_TRIES | PEER_SLEEPS | PEER_MANY | PEER_BACKLOG,
 	BATCH_MAX = 64,
 	BYTES_DEFAULT = 8 << 20,
+	PRODUCERS_DEFAULT = 256,
 	BYTES_BESIDE = 32, /* what a record takes beside itself, at most */
 };
 
@@ -118,15 +119,18 @@ static const struct channel_ops queue_ops = {
 static void open_with(struct channel *c, unsigned order, unsigned flags)
 {
 	struct ringq_queue_options options = {.order = order, .flags = flags};
-	struct ringq_region_options size = {.size = (size_t)2 << 30};
+	struct ringq_region_options size = {.size = (size_t)4 << 30};
+	bool many = c->options.producers > PRODUCERS_DEFAULT, large = c->options.depth * c->options.len > BYTES_DEFAULT;
 	ringq_region *region = NULL;
 	ringq_queue *queue;
 	int r = 0;
 
-	if (c->options.depth * c->options.len > BYTES_DEFAULT) {
+	if (many)
+		options.max_producers = c->options.producers;
+	if (large)
 		options.max_bytes = c->options.depth * (c->options.len + BYTES_BESIDE);
+	if (many || large)
 		r = ringq_region_create(&region, &size);
-	}
 	if (!r)
 		r = ringq_queue_create(&queue, region, &options);
 	if (r)

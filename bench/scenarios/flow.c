@@ -8,7 +8,7 @@
 #include "scenarios/scenarios.h"
 
 enum {
-	FLOW_MAX = 64,                /* producers, and consumers */
+	FLOW_MAX = 1024,              /* producers, and consumers */
 	SHOW_EACH = 64,               /* records after which a producer shows how far it is */
 	NOTE_EACH = 16,               /* records after which a consumer notes the time, if it does */
 	LOST_NS = 1000 * 1000 * 1000, /* without a record, when all producers are done */

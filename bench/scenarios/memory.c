@@ -100,6 +100,33 @@ void scenario_lanes(const struct scenario *s, uint64_t n, struct sample *out)
 	out->value = (double)ns / (double)(rounds * s->batch);
 }
 
+/* A put and a get by turns, with so many records between them. */
+void scenario_depth(const struct scenario *s, uint64_t n, struct sample *out)
+{
+	struct ringq_region_options size = {.size = (size_t)4 << 30};
+	struct ringq_queue_options options = {.order = RINGQ_ORDER_PRODUCER, .max_bytes = RINGQ_UNBOUNDED};
+	struct lanes l = {.len = s->len};
+	ringq_region *region;
+	uint64_t begin;
+	int cpus[2], r = ringq_region_create(&region, &size);
+
+	if (!r)
+		r = ringq_queue_create(&l.queue, region, &options);
+	if (r)
+		bench_die(r, "cannot make a queue");
+	bench_cpus(cpus);
+	bench_pin(cpus[0]);
+	for (uint64_t i = 0; i < s->depth; i++)
+		lanes_put(&l, i);
+	begin = bench_now();
+	for (uint64_t i = 0; i < n; i++) {
+		lanes_put(&l, s->depth + i);
+		lanes_get(&l, i);
+	}
+	out->seconds = (double)(bench_now() - begin) / 1e9;
+	out->value = out->seconds * 1e9 / (double)n;
+}
+
 static double memory_kib(const ringq_queue *queue)
 {
 	int64_t bytes = ringq_region_memory(ringq_queue_region(queue));
