@@ -220,6 +220,15 @@ static void finish_create(struct stage *s)
 
 const struct act act_create_named = {create_named, finish_create};
 
+/* The queue of that name, which the child has used. */
+static void delete_it(struct stage *s)
+{
+	s->result = ringq_queue_delete(s->doomed);
+	ringq_queue_release(s->doomed);
+}
+
+const struct act act_delete = {delete_it, NULL};
+
 static void create_anonymous(struct stage *s)
 {
 	ringq_queue *queue;

@@ -400,6 +400,64 @@ static void check_named(struct stage *s)
 	ringq_queue_release(queue);
 }
 
+/* Whoever still has the queue finds it as it was, or closed; where its name is gone, it is closed, and another may have the name. */
+static void check_doomed(struct stage *s)
+{
+	ringq_queue *found;
+	int rc = ringq_queue_open(&found, s->region, ACT_NAME);
+
+	if (rc) {
+		check_eq(rc, -ENOENT);
+		check_eq(put_number(s->doomed, 1, RINGQ_NOWAIT), -EPIPE);
+		check_named(s);
+	} else {
+		ringq_queue_release(found);
+	}
+	rc = put_number(s->doomed, 1, RINGQ_NOWAIT);
+	if (rc == -EPIPE)
+		while ((rc = get_number(s->doomed, RINGQ_NOWAIT)) >= 0)
+			check_eq(rc, 1);
+	else
+		check(rc == 0 || rc == -EAGAIN);
+}
+
+/* The end of what a dead child has left undone, so that the name is free. */
+static void delete_doomed(struct stage *s)
+{
+	ringq_queue *found;
+
+	ringq_queue_release(s->doomed);
+	s->doomed = NULL;
+	if (ringq_queue_open(&found, s->region, ACT_NAME) == 0) {
+		check_eq(ringq_queue_delete(found), 0);
+		ringq_queue_release(found);
+	}
+}
+
+static void prepare_doomed(struct stage *s)
+{
+	delete_doomed(s);
+	check_eq(ringq_queue_create(
+			 &s->doomed, s->region, &(struct ringq_queue_options){.name = ACT_NAME, .max_producers = 8}),
+		0);
+	for (int i = 0; i < 3; i++)
+		check_eq(put_number(s->doomed, 1, RINGQ_NOWAIT), 0);
+}
+
+static void set_doomed(struct stage *s)
+{
+	check_eq(ringq_queue_open(&s->doomed, s->region, ACT_NAME), 0);
+	check_eq(put_number(s->doomed, 1, RINGQ_NOWAIT), 0);
+	check_eq(get_number(s->doomed, RINGQ_NOWAIT), 1);
+}
+
+static void after_doomed(struct stage *s)
+{
+	check_doomed(s);
+	delete_doomed(s);
+	check_named(s);
+}
+
 /* Whoever asks for more memory than there is looks first for what the dead held, and frees it. */
 static void check_named_after_sweep(struct stage *s)
 {
@@ -497,6 +555,8 @@ const struct call calls[] = {
 	{"create_named", NULL, .act = &act_create_named, .during = check_named, .after = check_named, .one_order = true},
 	{"create_named_short", NULL, .act = &act_create_named, .after = check_named_after_sweep, .region = 1 << 20,
 		.queue.max_bytes = 16384, .one_order = true},
+	{"delete", set_doomed, .act = &act_delete, .prepare = prepare_doomed, .during = check_doomed,
+		.after = after_doomed, .one_order = true, .memory = 256 << 10},
 	{"create_anonymous", NULL, .act = &act_create_anonymous, .one_order = true},
 	{"open", NULL, .act = &act_open, .one_order = true},
 	{"attach", set_attach, .act = &act_attach, .one_order = true},

@@ -54,6 +54,7 @@ struct stage {
 	struct ringq_delivery deliveries[STAGE_MANY];
 	void *reserved;
 	ringq_array *made;
+	ringq_queue *doomed; /* the driver's and the child's: another than the queue */
 	int fd;
 	long result;
 	/* The driver's: those who sleep already when the call begins. */
