@@ -96,6 +96,8 @@ static void the_end_is_no_error()
 	CHECK(sum == 6);
 	CHECK(error_of([&] { q.put(4); }) == std::errc::broken_pipe);
 	CHECK(q.try_get(value) == std::errc::broken_pipe);
+	q.records().remove();
+	CHECK(error_of([&] { q.records().remove(); }) == std::errc::broken_pipe);
 }
 
 static void a_value_of_another_size_is_told()

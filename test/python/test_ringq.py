@@ -305,6 +305,19 @@ class Closing(unittest.TestCase):
         self.assertRaises(ringq.Closed, other.get)
         self.assertRaises(ringq.Closed, other.get_many, 5)
 
+    def test_delete_is_for_everybody(self):
+        q = ringq.Queue(name='gone')
+        other = ringq.Queue.open(q.region, 'gone')
+        other.put_many('abc')
+        q.delete()
+        for call in (other.get, lambda: other.put(1), other.delete, q.get):
+            self.assertRaises(ringq.Closed, call)
+        self.assertEqual((other.empty(), len(other)), (True, 0))
+        self.assertIn('deleted', repr(other))
+        again = ringq.Queue(name='gone', region=q.region)
+        again.put(1)
+        self.assertEqual(again.get(), 1)
+
     def test_a_queue_object_can_be_dropped_by_what_it_holds(self):
         q = ringq.Queue()
         q.put(ringq.Queue)  # a class: by name

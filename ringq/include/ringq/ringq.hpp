@@ -557,6 +557,12 @@ class queue
 		detail::check(ringq_close(get()), "ringq_close");
 	}
 
+	/** Deletes the queue, for everybody who has it. */
+	void remove()
+	{
+		detail::check(ringq_queue_delete(get()), "ringq_queue_delete");
+	}
+
 	/** A descriptor for poll or epoll, of RINGQ_READABLE or RINGQ_WRITABLE; it is the queue's. */
 	[[nodiscard]] int event_fd(unsigned what = RINGQ_READABLE)
 	{

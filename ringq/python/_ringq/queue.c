@@ -362,6 +362,20 @@ static PyObject *queue_shutdown(PyObject *self, PyObject *unused)
 	Py_RETURN_NONE;
 }
 
+static PyObject *queue_delete(PyObject *self, PyObject *unused)
+{
+	ringq_queue *handle = rq_py_handle((struct queue *)self);
+	int error;
+
+	(void)unused;
+	if (!handle)
+		return NULL;
+	error = ringq_queue_delete(handle);
+	if (error)
+		return rq_py_raise_queue(((struct queue *)self)->state, error, SIDE_PUT);
+	Py_RETURN_NONE;
+}
+
 static PyObject *event_fd(PyObject *self, unsigned what)
 {
 	ringq_queue *handle = rq_py_handle((struct queue *)self);
@@ -471,6 +485,9 @@ static PyMethodDef queue_methods[] = {
 		DOC("close($self, /)\n--\n\nThis object is not used any more: put and get raise ValueError. Others are "
 		    "not "
 		    "affected.\n\nMay be called again, and beside calls of other threads, which end soon.")},
+	{"delete", queue_delete, METH_NOARGS,
+		DOC("delete($self, /)\n--\n\nDeletes the queue for everybody: its name is free at once, and whoever "
+                    "has it gets Closed.")},
 	{"shutdown", queue_shutdown, METH_NOARGS,
 		DOC("shutdown($self, /)\n--\n\nEnds the queue for everybody: puts raise Closed, gets do when all is "
 		    "taken.")},

@@ -122,5 +122,7 @@ class Queue(_ringq.Queue):
             stat = self._stat()
             return (f'<{name} {self._name!r}: {len(self)} waiting, {stat["producers"]} producers'
                     f'{", shut down" if stat["closed"] else ""}>')
+        except BrokenPipeError:
+            return f'<{name} {self._name!r}, deleted>'
         except (AttributeError, ValueError):
             return f'<{name}, not made>'
