@@ -487,7 +487,7 @@ static PyMethodDef queue_methods[] = {
 		    "affected.\n\nMay be called again, and beside calls of other threads, which end soon.")},
 	{"delete", queue_delete, METH_NOARGS,
 		DOC("delete($self, /)\n--\n\nDeletes the queue for everybody: its name is free at once, and whoever "
-                    "has it gets Closed.")},
+		    "has it gets Closed.")},
 	{"shutdown", queue_shutdown, METH_NOARGS,
 		DOC("shutdown($self, /)\n--\n\nEnds the queue for everybody: puts raise Closed, gets do when all is "
 		    "taken.")},
