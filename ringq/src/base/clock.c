@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "base/call.h"
 #include "base/clock.h"
 
 #include <fcntl.h>
@@ -10,11 +11,11 @@
 static bool kernel_trusts_tsc(void)
 {
 	char name[4] = "";
-	int fd = open("/sys/devices/system/clocksource/clocksource0/current_clocksource", O_RDONLY | O_CLOEXEC);
+	int fd = rq_open("/sys/devices/system/clocksource/clocksource0/current_clocksource", O_RDONLY | O_CLOEXEC, 0);
 	if (fd < 0)
 		return false;
-	ssize_t n = read(fd, name, sizeof name);
-	close(fd);
+	ssize_t n = rq_read(fd, name, sizeof name);
+	rq_close(fd);
 	return n == 4 && memcmp(name, "tsc\n", 4) == 0;
 }
 #endif

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/atomic.h"
+#include "base/call.h"
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
@@ -47,7 +48,7 @@ int rq_file_descriptor(int fd)
 	if (fd < 0 || fd >= ABOVE_STANDARD)
 		return fd < 0 ? -errno : fd;
 	int own = fcntl(fd, F_DUPFD_CLOEXEC, ABOVE_STANDARD), error = errno;
-	close(fd);
+	rq_close(fd);
 	return own < 0 ? -error : own;
 }
 
@@ -71,7 +72,7 @@ int rq_file_reserve(int fd, unsigned n)
 			have++;
 	}
 	while (have)
-		close(fds[--have]);
+		rq_close(fds[--have]);
 	return r;
 }
 
@@ -90,7 +91,7 @@ int rq_file_number(const struct rq_file *file)
 void rq_file_close(const struct rq_file *file, int fd)
 {
 	if (rq_file_is_behind(file, fd))
-		close(fd);
+		rq_close(fd);
 }
 
 /* Asked only where "nobody" would count: an answer about another file is none. */
@@ -110,9 +111,9 @@ int rq_file_reopen(const struct rq_file *file)
 	if (fd < 0)
 		return fd;
 	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-	int own = rq_file_descriptor(open(path, O_RDWR | O_CLOEXEC));
+	int own = rq_file_descriptor(rq_open(path, O_RDWR | O_CLOEXEC, 0));
 	if (own >= 0 && !rq_file_is_behind(file, own)) {
-		close(own);
+		rq_close(own);
 		return -ESTALE;
 	}
 	return own;
@@ -189,7 +190,7 @@ int rq_file_give_back(const struct rq_file *file, uint64_t offset, uint64_t len)
 		return -ENOSYS;
 	int r;
 	do
-		r = fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)len);
+		r = rq_fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)len);
 	while (r < 0 && errno == EINTR);
 	return r ? -ENOSYS : 0;
 }

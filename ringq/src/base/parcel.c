@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "base/call.h"
 #include "base/parcel.h"
 
 #include <errno.h>
@@ -28,7 +29,7 @@ ssize_t rq_parcel_send(const struct rq_parcel *parcel, int socket)
 	memcpy(CMSG_DATA(c), parcel->fds, bytes);
 	ssize_t n;
 	do
-		n = sendmsg(socket, &m, MSG_NOSIGNAL);
+		n = rq_sendmsg(socket, &m, MSG_NOSIGNAL);
 	while (n < 0 && errno == EINTR);
 	return n < 0 ? -errno : n;
 }
@@ -39,7 +40,7 @@ static int wait_for_message(int socket)
 	char byte;
 	ssize_t n;
 	do
-		n = recv(socket, &byte, 1, MSG_PEEK);
+		n = rq_recv(socket, &byte, 1, MSG_PEEK);
 	while (n < 0 && errno == EINTR);
 	return n < 0 ? -errno : 0;
 }
@@ -62,7 +63,7 @@ static bool collect(struct msghdr *m, struct rq_parcel *parcel, unsigned most)
 			}
 			all = false;
 			if (got >= 0)
-				close(got);
+				rq_close(got);
 		}
 	}
 	return all;
@@ -81,7 +82,7 @@ ssize_t rq_parcel_receive(struct rq_parcel *parcel, int socket)
 	if (n)
 		return n;
 	do
-		n = recvmsg(socket, &m, MSG_CMSG_CLOEXEC);
+		n = rq_recvmsg(socket, &m, MSG_CMSG_CLOEXEC);
 	while (n < 0 && errno == EINTR);
 	if (n <= 0)
 		return n ? -errno : -EPIPE;
@@ -97,6 +98,6 @@ void rq_parcel_close(struct rq_parcel *parcel)
 {
 	for (unsigned i = 0; i < parcel->count; i++)
 		if (parcel->fds[i] >= 0)
-			close(parcel->fds[i]);
+			rq_close(parcel->fds[i]);
 	parcel->count = 0;
 }

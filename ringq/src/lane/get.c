@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "lane/chunks.h"
+#include "base/call.h"
 
 struct rq_lane rq_no_lane;
 
@@ -145,7 +146,7 @@ static bool read_header(const struct rq_lane_set *set, const char *at, uint64_t 
 {
 	off_t offset = at - set->region->base;
 	int fd = rq_file_number(&set->region->file);
-	return fd >= 0 && pread(fd, header, sizeof *header, offset) == sizeof *header;
+	return fd >= 0 && rq_pread(fd, header, sizeof *header, offset) == sizeof *header;
 }
 
 /*

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "base/call.h"
 #include "base/parcel.h"
 #include "pipe/liveness.h"
 #include "pipe/pipe.h"
@@ -94,7 +95,7 @@ static int open_gift(ringq_pipe **out, const struct gift *gift, int *fds)
 		r = rq_pipe_open(out, region, sides);
 	for (int i = 0; i < 2; i++)
 		if (sides[i].hold >= 0)
-			close(sides[i].hold);
+			rq_close(sides[i].hold);
 	ringq_region_detach(region);
 	return r;
 }

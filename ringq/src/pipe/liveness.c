@@ -6,6 +6,7 @@
 
 #include "queue/expire.h"
 #include "region/objects.h"
+#include "base/call.h"
 #include "base/sys.h"
 
 #define HOLDS_BASE (UINT64_C(1) << 62)
@@ -34,7 +35,7 @@ int rq_hold_take(const struct ringq_region *region, uint64_t first, enum rq_side
 	if (r == 0)
 		return hold;
 	if (hold >= 0)
-		close(hold);
+		rq_close(hold);
 	return r;
 }
 

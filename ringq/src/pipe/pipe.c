@@ -24,6 +24,7 @@
 #include "region/create.h"
 #include "region/objects.h"
 #include "pipe/pipe.h"
+#include "base/call.h"
 #include "base/event.h"
 
 #define MAX_PRODUCERS 64u
@@ -59,7 +60,7 @@ static void unbuild(struct direction *d, struct rq_membership *membership)
 {
 	for (int i = 0; i < 2; i++)
 		if (d->holds[i] >= 0)
-			close(d->holds[i]);
+			rq_close(d->holds[i]);
 	if (d->units && d->shown)
 		rq_hold_reap(membership->region, d->first, rq_load(rq_owner_at(membership->region, d->first)));
 	else if (d->units)

@@ -8,6 +8,7 @@
 #include "order/next.h"
 #include "queue/interrupt.h"
 #include "queue/peer.h"
+#include "base/call.h"
 
 bool rq_is_ready(struct rq_port *b)
 {
@@ -29,7 +30,7 @@ void rq_watch_raise(struct rq_watch *w)
 	uint64_t one = 1;
 	rq_store(&w->high, 1);
 	if (rq_watch_has_number(w)) {
-		ssize_t n = write(w->fd, &one, sizeof one);
+		ssize_t n = rq_write(w->fd, &one, sizeof one);
 		(void)n; /* full only if nobody reads it for ever: then it is readable */
 	}
 	if (rq_load(&w->subscribers))
@@ -40,7 +41,7 @@ bool rq_watch_lower(struct rq_watch *w)
 {
 	uint64_t count;
 	rq_store(&w->high, 0);
-	bool was_high = rq_watch_has_number(w) && read(w->fd, &count, sizeof count) > 0;
+	bool was_high = rq_watch_has_number(w) && rq_read(w->fd, &count, sizeof count) > 0;
 	rq_fence(); /* whoever raises it now has seen what the next look sees */
 	return was_high;
 }

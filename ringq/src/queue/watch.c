@@ -10,6 +10,7 @@
 
 #include "queue/block.h"
 #include "order/next.h"
+#include "base/call.h"
 #include "base/sys.h"
 #include "queue/enter.h"
 #include "order/stamp.h"
@@ -80,7 +81,7 @@ static int new_number(struct rq_watch *w)
 	if (fd < 0)
 		return fd;
 	if (fstat(fd, &st)) {
-		close(fd);
+		rq_close(fd);
 		return -EMFILE;
 	}
 	w->fd = fd;
@@ -177,7 +178,7 @@ static int number_of(struct rq_port *port, unsigned what)
 		return fd;
 	rq_watch_lock();
 	if (rq_load(&w->state) == RQ_WATCH_FAILED && rq_watch_has_number(w))
-		close(w->fd);
+		rq_close(w->fd);
 	if (rq_load(&w->state) == RQ_WATCH_FAILED)
 		w->fd = -1;
 	rq_watch_unlock();
@@ -213,7 +214,7 @@ void rq_watches_end(struct ringq_queue *queue)
 			rq_watcher_remove(w);
 		rq_store(&w->state, RQ_WATCH_FAILED);
 		if (rq_watch_has_number(w))
-			close(w->fd);
+			rq_close(w->fd);
 		w->fd = -1;
 	}
 	rq_watch_unlock();
@@ -252,7 +253,7 @@ static void renew_number(struct rq_watch *w)
 	if (fd < 0)
 		return;
 	dup3(fd, w->fd, O_CLOEXEC);
-	close(fd);
+	rq_close(fd);
 }
 
 void rq_watches_share(void)

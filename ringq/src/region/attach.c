@@ -13,6 +13,7 @@
 #include <ringq/look.h>
 #include <ringq/version.h>
 
+#include "base/call.h"
 #include "base/parcel.h"
 #include "base/process.h"
 #include "base/sys.h"
@@ -94,7 +95,7 @@ static int check_region(int fd, enum origin origin, struct rq_geometry *at, stru
 	int seals = fcntl(fd, F_GET_SEALS);
 	int r = seals < 0 && origin != NAMED ? -EPROTO : check_file(fd, &st);
 	if (r == 0) {
-		ssize_t n = pread(fd, h, sizeof *h, 0);
+		ssize_t n = rq_pread(fd, h, sizeof *h, 0);
 		r = n < 0 ? (errno == EBADF ? -EACCES : -errno) : check_kind(h, n);
 	}
 	if (r == 0 && origin == GIVEN)
@@ -118,7 +119,7 @@ static int attach(ringq_region **out, int fd, enum origin origin)
 		r = -ENOSYS;
 	if (r == 0)
 		return origin == LOOKED ? rq_region_look(out, fd, &at, h.clock) : rq_region_map(out, fd, &at, &h);
-	close(fd);
+	rq_close(fd);
 	return r;
 }
 
@@ -152,7 +153,7 @@ int ringq_region_layout(int fd, unsigned *major, unsigned *minor)
 	int r = fcntl(fd, F_GETFD) < 0 ? -errno : fcntl(fd, F_GET_SEALS) < 0 ? -EPROTO : check_file(fd, &st);
 	if (r)
 		return r;
-	ssize_t n = pread(fd, &h, offsetof(struct rq_header, word_size), 0);
+	ssize_t n = rq_pread(fd, &h, offsetof(struct rq_header, word_size), 0);
 	if (n < 0)
 		return errno == EBADF ? -EACCES : -errno;
 	if (n < (ssize_t)offsetof(struct rq_header, word_size) || h.magic != RQ_MAGIC || h.byte_order != RQ_BYTE_ORDER)
@@ -168,7 +169,7 @@ int ringq_region_open(ringq_region **out, const char *name)
 	int r = out ? rq_region_path(path, name) : -EINVAL;
 	if (r)
 		return r;
-	int fd = rq_file_descriptor(open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+	int fd = rq_file_descriptor(rq_open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0));
 	return fd < 0 ? fd : attach(out, fd, NAMED);
 }
 

@@ -22,6 +22,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/call.h"
 #include "base/clock.h"
 #include "base/process.h"
 #include "base/sys.h"
@@ -50,7 +51,7 @@ static int fill(int fd, const struct rq_header *header)
 	int r = rq_file_resize(fd, header->size);
 	if (r)
 		return r;
-	ssize_t n = pwrite(fd, header, sizeof *header, 0);
+	ssize_t n = rq_pwrite(fd, header, sizeof *header, 0);
 	return n == (ssize_t)sizeof *header ? 0 : n >= 0 ? -EIO : rq_file_error(errno);
 }
 
@@ -66,7 +67,7 @@ static int new_anonymous(const struct rq_header *header)
 		r = rq_sys_seal(fd);
 	if (r == 0)
 		return fd;
-	close(fd);
+	rq_close(fd);
 	return r;
 }
 
@@ -98,7 +99,7 @@ static int fill_and_map(struct ringq_region **out, int fd, const struct rq_geome
 		r = fill(fd, header);
 	if (r == 0)
 		return rq_region_map(out, fd, at, header);
-	close(fd);
+	rq_close(fd);
 	return r;
 }
 
@@ -116,7 +117,7 @@ static int create_nameless(
 	struct ringq_region **out, const char *path, const struct rq_geometry *at, const struct rq_header *header)
 {
 	struct ringq_region *region;
-	int fd = rq_file_descriptor(open(RQ_SHM_DIRECTORY, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+	int fd = rq_file_descriptor(rq_open(RQ_SHM_DIRECTORY, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
 	if (fd < 0)
 		return fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM ? fd : -ENOTSUP;
 	int r = fill_and_map(&region, fd, at, header);
@@ -131,7 +132,7 @@ static int open_hidden(char hidden[64])
 	for (int i = 0; i < HIDDEN_TRIES && fd == -EEXIST; i++) {
 		snprintf(hidden, 64, RQ_SHM_DIRECTORY "/.ringq.%d.%llx", (int)getpid(),
 			(unsigned long long)rq_sys.now());
-		fd = rq_file_descriptor(open(hidden, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0600));
+		fd = rq_file_descriptor(rq_open(hidden, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0600));
 	}
 	return fd < 0 ? rq_file_error(-fd) : fd; /* -ENOSYS, too, where there is no directory for shared memory */
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "region/member.h"
+#include "base/call.h"
 #include "base/process.h"
 #include "base/sys.h"
 
@@ -46,7 +47,7 @@ static int found(struct ringq_region *region, uint64_t *owner)
 	int r = f->fd < 0 ? f->fd : take_number(region, f->fd, owner);
 	if (r) {
 		if (f->fd >= 0)
-			close(f->fd);
+			rq_close(f->fd);
 		free(f);
 		return r;
 	}

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "region/member.h"
+#include "base/call.h"
 
 /* What was read is believed if the number led to the region's file afterwards: it may have become another's (file.h). */
 int rq_glance_read(const struct ringq_region *region, uint64_t offset, void *buf, uint64_t len)
@@ -15,7 +16,7 @@ int rq_glance_read(const struct ringq_region *region, uint64_t offset, void *buf
 	if (offset > region->at.size || region->at.size - offset < len)
 		return -EBADMSG;
 	while (len) {
-		ssize_t n = pread(fd, to, len, (off_t)offset);
+		ssize_t n = rq_pread(fd, to, len, (off_t)offset);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)

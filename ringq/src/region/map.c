@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/call.h"
 #include "base/process.h"
 #include "base/sys.h"
 #include "region/family.h"
@@ -115,7 +116,7 @@ int rq_region_map(struct ringq_region **out, int fd, const struct rq_geometry *a
 		rq_process_unlock();
 	}
 	if (fd >= 0)
-		close(fd);
+		rq_close(fd);
 	return r;
 }
 
@@ -125,7 +126,7 @@ int rq_region_look(struct ringq_region **out, int fd, const struct rq_geometry *
 	int e = fstat(fd, &st) ? -errno : 0;
 	struct ringq_region *r = e ? NULL : calloc(1, sizeof *r);
 	if (!r) {
-		close(fd);
+		rq_close(fd);
 		return e ? e : -ENOMEM;
 	}
 	*r = (struct ringq_region){
