@@ -34,6 +34,7 @@ needs=$(readelf -d "$installed" | sed -n 's/.*NEEDED.*\[\(.*\)\]/\1/p' | grep -v
 
 for header in ringq.h queue.h region.h look.h pipe.h array.h version.h ringq.hpp; do there "/include/ringq/$header"; done
 there /pkgconfig/ringq.pc
+for schema in list stat top get; do there "/ringq/schema/$schema.json"; done
 there /bash-completion/completions/ringq
 there /zsh/site-functions/_ringq
 there /fish/vendor_completions.d/ringq.fish
