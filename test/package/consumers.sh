@@ -1,0 +1,113 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Builds a small program with ringq in each of the ways that users have: as a Meson subproject, shared, static and optimized at
+# link time, found by the name that the project provides; installed under a prefix of its own with DESTDIR, and moved, by
+# pkg-config and by CMake. Two builds of the library in different folders are the same, bit by bit.
+# Usage: consumers.sh TREE WORK
+set -euo pipefail
+
+tree=$(realpath "$1")
+rm -rf "$2"
+mkdir -p "$2"
+work=$(realpath "$2")
+options=(-Dtests=disabled -Dbench=disabled -Dexamples=disabled -Dpython=disabled -Dtool=disabled -Dbridge=disabled)
+# What the test's own environment says is of no use to other builds.
+unset CFLAGS LDFLAGS DESTDIR
+
+quietly() { "$@" >"$work/log" 2>&1 || { tail -n 40 "$work/log"; echo "failed: $*"; exit 1; }; }
+
+cat >"$work/program.c" <<'END'
+#include <stdio.h>
+#include <ringq/ringq.h>
+
+int main(void)
+{
+	ringq_queue *queue;
+	int number = 41;
+
+	if (ringq_queue_create(&queue, NULL, NULL) < 0 || ringq_put(queue, &number, sizeof(number), RINGQ_NOWAIT) < 0 ||
+		ringq_get(queue, &number, sizeof(number), RINGQ_NOWAIT) != sizeof(number))
+		return 1;
+	ringq_queue_release(queue);
+	return printf("got %d\n", number + 1) < 0;
+}
+END
+
+runs() { [[ $(LD_LIBRARY_PATH=${2-} "$1") == 'got 42' ]] || { echo "$1 does not run"; exit 1; }; }
+is_shared() { readelf -d "$1" | grep -q 'NEEDED.*libringq\.so\.0'; }
+
+# The folder of the subproject is a link, as a wrap file would make it. There is no ringq on the system that would be found first:
+# the fallback is forced.
+as_subproject() {
+	local name=$1 dir=$work/$1
+	shift
+	mkdir -p "$dir/subprojects"
+	ln -s "$tree" "$dir/subprojects/ringq"
+	cp "$work/program.c" "$dir/"
+	cat >"$dir/meson.build" <<-'END'
+		project('consumer', 'c', default_options: ['c_std=c11'])
+		ringq = dependency('ringq', version: '>=0.2', fallback: 'ringq')
+		executable('program', 'program.c', dependencies: ringq)
+	END
+	quietly meson setup "$dir/build" "$dir" --wrap-mode=forcefallback "${options[@]/#-D/-Dringq:}" "$@"
+	quietly ninja -C "$dir/build" program
+	runs "$dir/build/program"
+	echo "as a subproject, $name: runs"
+}
+
+as_subproject shared
+is_shared "$work/shared/build/program"
+as_subproject static --default-library=static
+if is_shared "$work/static/build/program"; then exit 1; fi
+as_subproject optimized --default-library=static --buildtype=release -Db_lto=true
+
+# --- Installed ---
+
+for copy in one two; do
+	quietly meson setup "$work/lib-$copy" "$tree" --prefix=/opt/of-its-own --buildtype=release "${options[@]}"
+	quietly ninja -C "$work/lib-$copy"
+done
+for file in libringq.so.0 libringq.a; do
+	cmp "$work/lib-one/ringq/$file" "$work/lib-two/ringq/$file" || { echo "two builds of $file differ"; exit 1; }
+done
+echo 'two builds in different folders: the same'
+
+DESTDIR=$work/stage quietly meson install -C "$work/lib-one"
+[[ $(ls "$work/stage") == opt ]]
+mv "$work/stage/opt/of-its-own" "$work/moved"
+libdir=$(dirname "$work"/moved/lib*/libringq.so "$work"/moved/lib/*/libringq.so 2>/dev/null | while read -r d; do [[ -d $d ]] && echo "$d"; done)
+
+export PKG_CONFIG_PATH=$libdir/pkgconfig
+read -ra flags < <(pkg-config --define-prefix --cflags --libs ringq)
+[[ ! -e $libdir/../pkgconfig ]] || flags=(-I"$work/moved/include" -L"$libdir" -lringq)
+cc -o "$work/by-pkg-config" "$work/program.c" -I"$work/moved/include" -L"$libdir" "${flags[@]}"
+runs "$work/by-pkg-config" "$libdir"
+echo 'installed and moved, by pkg-config: runs'
+
+if ! command -v cmake >/dev/null; then
+	echo 'CMake is missing: its way was left out'
+	exit
+fi
+mkdir "$work/cmake"
+cp "$work/program.c" "$work/cmake/"
+cat >"$work/cmake/CMakeLists.txt" <<'END'
+cmake_minimum_required(VERSION 3.13)
+project(consumer C)
+find_package(ringq 0.2 REQUIRED)
+add_executable(shared program.c)
+target_link_libraries(shared ringq::ringq)
+add_executable(static program.c)
+target_link_libraries(static ringq::static)
+END
+quietly cmake -S "$work/cmake" -B "$work/cmake/build" "-DCMAKE_PREFIX_PATH=$work/moved"
+quietly cmake --build "$work/cmake/build"
+runs "$work/cmake/build/shared"
+runs "$work/cmake/build/static"
+is_shared "$work/cmake/build/shared"
+if is_shared "$work/cmake/build/static"; then exit 1; fi
+sed -i 's/ringq 0.2/ringq 9.9/' "$work/cmake/CMakeLists.txt"
+if cmake -S "$work/cmake" -B "$work/cmake/other" "-DCMAKE_PREFIX_PATH=$work/moved" >"$work/log" 2>&1; then
+	echo 'CMake takes a version that there is not'
+	exit 1
+fi
+echo 'installed and moved, by CMake, shared and static: runs'
