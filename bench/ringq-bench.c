@@ -10,6 +10,8 @@
 #define PRODUCER_ORDER .via = "ringq, producer order"
 #define TOTAL_ORDER .via = "ringq"
 #define SINGLE .via = "ringq, single flags"
+#define ACKNOWLEDGED .via = "ringq, acknowledged"
+#define IN_PLACE .via = "ringq, in place"
 #define PIPE .via = "pipe"
 
 #define SPIN .unit = "ns", .run = scenario_spinning, .threads = true
@@ -51,6 +53,20 @@ static struct scenario scenarios[] = {
 	{ "pipe: 1P1C, 1 KiB", FLOW_GB, .len = 1024, PIPE },
 	{ "1P1C, 64 KiB", FLOW_GB, .len = 65536, PRODUCER_ORDER, TARGET(3, "pipe: 1P1C, 64 KiB") },
 	{ "pipe: 1P1C, 64 KiB", FLOW_GB, .len = 65536, PIPE },
+
+	{ "1P1C, 64 KiB, single flags", FLOW_GB, .len = 65536, SINGLE, BESIDE("1P1C, 64 KiB") },
+	{ "1P1C, 1 MiB, single flags", FLOW_GB, .len = 1 << 20, SINGLE, BESIDE("1P1C, 64 KiB") },
+
+	{ "acknowledged: round trip spinning, 56 B", SPIN, .len = 56, ACKNOWLEDGED,
+	  TARGET(1.15, "round trip spinning, 56 B") },
+	{ "acknowledged: 1P1C, 56 B", FLOW(1, 1), .len = 56, ACKNOWLEDGED, TARGET(0.8, "1P1C, 56 B") },
+	{ "acknowledged: 1P1C, 8 B", FLOW(1, 1), .len = 8, ACKNOWLEDGED, TARGET(0.45, "1P1C, 8 B") },
+	{ "acknowledged: 1P1C, 56 B, batches of 32", FLOW(1, 1), .len = 56, ACKNOWLEDGED, .batch = 32,
+	  TARGET(0.75, "1P1C, 56 B, batches of 32") },
+	{ "acknowledged: 4P4C, 56 B", FLOW(4, 4), .len = 56, ACKNOWLEDGED, TARGET(0.6, "4P4C, 56 B") },
+	{ "in place: 1P1C, 56 B", FLOW(1, 1), .len = 56, IN_PLACE, TARGET(0.9, "1P1C, 56 B, single flags") },
+	{ "in place: 1P1C, 64 KiB", FLOW_GB, .len = 65536, IN_PLACE, TARGET(1.25, "1P1C, 64 KiB, single flags") },
+	{ "in place: 1P1C, 1 MiB", FLOW_GB, .len = 1 << 20, IN_PLACE, TARGET(1.1, "1P1C, 1 MiB, single flags") },
 
 	{ "4P4C, 56 B", FLOW(4, 4), .len = 56, PRODUCER_ORDER, BESIDE("pipe: 4P4C, 56 B") },
 	{ "4P4C, 56 B, total order", FLOW(4, 4), .len = 56, TOTAL_ORDER, TARGET(1 / 1.5, "4P4C, 56 B") },
