@@ -36,7 +36,7 @@ def end(process, how=signal.SIGTERM, patience=30):
 
 
 class Broker:
-    def __init__(self, folder, settings=(), tls=None):
+    def __init__(self, folder, settings=(), tls=None, plugins=()):
         self.folder = tempfile.mkdtemp(prefix='broker', dir=folder)
         self.port, self.dist, self.epmd_port = free_port(), free_port(), free_port()
         self.tls_port = free_port() if tls else None
@@ -48,7 +48,7 @@ class Broker:
                       f'ssl_options.certfile = {tls["cert"]}', f'ssl_options.keyfile = {tls["key"]}',
                       'ssl_options.verify = verify_none', 'ssl_options.fail_if_no_peer_cert = false']
         self._write('rabbitmq.conf', '\n'.join(lines) + '\n')
-        self._write('plugins', '[].\n')
+        self._write('plugins', f'[{",".join(plugins)}].\n')
         f = self.folder
         self.env = dict(
             PATH=os.environ.get('PATH', '/usr/bin:/bin'), HOME=f, LANG='C.UTF-8',
