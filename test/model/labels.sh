@@ -16,4 +16,11 @@ if ! difference=$(diff <(echo "$code") <(echo "$table")); then
 	echo "$difference"
 	exit 1
 fi
+# What is _Atomic is read and stored by atomic.h, which says the order: C's own operators are sequentially consistent.
+if implicit=$(grep -rnE --include='*.[ch]' '(queue->watch|membership->region)\b' ringq/src |
+	grep -vE '&[a-z_>.-]*(queue->watch|membership->region)\b|:[0-9]+:[[:space:]]*(/\*|\*)'); then
+	echo "read or stored without an order, not by atomic.h:"
+	echo "$implicit"
+	exit 1
+fi
 echo "$(wc -l <<<"$code") labels, all with a row"

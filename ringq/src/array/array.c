@@ -119,8 +119,9 @@ uint64_t ringq_array_id(const ringq_array *array)
 static void free_memory(struct rq_membership *membership, uint64_t at, uint64_t size, uint64_t units, uint64_t owner)
 {
 	if (units)
-		rq_units_give_back(
-			membership, (at - membership->region->at.units) / membership->region->at.page, units, owner);
+		rq_units_give_back(membership,
+			(at - rq_load(&membership->region)->at.units) / rq_load(&membership->region)->at.page, units,
+			owner);
 	else
 		rq_cells_release(membership, at, size / RQ_CELL, owner);
 }
@@ -184,7 +185,7 @@ static uint64_t units_for(const struct ringq_region *region, uint64_t size)
 static int create_named(struct ringq_array **out, struct rq_membership *membership, const char *name,
 	enum ringq_type type, uint64_t count)
 {
-	struct ringq_region *region = membership->region;
+	struct ringq_region *region = rq_load(&membership->region);
 	uint64_t size = sizeof(struct rq_object_shared) + size_of(type, count), units = units_for(region, size);
 	int64_t first = rq_object_claim(membership, units, units * region->at.page);
 	if (first < 0)
@@ -217,7 +218,7 @@ static int create_named(struct ringq_array **out, struct rq_membership *membersh
 /* Zeroed memory in units of the family's own. Their offset. */
 static int64_t claim_units(struct rq_membership *membership, uint64_t units, uint64_t owner)
 {
-	struct ringq_region *region = membership->region;
+	struct ringq_region *region = rq_load(&membership->region);
 	int64_t first = rq_object_claim(membership, units, units * region->at.page);
 	if (first < 0)
 		return first;
@@ -229,7 +230,7 @@ static int64_t claim_units(struct rq_membership *membership, uint64_t units, uin
 static int create_anonymous(
 	struct ringq_array **out, struct rq_membership *membership, enum ringq_type type, uint64_t count)
 {
-	struct ringq_region *region = membership->region;
+	struct ringq_region *region = rq_load(&membership->region);
 	uint64_t size = size_of(type, count), owner;
 	uint64_t units = size <= RQ_CELLS_MOST * RQ_CELL ? 0 : units_for(region, size);
 	int r = rq_family_of(region, &owner);

@@ -10,7 +10,12 @@
 #define DISMISS_EVERY 1024u /* a dismissal interrupts every processor: see rq_sys.barrier() */
 #define REFRESH_EVERY 256u  /* choices that go by what is remembered */
 #define MERGES_MOST (4 * RQ_LIVE)
-#define ROUNDS_A_CLOCK 16u /* so many of them before the first look at the clock */
+/*
+ * A round that comes to nothing means that others have changed the queue meanwhile, so it is rare that there are two in a
+ * row. A look at the clock costs as much as a look at some lanes: one in 16 rounds is lost in these, and a call overruns its
+ * time-out by 16 looks at all lanes at most. RQ_CHOOSE_ROUNDS_MOST is for calls without a time-out.
+ */
+#define ROUNDS_A_CLOCK 16u
 
 /* Whether every one of the first n lanes is empty; *heads: the sum of their heads, which only grow. */
 static int all_empty(struct rq_order *o, uint32_t n, uint64_t *heads)

@@ -45,7 +45,11 @@
 
 #include "order/order.h"
 
-#define RQ_CHOOSE_ROUNDS_MOST 65536u /* looks at everything in a row that something came between */
+/*
+ * Looks at everything in a row that something came between: each such look means that another call has put or taken, so the
+ * queue as a whole goes on. The bound is for a region that a hostile peer keeps changing: no call goes round for ever.
+ */
+#define RQ_CHOOSE_ROUNDS_MOST 65536u
 
 /* As rq_choose(), in total order. */
 int rq_merge_choose(struct rq_order *order, struct rq_view *view);

@@ -49,7 +49,7 @@ static int build(struct direction *d, struct rq_membership *membership, unsigned
 	if (r)
 		d->units = 0;
 	for (int i = 0; i < 2 && r == 0; i++) {
-		d->holds[i] = rq_hold_take(membership->region, d->first, i ? RQ_SIDE_WRITER : RQ_SIDE_READER);
+		d->holds[i] = rq_hold_take(rq_load(&membership->region), d->first, i ? RQ_SIDE_WRITER : RQ_SIDE_READER);
 		r = d->holds[i] < 0 ? d->holds[i] : 0;
 	}
 	return r;
@@ -62,7 +62,8 @@ static void unbuild(struct direction *d, struct rq_membership *membership)
 		if (d->holds[i] >= 0)
 			rq_close(d->holds[i]);
 	if (d->units && d->shown)
-		rq_hold_reap(membership->region, d->first, rq_load(rq_owner_at(membership->region, d->first)));
+		rq_hold_reap(rq_load(&membership->region), d->first,
+			rq_load(rq_owner_at(rq_load(&membership->region), d->first)));
 	else if (d->units)
 		rq_object_drop(membership, d->first, d->units);
 }
@@ -85,8 +86,10 @@ static int open_side(struct ringq_queue **out, struct ringq_region *region, uint
 static int open_both(
 	struct ringq_pipe *reader, struct ringq_pipe *writer, struct direction *d, struct rq_membership *membership)
 {
-	int r = open_side(&reader->in, membership->region, d->first, d->units, RQ_SIDE_READER, &d->holds[0]);
-	return r ? r : open_side(&writer->out, membership->region, d->first, d->units, RQ_SIDE_WRITER, &d->holds[1]);
+	int r = open_side(&reader->in, rq_load(&membership->region), d->first, d->units, RQ_SIDE_READER, &d->holds[0]);
+	return r ? r
+	         : open_side(&writer->out, rq_load(&membership->region), d->first, d->units, RQ_SIDE_WRITER,
+			   &d->holds[1]);
 }
 
 static int make(struct ringq_pipe *a, struct ringq_pipe *b, struct rq_membership *membership, unsigned flags)
@@ -179,8 +182,9 @@ ssize_t ringq_receive(ringq_pipe *end, void *buf, size_t size, int64_t timeout)
 
 static ssize_t attempt_poll(struct rq_op *op)
 {
-	return rq_is_ready(op->port) || (rq_unlikely(op->queue->watch != NULL) && rq_watch_emptied(op->port)) ? 1
-	                                                                                                      : -EAGAIN;
+	return rq_is_ready(op->port) || (rq_unlikely(rq_load(&op->queue->watch) != NULL) && rq_watch_emptied(op->port))
+	               ? 1
+	               : -EAGAIN;
 }
 
 /* A wake-up that this call may have taken was for somebody who gets. The handle is held for passing it on. */

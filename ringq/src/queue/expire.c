@@ -41,7 +41,7 @@ void rq_use_end(const struct rq_membership *membership, struct rq_queue_shared *
 
 void rq_use_inherit(struct rq_membership *membership)
 {
-	const struct ringq_region *region = membership->region;
+	const struct ringq_region *region = rq_load(&membership->region);
 	uint64_t frontier = rq_units_frontier(region);
 	uint32_t i = index_of(membership);
 	for (uint64_t u = 0; u < frontier; u++) {
@@ -96,7 +96,7 @@ static uint64_t run_of(struct ringq_region *region, uint64_t u, uint64_t end, ui
 /* All units that say to be of a lane of the object, in its lanes' tables or left by a death. */
 static void free_lanes(struct rq_membership *membership, uint64_t first)
 {
-	struct ringq_region *region = membership->region;
+	struct ringq_region *region = rq_load(&membership->region);
 	uint64_t frontier = rq_units_frontier(region);
 	for (uint64_t u = 0; u < frontier;) {
 		uint64_t owner = rq_load(rq_owner_at(region, u)), n = 1;
@@ -111,7 +111,7 @@ static void free_lanes(struct rq_membership *membership, uint64_t first)
 /* Bodies that are left without a first unit are garbage by themselves; here they go at once. */
 void rq_expire_free(struct rq_membership *membership, uint64_t first, uint64_t owner, uint64_t mine, bool first_stays)
 {
-	struct ringq_region *region = membership->region;
+	struct ringq_region *region = rq_load(&membership->region);
 	uint64_t units = rq_owner_object_units(owner);
 	free_lanes(membership, first);
 	if (units > 1 && units <= region->at.unit_count - first) /* the frontier may have been scribbled over since */

@@ -107,7 +107,7 @@ ssize_t rq_get_one(struct rq_port *b, void *buf, size_t size)
 ssize_t rq_get_arming(struct rq_op *op, ssize_t (*get)(struct rq_op *))
 {
 	ssize_t r = get(op);
-	if (r == -EAGAIN && rq_unlikely(op->queue->watch != NULL) && rq_watch_emptied(op->port))
+	if (r == -EAGAIN && rq_unlikely(rq_load(&op->queue->watch) != NULL) && rq_watch_emptied(op->port))
 		r = get(op);
 	return r;
 }
@@ -230,7 +230,7 @@ static rq_noinline ssize_t get_more(struct rq_port *b, void *buf, size_t size, i
 		let_backlog_build(b);
 	ssize_t n = nothing || !may_try ? -EAGAIN : get_one(b, buf, size);
 	bool known = may_try && !(nothing && queue->side); /* a pipe's end may be gone */
-	if (n != -EAGAIN || (known && timeout == RINGQ_NOWAIT && !queue->watch)) {
+	if (n != -EAGAIN || (known && timeout == RINGQ_NOWAIT && !rq_load(&queue->watch))) {
 		rq_leave_again(b);
 		return n;
 	}

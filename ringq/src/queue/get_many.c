@@ -141,7 +141,7 @@ static ssize_t attempt_get_many(struct rq_op *op)
 {
 	ssize_t r = rq_get_arming(op, get_some);
 	/* Fewer than were asked for: who polls need not ask again to know that there are no more. */
-	if (r > 0 && op->done < op->len && rq_unlikely(op->queue->watch != NULL))
+	if (r > 0 && op->done < op->len && rq_unlikely(rq_load(&op->queue->watch) != NULL))
 		rq_watch_emptied(op->port);
 	return r;
 }

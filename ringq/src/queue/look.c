@@ -80,7 +80,7 @@ bool ringq_full(const ringq_queue *queue)
 /* A descriptor of the handle is not readable any more where the caller is told that nothing is there. */
 static void found_empty(struct rq_port *b)
 {
-	if (rq_unlikely(b->queue->watch != NULL))
+	if (rq_unlikely(rq_load(&b->queue->watch) != NULL))
 		rq_watch_emptied(b);
 }
 

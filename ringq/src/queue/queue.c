@@ -127,7 +127,7 @@ static uint32_t table_for(const struct ringq_region *region, uint64_t max_bytes)
 int rq_queue_build(
 	struct rq_membership *membership, const struct ringq_queue_options *o, uint64_t *out, uint64_t *out_units)
 {
-	struct ringq_region *region = membership->region;
+	struct ringq_region *region = rq_load(&membership->region);
 	uint64_t page = region->at.page, max_bytes = o->max_bytes ? o->max_bytes : MAX_BYTES;
 	uint32_t lanes_max = o->flags & RINGQ_SINGLE_PRODUCER ? 1 : o->max_producers ? o->max_producers : MAX_PRODUCERS;
 	uint32_t table = table_for(region, max_bytes);
@@ -191,7 +191,7 @@ static int create_in(struct ringq_queue **out, struct rq_membership *membership,
 	int r = rq_queue_build(membership, o, &first, &units);
 	if (r)
 		return r;
-	r = rq_queue_handle(&queue, membership->region, first, units, rq_owner_member(membership->id));
+	r = rq_queue_handle(&queue, rq_load(&membership->region), first, units, rq_owner_member(membership->id));
 	if (r) {
 		rq_object_drop(membership, first, units);
 		return r;

@@ -226,7 +226,7 @@ static ssize_t attempt_take(struct rq_op *op)
 	if (take_again(op->port, op->len, op->buf))
 		return 0;
 	ssize_t r = take_once(op);
-	if (r == -EAGAIN && op->queue->watch && rq_watch_emptied(op->port))
+	if (r == -EAGAIN && rq_load(&op->queue->watch) && rq_watch_emptied(op->port))
 		r = take_once(op);
 	return r;
 }

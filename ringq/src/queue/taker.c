@@ -16,7 +16,7 @@
  */
 static void inherit(struct rq_membership *membership, uint32_t member)
 {
-	struct ringq_region *region = membership->region;
+	struct ringq_region *region = rq_load(&membership->region);
 	struct rq_book_walk book;
 	struct rq_entry *entry;
 	rq_book_walk(&book, region, member);

@@ -129,7 +129,7 @@ static struct rq_watch *writable(struct rq_port *port)
 static int watch_of(struct rq_watch **out, struct rq_port *port, unsigned what)
 {
 	struct ringq_queue *queue = port->queue;
-	struct rq_watch *w = what == RINGQ_WRITABLE ? writable(port) : queue->watch;
+	struct rq_watch *w = what == RINGQ_WRITABLE ? writable(port) : rq_load(&queue->watch);
 	if (!w)
 		w = new_watch(queue, what);
 	if (!w)

@@ -22,7 +22,7 @@ static struct rq_entry *page_at(const struct ringq_region *region, uint64_t page
 /* The number's pages that exist. A chain that is scribbled over ends where it leaves the region. */
 static int adopt_pages(struct rq_book *book, const struct rq_member *member)
 {
-	const struct ringq_region *region = book->membership->region;
+	const struct ringq_region *region = rq_load(&book->membership->region);
 	uint64_t next = rq_load_acquire(&member->book);
 	for (struct rq_entry *page; (page = page_at(region, next)) && book->pages < RQ_BOOK_PAGES_MOST;) {
 		struct rq_entry **more = realloc(book->page, (book->pages + 1) * sizeof(struct rq_entry *));
@@ -39,7 +39,7 @@ static int adopt_pages(struct rq_book *book, const struct rq_member *member)
 static int add_page(struct rq_book *book)
 {
 	struct rq_membership *m = book->membership;
-	struct ringq_region *region = m->region;
+	struct ringq_region *region = rq_load(&m->region);
 	if (book->pages == RQ_BOOK_PAGES_MOST)
 		return -ENOMEM;
 	struct rq_entry **more = realloc(book->page, (book->pages + 1) * sizeof(struct rq_entry *));
@@ -60,7 +60,7 @@ static int add_page(struct rq_book *book)
 
 static struct rq_entry *own_entry(const struct rq_book *book, uint32_t i)
 {
-	uint32_t each = entries_a_page(book->membership->region);
+	uint32_t each = entries_a_page(rq_load(&book->membership->region));
 	return &book->page[i / each][1 + i % each];
 }
 
@@ -86,7 +86,7 @@ static int look_through(struct rq_book *book)
 /* As many entries as the book had again, if there is memory for them. */
 static int widen(struct rq_book *book)
 {
-	uint32_t each = entries_a_page(book->membership->region), want = book->open ? 2 * book->open : 1;
+	uint32_t each = entries_a_page(rq_load(&book->membership->region)), want = book->open ? 2 * book->open : 1;
 	if (want > each && want < book->pages * each)
 		want = book->pages * each;
 	if (want > RQ_BOOK_PAGES_MOST * each)
@@ -151,7 +151,7 @@ int rq_book_open(struct rq_book **out, struct rq_membership *membership)
 		return -ENOMEM;
 	book->membership = membership;
 	int r = adopt_pages(book, membership->member);
-	uint32_t each = entries_a_page(membership->region), open = rq_load(&membership->member->open);
+	uint32_t each = entries_a_page(rq_load(&membership->region)), open = rq_load(&membership->member->open);
 	book->open = open < book->pages * each ? open : book->pages * each;
 	book->claim = book->limit = 0;
 	if (r == 0) {

@@ -35,7 +35,7 @@ static bool is_cut_up(const struct ringq_region *region, uint64_t unit)
 /* A new unit of cells. */
 static int64_t cut_up(struct rq_membership *membership)
 {
-	struct ringq_region *region = membership->region;
+	struct ringq_region *region = rq_load(&membership->region);
 	uint64_t mine = rq_owner_member(membership->id), page = region->at.page;
 	int64_t unit = rq_units_claim(region, 1, mine, page);
 	if (unit < 0)
@@ -78,8 +78,8 @@ static bool close_cells(struct ringq_region *region, uint64_t unit)
 
 static void give_back(struct rq_membership *membership, uint64_t unit)
 {
-	uint64_t owner = rq_load_acquire(rq_owner_at(membership->region, unit));
-	if (rq_owner_kind(owner) == RQ_OWNER_CELLS && close_cells(membership->region, unit))
+	uint64_t owner = rq_load_acquire(rq_owner_at(rq_load(&membership->region), unit));
+	if (rq_owner_kind(owner) == RQ_OWNER_CELLS && close_cells(rq_load(&membership->region), unit))
 		rq_units_give_back(membership, unit, 1, owner);
 }
 
@@ -131,7 +131,7 @@ static int claim_in(struct ringq_region *region, uint64_t unit, uint32_t n, uint
 /* Looks into a unit from its start, and makes it the one to look into first. */
 static int try_unit(struct rq_membership *membership, uint64_t unit, uint32_t n, uint64_t owner)
 {
-	int i = claim_in(membership->region, unit, n, owner, 0);
+	int i = claim_in(rq_load(&membership->region), unit, n, owner, 0);
 	if (i >= 0)
 		membership->cells.page = unit + 1;
 	return i;
@@ -139,12 +139,12 @@ static int try_unit(struct rq_membership *membership, uint64_t unit, uint32_t n,
 
 static int rove(struct rq_membership *membership, uint32_t n, uint64_t owner)
 {
-	uint64_t frontier = rq_units_frontier(membership->region), u = membership->cells.rover;
+	uint64_t frontier = rq_units_frontier(rq_load(&membership->region)), u = membership->cells.rover;
 	unsigned looked = 0;
 	for (uint64_t i = 0; i < LOOK_UNITS && i < frontier && looked < LOOK_CELLS; i++, u++) {
 		if (u >= frontier)
 			u = 0;
-		if (!is_cut_up(membership->region, u))
+		if (!is_cut_up(rq_load(&membership->region), u))
 			continue;
 		looked++;
 		int cell = try_unit(membership, u, n, owner);
@@ -178,7 +178,7 @@ static int claim_elsewhere(struct rq_membership *membership, uint32_t n, uint64_
 
 int64_t rq_cells_claim(struct rq_membership *membership, uint64_t n, uint64_t owner)
 {
-	struct ringq_region *region = membership->region;
+	struct ringq_region *region = rq_load(&membership->region);
 	if (!membership->cells.page)
 		membership->cells.page = 1; /* one unit is as good as another */
 	int i = claim_in(region, membership->cells.page - 1, (uint32_t)n, owner, membership->cells.next);
@@ -200,7 +200,7 @@ void rq_cells_free(struct ringq_region *region, uint64_t offset, uint64_t n, uin
 
 void rq_cells_release(struct rq_membership *membership, uint64_t offset, uint64_t n, uint64_t owner)
 {
-	struct ringq_region *region = membership->region;
+	struct ringq_region *region = rq_load(&membership->region);
 	uint64_t unit = (offset - region->at.units) / region->at.page;
 	uint32_t cell = (uint32_t)((offset - region->at.units) % region->at.page / RQ_CELL);
 	rq_cells_free(region, offset, n, owner);

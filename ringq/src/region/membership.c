@@ -46,7 +46,7 @@ static int join(struct rq_membership *membership, struct ringq_region *region)
 			return r;
 		if (r == 0)
 			continue;
-		membership->region = region;
+		rq_store(&membership->region, region);
 		membership->member = rq_member_at(region, i);
 		membership->lease_word = shared;
 		membership->id = word >> 32 << 32 | (i + 1);
@@ -66,9 +66,9 @@ static void forget_book(struct rq_membership *s)
 
 static void leave(struct rq_membership *membership)
 {
-	if (membership->region)
+	if (rq_load(&membership->region))
 		rq_store_release(&membership->member->hazard, 0);
-	rq_lease_drop(&membership->lease, membership->region ? membership->lease_word : NULL);
+	rq_lease_drop(&membership->lease, rq_load(&membership->region) ? membership->lease_word : NULL);
 }
 
 static void end_membership(struct rq_membership *s)
@@ -96,7 +96,7 @@ void rq_memberships_tidy(void)
 	if (t == &rq_no_thread || !*rq_process_is_parent)
 		return;
 	for (struct rq_membership **link = &t->memberships, *s; (s = *link);) {
-		if (s->region) {
+		if (rq_load(&s->region)) {
 			link = &s->next;
 			continue;
 		}
@@ -123,7 +123,7 @@ int rq_membership_of(struct rq_membership **out, struct ringq_region *region)
 	if (!t)
 		return -ENOMEM;
 	for (struct rq_membership *s = t->memberships; s; s = s->next)
-		if (s->region == region) {
+		if (rq_load(&s->region) == region) {
 			*out = s;
 			return 0;
 		}
@@ -154,11 +154,11 @@ int rq_membership_of(struct rq_membership **out, struct ringq_region *region)
 void rq_memberships_leave(struct ringq_region *region)
 {
 	for (struct rq_membership *s = memberships; s; s = s->all_next) {
-		if (s->region != region)
+		if (rq_load(&s->region) != region)
 			continue;
 		/* Its thread alone may take the lease out of its list; until then the list must find a page there. */
 		rq_lease_clear(s->lease_word, s->id >> 32);
 		rq_lease_orphan(&s->lease, region->at.page);
-		s->region = NULL;
+		rq_store(&s->region, NULL);
 	}
 }

@@ -14,7 +14,7 @@
  */
 int64_t rq_object_claim(struct rq_membership *membership, uint64_t units, uint64_t bytes)
 {
-	struct ringq_region *region = membership->region;
+	struct ringq_region *region = rq_load(&membership->region);
 	uint64_t page = region->at.page;
 	int64_t first = rq_units_claim(region, units, rq_owner_member(membership->id), page);
 	if (first < 0)
@@ -34,7 +34,7 @@ int64_t rq_object_claim(struct rq_membership *membership, uint64_t units, uint64
 /* Where the memory cannot be given back it stays behind the free units, for whoever claims them next. */
 void rq_object_drop(struct rq_membership *membership, uint64_t first, uint64_t units)
 {
-	struct ringq_region *region = membership->region;
+	struct ringq_region *region = rq_load(&membership->region);
 	uint64_t page = region->at.page;
 	if (units > 1)
 		rq_sys.give_back(&region->file, region->at.units + (first + 1) * page, (units - 1) * page);
@@ -191,7 +191,7 @@ bool rq_object_is_garbage(struct ringq_region *region, uint64_t first, uint64_t 
 /* Takes an object that did not get its name back into its creator's hands, and drops it. */
 static void withdraw(struct rq_membership *membership, uint64_t first, uint64_t units, uint64_t created)
 {
-	struct ringq_region *region = membership->region;
+	struct ringq_region *region = rq_load(&membership->region);
 	uint64_t mine = rq_owner_member(membership->id);
 	rq_store_release(rq_owner_at(region, first), mine);
 	rq_units_move(region, first + 1, units - 1, rq_owner_body(created, first), mine);
@@ -213,7 +213,8 @@ static uint64_t next_created(struct ringq_region *region)
 
 void rq_object_publish_pipe(struct rq_membership *membership, uint64_t first, uint64_t units)
 {
-	put_words(membership->region, first, units, rq_owner_pipe(next_created(membership->region), units));
+	put_words(rq_load(&membership->region), first, units,
+		rq_owner_pipe(next_created(rq_load(&membership->region)), units));
 }
 
 /* Has the object of the caller's named, after all whose turn is before its own. 0, -EEXIST, -ENOSPC, -ENOMEM. */
@@ -241,7 +242,7 @@ static int get_name(struct ringq_region *region, uint64_t first, uint64_t unplac
 int rq_object_publish(
 	struct rq_membership *membership, uint64_t first, uint64_t units, const char *name, uint64_t *owner)
 {
-	struct ringq_region *region = membership->region;
+	struct ringq_region *region = rq_load(&membership->region);
 	uint64_t created = next_created(region), id = 0;
 	uint64_t word = rq_owner_object(created, units, *name);
 	put_words(region, first, units, word);
@@ -287,7 +288,7 @@ bool rq_object_visit(struct rq_membership *membership, uint64_t first, uint64_t 
 {
 	rq_store(&membership->member->visit, owner); /* X4 */
 	rq_fence();
-	if (rq_load_acquire(rq_owner_at(membership->region, first)) == owner) /* X5 */
+	if (rq_load_acquire(rq_owner_at(rq_load(&membership->region), first)) == owner) /* X5 */
 		return true;
 	rq_object_leave(membership);
 	return false;

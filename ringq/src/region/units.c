@@ -115,7 +115,7 @@ void rq_units_release(struct ringq_region *region, uint64_t first, uint64_t n, u
 
 void rq_units_give_back(struct rq_membership *membership, uint64_t first, uint64_t n, uint64_t owner)
 {
-	struct ringq_region *region = membership->region;
+	struct ringq_region *region = rq_load(&membership->region);
 	uint64_t mine = rq_owner_member(membership->id), end = first + n;
 	while (first < end) {
 		uint64_t u = first, expected = owner;
