@@ -217,6 +217,12 @@ static int finish(int status)
 	return status ? status : STATUS_TROUBLE;
 }
 
+/* To what runs a monitoring plug-in, 2 would be an alarm. */
+static int misused(const struct command *command)
+{
+	return strcmp(command->name, "check") == 0 ? STATUS_UNKNOWN : STATUS_USAGE;
+}
+
 static int run(const struct command *command, int argc, char **argv)
 {
 	int first;
@@ -227,12 +233,14 @@ static int run(const struct command *command, int argc, char **argv)
 		return STATUS_DONE;
 	}
 	if (r)
-		return r;
+		return misused(command);
 	argc -= first;
 	argv += first;
-	if (argc < command->least || (command->most >= 0 && argc > command->most))
-		return usage(argc < command->least ? "an operand is missing: %s" : "too many operands: %s",
+	if (argc < command->least || (command->most >= 0 && argc > command->most)) {
+		usage(argc < command->least ? "an operand is missing: %s" : "too many operands: %s",
 			argc < command->least ? command->operands : argv[command->most]);
+		return misused(command);
+	}
 	return command->run(argc, argv);
 }
 

@@ -22,6 +22,7 @@ enum status {
 	STATUS_NO = 1, /* the answer is no: empty, timed out, something found */
 	STATUS_USAGE = 2,
 	STATUS_NOT_FOUND = 3,
+	STATUS_UNKNOWN = 3, /* of check */
 	STATUS_NOT_PERMITTED = 4,
 	STATUS_CLOSED = 5,
 	STATUS_DAMAGED = 6, /* not a region, of another layout, or scribbled over */
