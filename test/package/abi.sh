@@ -23,7 +23,7 @@ describe() {
 
 if [[ ${4-} == --update ]]; then
 	describe "$library" "$work/new"
-	sed '1a <!-- SPDX-License-Identifier: MIT -->' "$work/new" >"$baseline"
+	sed "1a <!-- SPDX-License-""Identifier: MIT -->" "$work/new" >"$baseline"
 	exit
 fi
 
