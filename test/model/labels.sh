@@ -16,6 +16,25 @@ if ! difference=$(diff <(echo "$code") <(echo "$table")); then
 	echo "$difference"
 	exit 1
 fi
+# In these folders each ordered access has a label or a reason: a comment on its line or right above. In the others, so far, the
+# labelled ones have.
+for folder in array base order pipe; do
+	files=$(find "ringq/src/$folder" -name '*.[ch]' ! -name atomic.h ! -name late.h)
+	# shellcheck disable=SC2086 # names without blanks
+	unlabelled=$(awk '
+		FNR == 1 { before = "" }
+		/rq_(load_acquire|store_release|swap|add|cas|cas_full|cas_two|fence|fence_behind_cas|acquire_fence|release_fence)\(/ &&
+			!/^(#|static|[[:space:]]*\*|[[:space:]]*\/\*)/ && !/\/\*/ && before !~ /\*\/[[:space:]]*$/ {
+			print FILENAME ":" FNR ":" $0
+		}
+		{ before = $0 }' $files)
+	if [[ -n $unlabelled ]]; then
+		echo "ordered accesses without a label or a reason:"
+		echo "$unlabelled"
+		exit 1
+	fi
+done
+
 # What is _Atomic is read and stored by atomic.h, which says the order: C's own operators are sequentially consistent.
 if implicit=$(grep -rnE --include='*.[ch]' '(queue->watch|membership->region)\b' ringq/src |
 	grep -vE '&[a-z_>.-]*(queue->watch|membership->region)\b|:[0-9]+:[[:space:]]*(/\*|\*)'); then

@@ -8,10 +8,12 @@
 void rq_event_wake(rq_u32 *event, int n)
 {
 	rq_fence(); /* W2 */
+	/* Acquire is not needed: the fence is before it. */
 	uint32_t word = rq_load_acquire(event);
 	if (!(word & RQ_EVENT_WAITERS) || rq_sys.futex_wake(event, n) >= n)
 		return;
 	while (word & RQ_EVENT_WAITERS) {
+		/* As W1: the sequence moves on, so that who is about to sleep does not. */
 		if (rq_cas_full(event, &word, (word + RQ_EVENT_SEQUENCE) & ~RQ_EVENT_WAITERS)) {
 			rq_sys.futex_wake(event, INT_MAX);
 			return;
@@ -21,8 +23,9 @@ void rq_event_wake(rq_u32 *event, int n)
 
 void rq_event_wake_all(rq_u32 *event)
 {
-	rq_fence();
+	rq_fence(); /* W2: what the caller has changed is before the sequence that sleepers compare */
 	uint32_t word = rq_load(event);
+	/* As W1. */
 	while (!rq_cas_full(event, &word, (word + RQ_EVENT_SEQUENCE) & ~RQ_EVENT_WAITERS))
 		;
 	rq_sys.futex_wake(event, INT_MAX);
@@ -44,12 +47,13 @@ uint32_t rq_event_prepare(rq_u32 *event)
 				word |= RQ_EVENT_WAITERS;
 		}
 		if (word & RQ_EVENT_FENCED) {
-			rq_fence();
+			rq_fence(); /* W2's partner: wakers fence, too, so WAITERS is set before the look that follows */
 			return word;
 		}
 		if (rq_sys.barrier()) /* S2 */
 			rq_sys_settle();
 		uint32_t announced = word;
+		/* Behind S2, which has done what FENCED says; wakers that see it pass W2. */
 		if (rq_cas_full(event, &word, word | RQ_EVENT_FENCED))
 			return word | RQ_EVENT_FENCED;
 		if (round == ROUNDS_MOST)
@@ -60,6 +64,7 @@ uint32_t rq_event_prepare(rq_u32 *event)
 void rq_event_fence(rq_u32 *event)
 {
 	uint32_t word = rq_load(event);
+	/* Of a region of fences, before anybody else sees the event. */
 	while (!(word & RQ_EVENT_FENCED) && !rq_cas_full(event, &word, word | RQ_EVENT_FENCED))
 		;
 }
@@ -68,5 +73,6 @@ void rq_event_disarm(rq_u32 *event)
 {
 	uint32_t word = rq_load(event);
 	if ((word & RQ_EVENT_FENCED) && !(word & RQ_EVENT_WAITERS))
+		/* The sequence moves on, so that a sleeper that was about to sleep by FENCED begins again. */
 		rq_cas_full(event, &word, (word + RQ_EVENT_SEQUENCE) & ~RQ_EVENT_FENCED);
 }

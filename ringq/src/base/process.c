@@ -123,7 +123,7 @@ void rq_process_barrier(void)
 {
 	if (rq_sys.barrier() == 0)
 		return;
-	rq_fence();
+	rq_fence(); /* as the barrier would, on this side of it: Q1 before Y3 */
 	if (!interrupt_others())
 		rq_sys_settle();
 }

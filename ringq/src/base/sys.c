@@ -147,10 +147,10 @@ void rq_sys_sleep(int64_t ns)
 void rq_sys_settle(void)
 {
 	int64_t end = rq_sys.now() + SETTLE;
-	rq_fence();
+	rq_fence(); /* this side of the barrier that the sleep stands for: S2, H3, Y3 */
 	for (int64_t left = SETTLE; left > 0; left = end - rq_sys.now())
 		rq_sys_sleep(left);
-	rq_fence();
+	rq_fence(); /* the same: what the caller looks at next is not read before the sleep */
 }
 
 bool rq_sys_has_barrier(void)

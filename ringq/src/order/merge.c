@@ -186,6 +186,7 @@ static int look_at_peeked(struct rq_order *o, struct rq_view *view)
 bool rq_choose_pin(struct rq_order *o, uint64_t peeked, const struct rq_view *view)
 {
 	rq_u64 *word = &o->shared->peeked, *of_lane = &view->lane->peeked;
+	/* Compared and replaced by L1, which acquires: relaxed would do. */
 	uint64_t head = rq_load_acquire(of_lane), next = (peeked / RQ_LANES_MAX + 1) * RQ_LANES_MAX + view->index;
 	if (o->total) /* the producer may not have come to it */
 		rq_total_published(o->shared, view->index, rq_load(&view->lane->owner));

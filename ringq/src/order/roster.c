@@ -9,6 +9,7 @@ void rq_roster_add(struct rq_queue_shared *shared, uint32_t lane)
 {
 	rq_u64 *at = &shared->roster[lane / RQ_ROSTER_LANES];
 	uint64_t bits = (uint64_t)RQ_ROSTER_BITS << rq_roster_shift(lane), word = rq_load(at);
+	/* As R1: the change that D3 and R3 must see. */
 	while ((word & bits) != bits && !rq_cas_full(at, &word, (word | bits) + VERSION))
 		;
 }

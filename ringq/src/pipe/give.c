@@ -71,7 +71,7 @@ static int check_side(const struct ringq_region *region, uint64_t owner, int sid
 		s->first >= rq_units_frontier(region) ||
 		rq_hold_keep(region, s->hold, s->first, side ? RQ_SIDE_WRITER : RQ_SIDE_READER))
 		return -EBADMSG;
-	uint64_t word = rq_load_acquire(rq_owner_at(region, s->first));
+	uint64_t word = rq_load_acquire(rq_owner_at(region, s->first)); /* as N4 */
 	s->units = rq_owner_object_units(word);
 	return word == owner && rq_owner_is_pipe(word) ? 0 : -EBADMSG;
 }

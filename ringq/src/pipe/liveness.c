@@ -76,14 +76,16 @@ static void witness(struct rq_port *port)
 	rq_u64 *mine = witness_of(port->queue, port->queue->side);
 	uint64_t none = rq_load(mine);
 	if (none == 0)
+		/* Decides among those who would be witnesses; what it names was there before: M4. */
 		rq_cas(mine, &none, port->membership->id);
 }
 
 static void leave(struct rq_port *port)
 {
 	uint64_t mine = port->membership->id;
-	if (rq_load(witness_of(port->queue, port->queue->side)) == mine &&
-		rq_cas(witness_of(port->queue, port->queue->side), &mine, 0))
+	rq_u64 *word = witness_of(port->queue, port->queue->side);
+	/* That it is gone is told by the event of rq_queue_wake(), behind this. */
+	if (rq_load(word) == mine && rq_cas(word, &mine, 0))
 		rq_queue_wake(port->queue); /* who sleeps on its lease must know that it tells no more */
 }
 
@@ -95,7 +97,7 @@ static bool is_alive(struct rq_port *port, uint64_t id)
 	if (!rq_member_alive(region, id))
 		return false;
 	rq_u64 *lease = rq_lease_at(region, ((uint32_t)id & RQ_ID_INDEX_MASK) - 1);
-	uint64_t word = rq_load_acquire(lease);
+	uint64_t word = rq_load_acquire(lease); /* as M3: what follows is compared with it again and again */
 	if (!rq_lease_held(word) || word >> 32 != id >> 32)
 		return false;
 	port->peer.lease = lease;
@@ -108,10 +110,11 @@ static bool is_alive(struct rq_port *port, uint64_t id)
 static bool has_witness(struct rq_port *port)
 {
 	rq_u64 *theirs = witness_of(port->queue, other(port->queue->side));
-	uint64_t id = rq_load_acquire(theirs);
+	uint64_t id = rq_load_acquire(theirs); /* whose lease is then read: it was taken before the name was written */
 	if (rq_likely(id && is_alive(port, id)))
 		return true;
 	if (id)
+		/* The word that was judged, and no other: coherence. */
 		rq_cas(theirs, &id, 0);
 	return false;
 }
@@ -155,7 +158,7 @@ static bool is_nobodys(struct ringq_region *region, uint64_t first, uint64_t own
 	if (!rq_owner_is_pipe(owner) || is_held(region, first, RQ_SIDE_READER, -1) ||
 		is_held(region, first, RQ_SIDE_WRITER, -1))
 		return false;
-	rq_fence();
+	rq_fence(); /* with X1's: of two who leave at once, one sees the other's hazard, or that it has let go */
 	return !rq_members_name(region, owner); /* X3 */
 }
 
@@ -166,6 +169,7 @@ bool rq_hold_reap(struct ringq_region *region, uint64_t first, uint64_t owner)
 	if (!is_nobodys(region, first, owner) || rq_membership_of(&membership, region))
 		return false;
 	uint64_t mine = rq_owner_reaping(membership->id);
+	/* As A3: one of those who see that it is nobody's deletes it. */
 	if (!rq_cas(rq_owner_at(region, first), &word, mine))
 		return false;
 	rq_expire_free(membership, first, owner, mine, false);
