@@ -17,7 +17,7 @@ scribble() { # OFFSET BYTES
 look() {
 	local got command
 	for command in 'list' "list $name" "stat $name/q" "who $name" "peek -n 50 $name/q" "tail $name/q" \
-		"wait --timeout=0 $name/q"; do
+		"wait --timeout=0 $name/q" "top --once -i 50ms $name" "export $name" report "record --now $name/q /dev/stdout"; do
 		timeout 20 "$ringq" $command >/dev/null 2>"$dir/err" </dev/null
 		got=$?
 		((got <= 7)) || fail "$command ended with $got $1: $(cat "$dir/err")"
