@@ -17,6 +17,7 @@ import broker
 TOOL, BRIDGE = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
 SIZE = os.environ.get('RINGQ_TEST_SIZE', 'quick')
 SKIPPED = 77
+CHILDREN = []  # of readers and feeders, which a test that fails leaves behind
 
 
 def brief_or_long(quick, whole, long):
@@ -100,6 +101,8 @@ class Stage:
             if process.poll() is None:
                 process.send_signal(signal.SIGCONT)
             broker.end(process, signal.SIGKILL)
+        for process in CHILDREN:
+            broker.end(process, signal.SIGKILL)
         for b in self.brokers:
             b.close()
         for region in self.regions:
@@ -132,6 +135,7 @@ class Feeder(threading.Thread):
 
     def run(self):
         process = subprocess.Popen([TOOL, 'put', self.target], stdin=subprocess.PIPE)
+        CHILDREN.append(process)
         try:
             for i in range(0, self.n, 200):
                 lines = b''.join(record(k) + b'\n' for k in range(i, min(i + 200, self.n)))
@@ -154,6 +158,7 @@ class Reader(threading.Thread):
         self.seen = collections.Counter()
         self.order = []
         self.process = subprocess.Popen([TOOL, 'get', self.target], stdout=subprocess.PIPE)
+        CHILDREN.append(self.process)
         self.start()
 
     def run(self):
