@@ -495,7 +495,10 @@ static PyMethodDef queue_methods[] = {
 		DOC("fileno($self, /)\n--\n\nA descriptor that is readable when a get would not have to wait. Do not "
 		    "read it.\n\n"
 		    "It goes with the object. Raises OSError: no more descriptors.")},
-	{"_stat", rq_py_stat, METH_NOARGS, NULL},
+	{"stat", rq_py_stat, METH_NOARGS,
+		DOC("stat($self, /)\n--\n\nCounts and options: records_in, records_out, bytes_held, lanes, producers, "
+		    "closed, and as "
+		    "created.")},
 	{NULL, NULL, 0, NULL},
 };
 

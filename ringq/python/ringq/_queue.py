@@ -80,10 +80,6 @@ class Queue(_ringq.Queue):
         """The queue's name in its region."""
         return self._name
 
-    def stat(self) -> dict:
-        """Counts and options: records_in, records_out, bytes_held, lanes, producers, closed, and as created."""
-        return self._stat()
-
     def members(self):
         """The threads that take part in the queue's region."""
         return self.region.members()
@@ -119,7 +115,7 @@ class Queue(_ringq.Queue):
         if self._closed:
             return f'<{name} {self._name!r}, closed here>'
         try:
-            stat = self._stat()
+            stat = self.stat()
             return (f'<{name} {self._name!r}: {len(self)} waiting, {stat["producers"]} producers'
                     f'{", shut down" if stat["closed"] else ""}>')
         except BrokenPipeError:

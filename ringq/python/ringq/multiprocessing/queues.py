@@ -84,7 +84,7 @@ class Queue(_Common, _ringq.Queue):
 
     def _reopen(self, region):
         super()._reopen(region)
-        self._maxsize = self._stat()['max_records'] or (1 << 31) - 1
+        self._maxsize = self.stat()['max_records'] or (1 << 31) - 1
 
     def join_thread(self):
         """Returns at once: there is no thread. AssertionError before close()."""
@@ -96,10 +96,6 @@ class Queue(_Common, _ringq.Queue):
     # Objects in hand are for ringq.Queue.
     lease = task_done = join = property()  # type: ignore
 
-    def stat(self):
-        """Counts and options, as a dict."""
-        return self._stat()
-
     @staticmethod
     def _on_queue_feeder_error(e, obj):
         """Never called: put() raises what pickling does."""
@@ -109,7 +105,7 @@ class Queue(_Common, _ringq.Queue):
             if self._closed:
                 return f'<{type(self).__module__}.{type(self).__name__}, closed here>'
             return f'<{type(self).__module__}.{type(self).__name__} of {len(self)} objects, ' \
-                   f'{self._stat()["producers"]} producers>'
+                   f'{self.stat()["producers"]} producers>'
         except (AttributeError, OSError, ValueError):
             return f'<{type(self).__module__}.{type(self).__name__}>'
 
@@ -138,7 +134,7 @@ class JoinableQueue(Queue):
     def _unfinished(self):
         done = self._counts[0]  # first: so 0 means that all was done at this instant
         self.qsize()            # counts what a producer put just before it died
-        return self._stat()['records_in'] - done
+        return self.stat()['records_in'] - done
 
     def task_done(self):
         """One object that was taken is done. ValueError: more than were put."""
