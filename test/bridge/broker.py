@@ -117,6 +117,8 @@ class Broker:
             self.server.send_signal(signal.SIGCONT)
         end(self.server, patience=20)
         end(self.epmd)
+        # The node starts one of its own where ours has gone before it.
+        subprocess.run(['epmd', '-port', str(self.epmd_port), '-kill'], env=self.env, capture_output=True, timeout=20)
         # Its helper, which looks up names, ends when the node does.
         shutil.rmtree(self.folder, ignore_errors=True)
 
