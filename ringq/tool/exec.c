@@ -30,8 +30,9 @@ enum { JOBS_MOST = 1024 };
 #define FIRST_PAUSE RINGQ_MS(10)
 #define LAST_PAUSE RINGQ_MS(1000)
 
-static uint64_t count = UINT64_MAX, jobs = 1;
+static uint64_t count = UINT64_MAX, jobs = 1, attempts;
 static int64_t patience = RINGQ_FOREVER;
+static const char *dead_letters;
 
 struct job {
 	struct ringq_delivery delivery;
@@ -40,6 +41,7 @@ struct job {
 
 struct work {
 	ringq_queue *queue;
+	ringq_queue *dead; /* or NULL */
 	const char *what;
 	char **command;
 	struct job *job;
@@ -106,17 +108,57 @@ static void give_back(struct work *w, struct job *job)
 		stop(w, fail(e, w->what));
 }
 
+static void acknowledge(struct work *w, struct job *job)
+{
+	int e = ringq_ack(w->queue, &job->delivery);
+	if (e)
+		stop(w, fail(e, w->what));
+}
+
+/* As the library sets aside what has been delivered too often. */
+static int put_dead_letter(ringq_queue *dead, const struct ringq_delivery *d)
+{
+	struct ringq_dead_letter head = {.size = sizeof head, .attempts = d->attempt};
+	void *at;
+	int e = ringq_reserve(dead, &at, sizeof head + d->len, RINGQ_NOWAIT);
+	if (e)
+		return e;
+	memcpy(at, &head, sizeof head);
+	memcpy((char *)at + sizeof head, d->data, d->len);
+	return ringq_commit(dead, at, sizeof head + d->len);
+}
+
+/* First there, then gone here: who is killed in between leaves it in both. */
+static void set_aside(struct work *w, struct job *job)
+{
+	int e = w->dead ? put_dead_letter(w->dead, &job->delivery) : 0;
+	if (e) {
+		give_back(w, job);
+		stop(w, fail(e, dead_letters));
+		return;
+	}
+	complain("%s: a record of %zu bytes is %s after attempt %u", w->what, job->delivery.len,
+		w->dead ? "set aside" : "dropped", job->delivery.attempt);
+	acknowledge(w, job);
+}
+
+static bool tried_enough(const struct ringq_delivery *d)
+{
+	return attempts && d->attempt >= attempts;
+}
+
 static void finish(struct work *w, struct job *job, int status)
 {
 	job->child = 0;
 	w->running--;
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
-		int e = ringq_ack(w->queue, &job->delivery);
-		if (e)
-			stop(w, fail(e, w->what));
+		acknowledge(w, job);
 		return;
 	}
-	give_back(w, job);
+	if (tried_enough(&job->delivery))
+		set_aside(w, job);
+	else
+		give_back(w, job);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 255)
 		stop(w, TOLD_TO_STOP);
 	else if (w->result < SOME_FAILED)
@@ -179,6 +221,10 @@ static void take_one(struct work *w)
 		stop(w, fail(e, w->what));
 		return;
 	}
+	if (attempts && job->delivery.attempt > attempts) { /* programs like this one have died with it */
+		set_aside(w, job);
+		return;
+	}
 	pause_before(w, job->delivery.attempt);
 	e = tool_stopped ? STATUS_DONE : start(w, job);
 	if (job->child) {
@@ -202,9 +248,11 @@ static int run(int argc, char **argv)
 	if (r)
 		return r;
 	w.job = calloc(jobs, sizeof *w.job);
-	int e = w.job ? ringq_queue_stat(w.queue, &stat) : -ENOMEM;
-	if (e) {
-		w.result = fail(e, argv[0]);
+	int e = w.job ? ringq_queue_stat(w.queue, &stat) : -ENOMEM, no_dead = 0;
+	if (e == 0 && dead_letters)
+		no_dead = ringq_queue_open(&w.dead, target.region, dead_letters);
+	if (e || no_dead) {
+		w.result = e ? fail(e, argv[0]) : fail(no_dead, dead_letters);
 	} else if (!(stat.flags & RINGQ_ACKNOWLEDGED)) {
 		w.result = usage("%s: not acknowledged, as `ringq create --acknowledged` makes queues", argv[0]);
 	} else {
@@ -221,6 +269,7 @@ static int run(int argc, char **argv)
 		tool_waits_on = NULL;
 	}
 	free(w.job);
+	ringq_queue_release(w.dead);
 	ringq_queue_release(w.queue);
 	target_close(&target);
 	return w.result;
@@ -229,6 +278,8 @@ static int run(int argc, char **argv)
 static const struct option_spec options[] = {
 	{'n', "count", "N", OPTION_NUMBER, &count, "run it so many times; until the queue is closed"},
 	{'j', "jobs", "N", OPTION_NUMBER, &jobs, "side by side; 1"},
+	{0, "attempts", "N", OPTION_NUMBER, &attempts, "set a record aside after so many; never"},
+	{0, "dead-letters", "QUEUE", OPTION_TEXT, &dead_letters, "of the region, which gets it then; it is dropped"},
 	{'w', "wait", "TIME", OPTION_TIME, &patience, "end when no record came for so long; forever"},
 	OPTIONS_END,
 };

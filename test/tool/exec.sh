@@ -59,6 +59,21 @@ printf 'x\ny\n' | "$ringq" put "$name/few" --close
 status 123 "$ringq" exec "$name/few" -- grep -q y
 grep -q x <("$ringq" get "$name/dead" -n 1 --format=raw) || fail 'the dead letter is another'
 
+status 0 "$ringq" create "$name/tries" --acknowledged
+printf 'x\ny\n' | "$ringq" put "$name/tries" --close
+status 123 "$ringq" exec "$name/tries" --attempts 2 --dead-letters dead -- sh -c 'read r; echo "$r"; [ "$r" = y ]'
+[[ $(sort "$dir/out") == $'x\nx\ny' ]] || fail 'not two attempts of what fails, and one of what does not'
+says 'set aside after attempt 2'
+"$ringq" get "$name/dead" -n 1 --format=raw >"$dir/dead"
+[[ $(tail -c 2 "$dir/dead") == x && $(od -An -tu4 -j4 -N4 "$dir/dead") -eq 2 ]] || fail 'not a dead letter'
+status 3 "$ringq" exec "$name/tries" --dead-letters none -- true
+status 0 "$ringq" create "$name/drops" --acknowledged
+echo x | "$ringq" put "$name/drops" --close
+status 123 "$ringq" exec "$name/drops" --attempts=1 false
+says 'dropped after attempt 1'
+status 0 "$ringq" stat "$name/drops"
+shows 'records +0 waiting'
+
 # --- side by side, and until it is closed ---
 
 status 0 "$ringq" create "$name/many" --acknowledged

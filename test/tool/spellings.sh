@@ -56,13 +56,11 @@ status 0 "$ringq" create "$name/well" --acknowledged
 seq 30 | "$ringq" put --close "$name/well"
 status 0 "$ringq" exec "$name/well" -j 4 -- sh -c 'read -r r; echo "$r"'
 [[ $(sort -n "$dir/out") == "$(seq 30)" ]] || fail 'not each record once'
-if "$ringq" exec --options | grep -q -- --attempts; then
-	status 0 "$ringq" create "$name/tries" --acknowledged
-	printf 'x\ny\n' | "$ringq" put --close "$name/tries"
-	status 0 "$ringq" exec "$name/tries" -j 2 --attempts 3 -- true
-	status 0 "$ringq" stat "$name/tries"
-	shows 'records +0 waiting, 2 put'
-fi
+status 0 "$ringq" create "$name/tries" --acknowledged
+printf 'x\ny\n' | "$ringq" put --close "$name/tries"
+status 0 "$ringq" exec "$name/tries" -j 2 --attempts 3 -- true
+status 0 "$ringq" stat "$name/tries"
+shows 'records +0 waiting, 2 put'
 
 # --- a framed copy, in the order in which the pieces are written elsewhere ---
 
