@@ -341,8 +341,12 @@ static void release_waits_for_a_put_like_the_one_before(void)
 	rq_sys = true_sys;
 }
 
+/* It is known to the handle already: to join wakes others, too. */
 static void *get_held(void *arg)
 {
+	struct call *call = arg;
+
+	check_eq(get_number(call->queue, RINGQ_NOWAIT), -EAGAIN);
 	is_held = true;
 	return get(arg);
 }
