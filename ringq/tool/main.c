@@ -9,6 +9,7 @@
 #include "tool.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -154,11 +155,24 @@ int64_t now_ns(void)
 	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
 }
 
+/* The signals are let in by the sleep alone: one between the look at what it left and the sleep would be slept on. */
+bool tool_poll(int fd, int64_t ns)
+{
+	struct pollfd in = {.fd = fd, .events = POLLIN};
+	struct timespec t = {.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
+	sigset_t stops, before;
+	sigemptyset(&stops);
+	sigaddset(&stops, SIGINT);
+	sigaddset(&stops, SIGTERM);
+	sigprocmask(SIG_BLOCK, &stops, &before);
+	bool there = ns >= 0 && !tool_stopped && ppoll(&in, 1, &t, &before) > 0;
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	return there;
+}
+
 void tool_sleep(int64_t ns)
 {
-	struct timespec t = {.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
-	if (ns > 0 && !tool_stopped)
-		nanosleep(&t, NULL);
+	tool_poll(-1, ns);
 }
 
 /* ---- the list ---- */

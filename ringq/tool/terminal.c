@@ -130,12 +130,10 @@ void terminal_size(int *rows, int *columns)
 	*columns = size.ws_col;
 }
 
-static int next_byte(int timeout_ms)
+static int next_byte(int64_t ns)
 {
-	struct pollfd in = {.fd = has_keys ? STDIN_FILENO : -1, .events = POLLIN};
 	unsigned char c;
-	int r = poll(&in, 1, timeout_ms);
-	if (r <= 0)
+	if (!tool_poll(has_keys ? STDIN_FILENO : -1, ns))
 		return KEY_NONE;
 	ssize_t n = read(STDIN_FILENO, &c, 1);
 	if (n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN))
@@ -152,11 +150,11 @@ static int sequence(void)
 	} keys[] = {{"A", KEY_UP}, {"B", KEY_DOWN}, {"C", KEY_RIGHT}, {"D", KEY_LEFT}, {"5~", KEY_PAGE_UP},
 		{"6~", KEY_PAGE_DOWN}, {"H", KEY_HOME}, {"F", KEY_END}, {"1~", KEY_HOME}, {"4~", KEY_END}};
 	char text[8] = {0};
-	int c = next_byte(20);
+	int c = next_byte(RINGQ_MS(20));
 	if (c != '[' && c != 'O')
 		return c == KEY_NONE ? KEY_ESCAPE : KEY_NONE;
 	for (size_t n = 0; n < sizeof text - 1; n++) {
-		c = next_byte(20);
+		c = next_byte(RINGQ_MS(20));
 		if (c == KEY_NONE || c >= 256)
 			return KEY_NONE;
 		text[n] = (char)c;
@@ -171,8 +169,7 @@ static int sequence(void)
 
 int terminal_key(int64_t ns)
 {
-	int64_t ms = (ns + 999999) / 1000000;
-	int c = next_byte(ms < 0 ? 0 : ms > 3600000 ? 3600000 : (int)ms);
+	int c = next_byte(ns < 0 ? 0 : ns);
 	return c == 27 ? sequence() : c;
 }
 
