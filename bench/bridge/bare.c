@@ -160,7 +160,7 @@ static void confirm(amqp_connection_state_t c, const char *queue, uint64_t n)
 static ringq_queue *open_queue(const char *name)
 {
 	ringq_region *region;
-	ringq_queue *queue;
+	ringq_queue *queue = NULL;
 	must(ringq_region_open(&region, name) == 0 && ringq_queue_open(&queue, region, "q") == 0, name);
 	return queue;
 }

@@ -406,8 +406,13 @@ static void draw(const struct survey *s, const struct view *v, struct live *l)
 		print_row(to, &v->rows[l->first + i], width);
 		fputs("\033[K", to);
 	}
-	for (const char *at = help_text; l->help && *at; at += strcspn(at, "\n") + (at[strcspn(at, "\n")] != 0))
-		fprintf(to, "\r\n%.*s\033[K", (int)strcspn(at, "\n"), at);
+	for (const char *at = help_text; l->help && *at;) {
+		size_t n = strcspn(at, "\n");
+		fputs("\r\n", to);
+		fwrite(at, 1, n, to);
+		fputs("\033[K", to);
+		at += n + (at[n] == '\n');
+	}
 	fputs("\033[J", to);
 	fclose(to);
 	terminal_write(text, len);

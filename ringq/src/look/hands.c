@@ -132,7 +132,7 @@ static int look_at_book(struct look *l, uint32_t member)
 {
 	const struct ringq_region *region = l->set->region;
 	uint32_t each = (uint32_t)(region->at.page / RQ_ENTRY);
-	uint64_t next, open;
+	uint64_t next = 0, open = 0;
 	int r = member_word(region, member, offsetof(struct rq_member, book), &next);
 	if (r == 0)
 		r = member_word(region, member, offsetof(struct rq_member, open), &open);
