@@ -73,8 +73,8 @@ static void work(const struct ringq_delivery *d)
 	}
 	book->in_hand = id;
 	check_compare(job.number, >=, book->last[job.producer][job.life]);
+	book->done[job.producer][job.number] = 1; /* before the next: killed in between, it is done, and comes again */
 	book->last[job.producer][job.life] = job.number + 1;
-	book->done[job.producer][job.number] = 1;
 }
 
 static void consume(void *arg)
