@@ -6,7 +6,7 @@
 
 #include "../common.h"
 
-enum { TRACE_MOST = 1 << 17 };
+enum { TRACE_MOST = 1 << 18 };
 
 /* Instructions to try: first those that are the first pass of their address, or the second or last: the corners. */
 struct trace_choice {
