@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/copy.h"
 #include "base/sys.h"
 
 /* ---- objects ---- */
@@ -88,7 +89,11 @@ static bool owner_of(struct ringq_region *region, uint64_t id, uint64_t *owner)
 /* Whether the object with this word has this name. What is read counts if the word is the same afterwards. */
 static bool has_name(struct ringq_region *region, uint64_t first, uint64_t owner, const char *name)
 {
-	bool same = rq_owner_is_object(owner) && strncmp(object_at(region, first)->name, name, RQ_NAME_MAX) == 0;
+	char there[RQ_NAME_MAX];
+	if (!rq_owner_is_object(owner))
+		return false;
+	rq_copy_out(there, object_at(region, first)->name, RQ_NAME_MAX);
+	bool same = strncmp(there, name, RQ_NAME_MAX) == 0;
 	rq_acquire_fence();
 	return same && rq_load(rq_owner_at(region, first)) == owner;
 }
@@ -134,7 +139,7 @@ static bool read_candidate(
 	if (!owner_of(region, id, owner) || !rq_owner_object_is_unplaced(*owner) ||
 		rq_region_back(region, region->at.units + first * page, page))
 		return false;
-	memcpy(name, object_at(region, first)->name, RQ_NAME_MAX);
+	rq_copy_out(name, object_at(region, first)->name, RQ_NAME_MAX);
 	name[RQ_NAME_MAX - 1] = 0;
 	*creator = rq_load_once(&object_at(region, first)->creator);
 	rq_acquire_fence();
