@@ -205,7 +205,7 @@ def on_a_terminal():
 def signals():
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGALRM,
                    signal.SIGSEGV, signal.SIGABRT, signal.SIGPIPE):
-        with terminal("top", NAME, "-i", "60") as t:
+        with terminal("top", NAME, "-i", "5") as t:
             check(t.wait_for("fast"), f"no picture before {number}")
             check(termios.tcgetattr(t.slave) != t.before, "the terminal is not taken over")
             if number == signal.SIGINT:
