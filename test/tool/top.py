@@ -47,6 +47,7 @@ class Terminal:
                                       env={**os.environ, "TERM": "xterm"}, preexec_fn=self.begin)
 
     def begin(self):
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # ignored by what nohup runs, and then top ignores it, too
         os.setsid()
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
         if not self.as_job:
@@ -205,7 +206,7 @@ def on_a_terminal():
 def signals():
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGALRM,
                    signal.SIGSEGV, signal.SIGABRT, signal.SIGPIPE):
-        with terminal("top", NAME, "-i", "5") as t:
+        with terminal("top", NAME, "-i", "60") as t:
             check(t.wait_for("fast"), f"no picture before {number}")
             check(termios.tcgetattr(t.slave) != t.before, "the terminal is not taken over")
             if number == signal.SIGINT:
