@@ -118,10 +118,9 @@ uint64_t ringq_array_id(const ringq_array *array)
 
 static void free_memory(struct rq_membership *membership, uint64_t at, uint64_t size, uint64_t units, uint64_t owner)
 {
+	const struct rq_geometry *g = &rq_load(&membership->region)->at;
 	if (units)
-		rq_units_give_back(membership,
-			(at - rq_load(&membership->region)->at.units) / rq_load(&membership->region)->at.page, units,
-			owner);
+		rq_units_give_back(membership, (at - g->units) / g->page, units, owner);
 	else
 		rq_cells_release(membership, at, size / RQ_CELL, owner);
 }

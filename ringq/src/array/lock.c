@@ -28,7 +28,6 @@
  */
 
 #include <errno.h>
-#include <limits.h>
 
 #include "array/snapshot.h"
 #include "base/patience.h"
@@ -91,9 +90,8 @@ static void sleep_once(struct ringq_array *a, struct rq_membership *membership, 
 	if (!rq_member_alive(a->region, holder(word)))
 		return;
 	int r = rq_sys.futex_waitv(waits, (unsigned)n + 1, rq_sleep_until(now, until, most));
-	/* The kernel wakes only one of those who watch a lease. Who joins wakes all: doing that again would never end. */
-	if (r > 0 && waits[r].word != &a->region->header->joins)
-		rq_sys.futex_wake(waits[r].word, INT_MAX);
+	if (r > 0)
+		rq_members_woken(a->region, &waits[r]);
 	if (r == -ENOSYS)
 		rq_sys.futex_wait(waits[0].word, (uint32_t)word, rq_sleep_until(now, until, RQ_SLEEP_SHORT));
 }

@@ -165,12 +165,8 @@ static bool is_nobodys(struct ringq_region *region, uint64_t first, uint64_t own
 bool rq_hold_reap(struct ringq_region *region, uint64_t first, uint64_t owner)
 {
 	struct rq_membership *membership;
-	uint64_t word = owner;
-	if (!is_nobodys(region, first, owner) || rq_membership_of(&membership, region))
-		return false;
-	uint64_t mine = rq_owner_reaping(membership->id);
-	/* As A3: one of those who see that it is nobody's deletes it. */
-	if (!rq_cas(rq_owner_at(region, first), &word, mine))
+	uint64_t mine;
+	if (!is_nobodys(region, first, owner) || !rq_expire_take(region, first, owner, &membership, &mine))
 		return false;
 	rq_expire_free(membership, first, owner, mine, false);
 	return true;

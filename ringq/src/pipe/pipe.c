@@ -58,12 +58,12 @@ static int build(struct direction *d, struct rq_membership *membership, unsigned
 /* What has not become a handle's. */
 static void unbuild(struct direction *d, struct rq_membership *membership)
 {
+	struct ringq_region *region = rq_load(&membership->region);
 	for (int i = 0; i < 2; i++)
 		if (d->holds[i] >= 0)
 			rq_close(d->holds[i]);
 	if (d->units && d->shown)
-		rq_hold_reap(rq_load(&membership->region), d->first,
-			rq_load(rq_owner_at(rq_load(&membership->region), d->first)));
+		rq_hold_reap(region, d->first, rq_load(rq_owner_at(region, d->first)));
 	else if (d->units)
 		rq_object_drop(membership, d->first, d->units);
 }
@@ -86,10 +86,9 @@ static int open_side(struct ringq_queue **out, struct ringq_region *region, uint
 static int open_both(
 	struct ringq_pipe *reader, struct ringq_pipe *writer, struct direction *d, struct rq_membership *membership)
 {
-	int r = open_side(&reader->in, rq_load(&membership->region), d->first, d->units, RQ_SIDE_READER, &d->holds[0]);
-	return r ? r
-	         : open_side(&writer->out, rq_load(&membership->region), d->first, d->units, RQ_SIDE_WRITER,
-			   &d->holds[1]);
+	struct ringq_region *region = rq_load(&membership->region);
+	int r = open_side(&reader->in, region, d->first, d->units, RQ_SIDE_READER, &d->holds[0]);
+	return r ? r : open_side(&writer->out, region, d->first, d->units, RQ_SIDE_WRITER, &d->holds[1]);
 }
 
 static int make(struct ringq_pipe *a, struct ringq_pipe *b, struct rq_membership *membership, unsigned flags)

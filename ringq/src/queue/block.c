@@ -2,7 +2,6 @@
 #include "queue/block.h"
 
 #include <errno.h>
-#include <limits.h>
 
 #include "lane/chunks.h"
 #include "queue/single.h"
@@ -115,8 +114,8 @@ static bool sleep_once(struct rq_op *op, struct rq_sleep *s, int64_t until, int6
 	rq_leave();
 	if (s->leases >= 0 && !interruptible) {
 		int r = rq_sys.futex_waitv(s->waits, (unsigned)s->leases + 1, rq_sleep_until(now, until, most));
-		if (r > 1)
-			rq_sys.futex_wake(s->waits[r].word, INT_MAX); /* the kernel wakes only one of those who watch */
+		if (r > 0)
+			rq_members_woken(op->queue->region, &s->waits[r]);
 		if (r != -ENOSYS) {
 			note_sleep(op, r == 0);
 			return false;

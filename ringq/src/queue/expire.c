@@ -133,14 +133,21 @@ static bool is_nobodys(const struct ringq_region *region, uint64_t first, uint64
 	return !rq_members_visit(region, rq_owner_before_deletion(owner)) && !has_users(region, queue_at(region, first));
 }
 
+bool rq_expire_take(
+	struct ringq_region *region, uint64_t first, uint64_t owner, struct rq_membership **membership, uint64_t *mine)
+{
+	if (rq_membership_of(membership, region))
+		return false;
+	*mine = rq_owner_reaping((*membership)->id);
+	/* As A3: one of those who see that it is nobody's frees it. */
+	return rq_cas(rq_owner_at(region, first), &owner, *mine);
+}
+
 bool rq_expire_reap(struct ringq_region *region, uint64_t first, uint64_t owner)
 {
 	struct rq_membership *membership;
-	uint64_t word = owner;
-	if (!is_nobodys(region, first, owner) || rq_membership_of(&membership, region))
-		return false;
-	uint64_t mine = rq_owner_reaping(membership->id);
-	if (!rq_cas(rq_owner_at(region, first), &word, mine))
+	uint64_t mine;
+	if (!is_nobodys(region, first, owner) || !rq_expire_take(region, first, owner, &membership, &mine))
 		return false;
 	rq_hand_forget(region, first);
 	rq_expire_free(membership, first, rq_owner_is_deleted(owner) ? owner : 0, mine, true);

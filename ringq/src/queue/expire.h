@@ -49,6 +49,10 @@ bool rq_expire_delete(struct ringq_region *region, struct rq_queue_shared *share
 /* Frees the object at a unit with this word if it was deleted and nobody uses it, or goes on where one died. */
 bool rq_expire_reap(struct ringq_region *region, uint64_t first, uint64_t owner);
 
+/* Takes what is nobody's, for the caller to free: its word is `mine` then. False: somebody else has it. */
+bool rq_expire_take(
+	struct ringq_region *region, uint64_t first, uint64_t owner, struct rq_membership **membership, uint64_t *mine);
+
 /*
  * Frees all that an object has that nobody uses: its lanes' units, then its own, if its word was `owner`; 0: their bodies are
  * garbage by themselves. The first unit's word is `mine`.

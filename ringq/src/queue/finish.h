@@ -6,6 +6,7 @@
 
 #include <ringq/queue.h>
 
+#include "lane/get.h"
 #include "lane/hand.h"
 #include "queue/handle.h"
 
@@ -23,14 +24,26 @@ int rq_ack(struct ringq_queue *queue, struct ringq_delivery *delivery);
 int rq_requeue(struct ringq_queue *queue, struct ringq_delivery *delivery);
 int rq_ack_many(struct ringq_queue *queue, struct ringq_delivery *deliveries, size_t n);
 
-/* What a claim has won, of a record that was never delivered. Its place and its data are told otherwise. */
+/* What a claim has won: the record of this key and place. Its data, length and attempt are told otherwise. */
 static rq_always_inline void rq_deliver(struct ringq_delivery *out, const struct ringq_region *region,
-	const struct rq_entry *entry, uint64_t claim, uint64_t port)
+	const struct rq_entry *entry, uint64_t claim, uint64_t port, uint64_t key, uint64_t pos)
 {
 	out->flags = 0;
 	out->own[RQ_OWN_ENTRY] = rq_entry_offset(region, entry);
 	out->own[RQ_OWN_STATE] = claim | RQ_ENTRY_HELD;
 	out->own[RQ_OWN_PORT] = port;
+	out->own[RQ_OWN_POS] = pos;
+	out->own[RQ_OWN_KEY] = key;
+}
+
+/* The same of a record in view, which was never delivered. */
+static rq_always_inline void rq_deliver_view(struct ringq_delivery *out, const struct ringq_region *region,
+	const struct rq_entry *entry, uint64_t claim, uint64_t port, uint64_t key, const struct rq_view *view)
+{
+	rq_deliver(out, region, entry, claim, port, key, view->head);
+	out->data = view->payload;
+	out->len = view->len;
+	out->attempt = 1;
 }
 
 /* Where the record is whose payload is there: 8 or 16 bytes before it. */

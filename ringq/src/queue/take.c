@@ -53,12 +53,7 @@ static rq_always_inline bool take_again(struct rq_port *b, uint64_t most, struct
 	t->at = view.next;
 	rq_reader_advance(&t->reader, &view);
 	b->order.quantum--;
-	rq_deliver(out, region, entry, claim, b->id);
-	out->data = view.payload;
-	out->len = view.len;
-	out->attempt = 1;
-	out->own[RQ_OWN_POS] = view.head;
-	out->own[RQ_OWN_KEY] = t->reader.key;
+	rq_deliver_view(out, region, entry, claim, b->id, t->reader.key, &view);
 	return true;
 }
 
@@ -83,12 +78,7 @@ static int claim_view(struct rq_port *b, const struct rq_view *view, int64_t now
 	rq_hand_hold(entry, claim);
 	t->book->spares--;
 	rq_taker_follow(b, view->lane, view->next, claim);
-	rq_deliver(out, region, entry, claim, b->id);
-	out->data = view->payload;
-	out->len = view->len;
-	out->attempt = 1;
-	out->own[RQ_OWN_POS] = view->head;
-	out->own[RQ_OWN_KEY] = b->order.reader.key;
+	rq_deliver_view(out, region, entry, claim, b->id, b->order.reader.key, view);
 	rq_taker_claimed(b, view->index, 1);
 	return 0;
 }
@@ -140,12 +130,10 @@ static int take_returned(struct rq_op *op, int64_t now, uint64_t returned)
 	if (!rq_hand_move(set, &hand, entry, claim, b->id, (uint64_t)now))
 		return -EAGAIN;
 	t->book->spares--;
-	rq_deliver(out, set->region, entry, claim, b->id);
+	rq_deliver(out, set->region, entry, claim, b->id, hand.key, hand.pos);
 	out->data = set->region->base + hand.record + rq_record_offset(header);
 	out->len = rq_record_len(header);
 	out->attempt = rq_hand_attempt(hand.from) + 1;
-	out->own[RQ_OWN_POS] = hand.pos;
-	out->own[RQ_OWN_KEY] = hand.key;
 	if (!aside)
 		rq_add(&set->hands->redelivered, 1);
 	return aside ? SET_ASIDE : 0;

@@ -54,12 +54,7 @@ static size_t write_entries(struct rq_port *b, struct rq_view view, uint64_t cla
 		struct rq_entry *entry = entry_for(book, n);
 		rq_hand_write(entry, claim, b->order.reader.key, view.head, rq_record_of_payload(region, view.payload),
 			b->id, (uint64_t)now);
-		rq_deliver(&out[n], region, entry, claim, b->id);
-		out[n].data = view.payload;
-		out[n].len = view.len;
-		out[n].attempt = 1;
-		out[n].own[RQ_OWN_POS] = view.head;
-		out[n].own[RQ_OWN_KEY] = b->order.reader.key;
+		rq_deliver_view(&out[n], region, entry, claim, b->id, b->order.reader.key, &view);
 		*next = view.next;
 	} while (++n < most && rq_choose_behind(&b->order, &view));
 	return n;

@@ -6,7 +6,6 @@
  */
 
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 
 #include "base/event.h"
@@ -72,13 +71,17 @@ static int watch_members(const struct wait_any *a, int64_t waited, int64_t *most
 	return (int)n;
 }
 
-/* Who joins wakes all: doing that again would never end. */
-static bool is_of_joins(const struct wait_any *a, const rq_u32 *word)
+/* By a word behind those of the queues. Its region is that in which it lies. */
+static void woken_by_member(const struct wait_any *a, const struct rq_sys_wait *by)
 {
-	for (size_t i = 0; i < a->n; i++)
-		if (word == &a->waiters[i].queue->region->header->joins)
-			return true;
-	return false;
+	for (size_t i = 0; i < a->n; i++) {
+		const struct ringq_region *region = a->waiters[i].queue->region;
+		const char *word = (const char *)by->word;
+		if (word >= region->base && word < region->base + region->at.size) {
+			rq_members_woken(region, by);
+			return;
+		}
+	}
 }
 
 /* The index of a queue that is ready, -EAGAIN, with all announced as slept on if words are asked for, or an error. */
@@ -165,8 +168,8 @@ static int wait_by_words(struct wait_any *a, int64_t until)
 		if (until >= 0 && now >= until)
 			return -ETIMEDOUT;
 		r = rq_sys.futex_waitv(a->words, (unsigned)n, rq_sleep_until(now, until, most));
-		if (r >= (int)a->n && !is_of_joins(a, a->words[r].word))
-			rq_sys.futex_wake(a->words[r].word, INT_MAX); /* the kernel wakes only one of those who watch */
+		if (r >= (int)a->n)
+			woken_by_member(a, &a->words[r]);
 		if (rq_watcher_refuses(r))
 			return -ENOSYS;
 	}

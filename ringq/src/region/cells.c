@@ -139,12 +139,13 @@ static int try_unit(struct rq_membership *membership, uint64_t unit, uint32_t n,
 
 static int rove(struct rq_membership *membership, uint32_t n, uint64_t owner)
 {
-	uint64_t frontier = rq_units_frontier(rq_load(&membership->region)), u = membership->cells.rover;
+	const struct ringq_region *region = rq_load(&membership->region);
+	uint64_t frontier = rq_units_frontier(region), u = membership->cells.rover;
 	unsigned looked = 0;
 	for (uint64_t i = 0; i < LOOK_UNITS && i < frontier && looked < LOOK_CELLS; i++, u++) {
 		if (u >= frontier)
 			u = 0;
-		if (!is_cut_up(rq_load(&membership->region), u))
+		if (!is_cut_up(region, u))
 			continue;
 		looked++;
 		int cell = try_unit(membership, u, n, owner);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "region/member.h"
 
+#include <limits.h>
 #include <unistd.h>
 
 #include "base/sys.h"
@@ -145,4 +146,10 @@ int rq_members_watch(
 		waits[n++] = wait;
 	}
 	return n;
+}
+
+void rq_members_woken(const struct ringq_region *region, const struct rq_sys_wait *by)
+{
+	if (by->word != &region->header->joins)
+		rq_sys.futex_wake(by->word, INT_MAX);
 }

@@ -43,6 +43,12 @@ bool rq_member_alive(const struct ringq_region *region, uint64_t id);
 int rq_members_watch(
 	const struct ringq_region *region, const rq_u64 *own, struct rq_sys_wait *waits, int most, bool *all);
 
+/*
+ * Who was woken by one of those wakes the others, as the kernel wakes only one of those who watch a lease. Who joins wakes
+ * all: doing that again would never end.
+ */
+void rq_members_woken(const struct ringq_region *region, const struct rq_sys_wait *by);
+
 /* Whether any member visits the object with this word: objects.h. */
 bool rq_members_visit(const struct ringq_region *region, uint64_t owner);
 
