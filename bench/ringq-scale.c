@@ -86,10 +86,7 @@ static void make_table(const struct table *t, const char *only)
 
 static double median(const struct run *run, const double *values)
 {
-	double copy[ROUNDS_MAX];
-
-	memcpy(copy, values, run->rounds * sizeof(*copy));
-	return bench_spread(copy, run->rounds).median;
+	return figure_spread(values, run->rounds).median;
 }
 
 static void print_cell(const struct run *run, size_t row)

@@ -9,6 +9,12 @@
 
 enum { TEXT = 128 };
 
+struct machine {
+	char model[TEXT], caches[TEXT];
+	unsigned cpus;
+	struct utsname host;
+};
+
 static void read_model(char model[TEXT])
 {
 	FILE *f = fopen("/proc/cpuinfo", "r");
@@ -39,29 +45,29 @@ static void read_caches(char caches[TEXT])
 	}
 }
 
+static struct machine read_machine(void)
+{
+	struct machine m;
+	int cpus[2];
+
+	m.cpus = bench_cpus(cpus);
+	read_model(m.model);
+	read_caches(m.caches);
+	uname(&m.host);
+	return m;
+}
+
 void machine_print(FILE *f)
 {
-	char model[TEXT], caches[TEXT];
-	struct utsname host;
-	int cpus[2];
-	unsigned n = bench_cpus(cpus);
+	struct machine m = read_machine();
 
-	read_model(model);
-	read_caches(caches);
-	uname(&host);
-	fprintf(f, "%s, %u cpus%s, Linux %s", model, n, caches, host.release);
+	fprintf(f, "%s, %u cpus%s, Linux %s", m.model, m.cpus, m.caches, m.host.release);
 }
 
 void machine_json(FILE *f)
 {
-	char model[TEXT], caches[TEXT];
-	struct utsname host;
-	int cpus[2];
-	unsigned n = bench_cpus(cpus);
+	struct machine m = read_machine();
 
-	read_model(model);
-	read_caches(caches);
-	uname(&host);
-	fprintf(f, "\"cpu\":\"%s\",\"cpus\":%u,\"caches\":\"%s\",\"kernel\":\"%s\"", model, n,
-		caches[0] ? caches + 2 : "", host.release);
+	fprintf(f, "\"cpu\":\"%s\",\"cpus\":%u,\"caches\":\"%s\",\"kernel\":\"%s\"", m.model, m.cpus,
+		m.caches[0] ? m.caches + 2 : "", m.host.release);
 }

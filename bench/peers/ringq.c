@@ -4,7 +4,7 @@
  * one; and a pipe, by the queues of its two ends, which is what ringq_send and ringq_receive call. Calls sleep by
  * themselves; batches are ringq_put_many and ringq_get_many. Records are copied in and out.
  */
-#include "harness/peer.h"
+#include "peers/ringq.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -116,7 +116,7 @@ static const struct channel_ops queue_ops = {
 	.close = close_it,
 };
 
-static void open_with(struct channel *c, unsigned order, unsigned flags)
+void ringq_open_with(struct channel *c, unsigned order, unsigned flags)
 {
 	struct ringq_queue_options options = {.order = order, .flags = flags};
 	struct ringq_region_options size = {.size = (size_t)4 << 30};
@@ -141,17 +141,17 @@ static void open_with(struct channel *c, unsigned order, unsigned flags)
 
 static void open_total(struct channel *c)
 {
-	open_with(c, RINGQ_ORDER_TOTAL, 0);
+	ringq_open_with(c, RINGQ_ORDER_TOTAL, 0);
 }
 
 static void open_producer(struct channel *c)
 {
-	open_with(c, RINGQ_ORDER_PRODUCER, 0);
+	ringq_open_with(c, RINGQ_ORDER_PRODUCER, 0);
 }
 
 static void open_single(struct channel *c)
 {
-	open_with(c, RINGQ_ORDER_PRODUCER, RINGQ_SINGLE_PRODUCER | RINGQ_SINGLE_CONSUMER);
+	ringq_open_with(c, RINGQ_ORDER_PRODUCER, RINGQ_SINGLE_PRODUCER | RINGQ_SINGLE_CONSUMER);
 }
 
 struct pipe_ends {

@@ -4,7 +4,7 @@
  * of it; of long records only the ends, which say whether it is whole, go to the caller's buffer. In place the producer, too,
  * writes every byte of a record where it will lie.
  */
-#include "harness/peer.h"
+#include "peers/ringq.h"
 
 #include <errno.h>
 #include <string.h>
@@ -16,38 +16,6 @@ enum {
 	BATCH_MAX = 64,
 	SHORT = 64,
 };
-
-static int try_put(struct end *end, const void *record, size_t len)
-{
-	int r = ringq_put(end->state, record, len, RINGQ_NOWAIT);
-
-	if (r && r != -EAGAIN)
-		bench_die(r, "put");
-	return r == 0;
-}
-
-static int put(struct end *end, const void *record, size_t len)
-{
-	int r = ringq_put(end->state, record, len, RINGQ_FOREVER);
-
-	if (r)
-		bench_die(r, "put");
-	return 1;
-}
-
-static int put_many(struct end *end, const void *records, size_t len, unsigned n)
-{
-	struct iovec v[BATCH_MAX];
-
-	if (n > BATCH_MAX)
-		bench_die(0, "a batch of %u", n);
-	for (unsigned i = 0; i < n; i++)
-		v[i] = (struct iovec){(char *)records + i * len, len};
-	ssize_t r = ringq_put_many(end->state, v, n, RINGQ_FOREVER);
-	if (r < 0)
-		bench_die((int)r, "put_many");
-	return (int)r;
-}
 
 static int put_in_place(struct end *end, const void *record, size_t len)
 {
@@ -141,29 +109,13 @@ static int get_many(struct end *end, void *records, size_t len, unsigned n)
 	return (int)r;
 }
 
-static void close_it(struct end *end)
-{
-	ringq_close(end->state);
-}
-
+/* Puts as any queue of ringq. */
 static void open_with(struct channel *c, unsigned flags)
 {
-	const struct ringq_queue_options options = {.order = RINGQ_ORDER_PRODUCER, .flags = flags};
-	ringq_queue *queue;
-	int r = ringq_queue_create(&queue, NULL, &options);
-
-	if (r)
-		bench_die(r, "cannot make a queue");
-	c->state = queue;
-	c->ops = (struct channel_ops){
-		.try_put = try_put,
-		.try_get = try_get,
-		.put = put,
-		.get = get,
-		.put_many = put_many,
-		.get_many = get_many,
-		.close = close_it,
-	};
+	ringq_open_with(c, RINGQ_ORDER_PRODUCER, flags);
+	c->ops.try_get = try_get;
+	c->ops.get = get;
+	c->ops.get_many = get_many;
 }
 
 static void open_acknowledged(struct channel *c)

@@ -9,6 +9,14 @@ bool figure_lower_is_better(const struct scenario *s)
 	return strcmp(s->unit, "M/s") && strcmp(s->unit, "GB/s");
 }
 
+struct bench_spread figure_spread(const double *values, unsigned n)
+{
+	double copy[ROUNDS_MAX];
+
+	memcpy(copy, values, n * sizeof(*copy));
+	return bench_spread(copy, n);
+}
+
 void figure_print(FILE *f, double x)
 {
 	fprintf(f, x < 0.0995 && x > 0 ? "%.3f" : x < 9.995 ? "%.2f" : x < 99.95 ? "%.1f" : "%.0f", x);

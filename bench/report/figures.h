@@ -6,10 +6,14 @@
 
 #include <stdio.h>
 
+#include "harness/rounds.h"
 #include "harness/scenario.h"
 
 /** Whether less is better, by the scenario's unit. */
 bool figure_lower_is_better(const struct scenario *s);
+
+/** Of n rounds' values, at least one and at most ROUNDS_MAX, which stay as they are. */
+struct bench_spread figure_spread(const double *values, unsigned n);
 
 /** Prints three significant digits, without an exponent. */
 void figure_print(FILE *f, double x);

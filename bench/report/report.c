@@ -16,14 +16,6 @@ size_t run_find(const struct run *run, const char *name)
 	bench_die(0, "no scenario is called \"%s\"", name);
 }
 
-static struct bench_spread spread(const double *values, unsigned n)
-{
-	double copy[ROUNDS_MAX];
-
-	memcpy(copy, values, n * sizeof(*copy));
-	return bench_spread(copy, n);
-}
-
 /*
  * A round whose raw line was far faster than the run's median ran on two threads of one core, whatever the guest was
  * told: its ratios compare different machines.
@@ -32,7 +24,7 @@ static bool odd_round(const struct run *run, unsigned round)
 {
 	const struct result *raw = &run->results[0];
 
-	return !raw->failed && raw->value[round] < spread(raw->value, run->rounds).median / 2;
+	return !raw->failed && raw->value[round] < figure_spread(raw->value, run->rounds).median / 2;
 }
 
 struct verdict {
@@ -60,7 +52,7 @@ static struct verdict judge(const struct run *run, size_t i)
 		v.ratio = n ? bench_spread(ratios, n).median : 0;
 	}
 	if (s->target > 0) {
-		double figure = s->against ? v.ratio : spread(result->value, run->rounds).median;
+		double figure = s->against ? v.ratio : figure_spread(result->value, run->rounds).median;
 
 		v.holds = (v.known || !s->against) &&
 		          (figure_lower_is_better(s) ? figure <= s->target : figure >= s->target);
@@ -76,7 +68,7 @@ static void print_values(const struct run *run, size_t i)
 		printf("failed | ");
 		return;
 	}
-	v = spread(run->results[i].value, run->rounds);
+	v = figure_spread(run->results[i].value, run->rounds);
 	figure_print(stdout, v.median);
 	printf(" %s | ", run->scenarios[i].unit);
 	figure_print(stdout, v.min);
@@ -110,9 +102,9 @@ static void print_notes(const struct run *run, size_t i)
 		printf("%s", result->why);
 	if (!result->failed && !isnan(result->figures[SHARE_CONSUMER][0]))
 		printf("slowest consumer %.2f of its share",
-			spread(result->figures[SHARE_CONSUMER], run->rounds).median);
+			figure_spread(result->figures[SHARE_CONSUMER], run->rounds).median);
 	if (!result->failed && !isnan(result->figures[SLEEPS][0])) {
-		double sleeps = spread(result->figures[SLEEPS], run->rounds).median;
+		double sleeps = figure_spread(result->figures[SLEEPS], run->rounds).median;
 
 		printf("%.1f sleeps a trip%s", sleeps, sleeps < 1.8 ? ", too few: not both were asleep" : "");
 	}
@@ -142,7 +134,8 @@ static void print_rounds(const struct run *run)
 	if (odd)
 		printf("(!) marks rounds below half of the median, as on siblings of one core. The ratios leave them "
 		       "out.\n");
-	if (!raw->failed && spread(raw->value, run->rounds).max > 2 * spread(raw->value, run->rounds).median)
+	if (!raw->failed &&
+		figure_spread(raw->value, run->rounds).max > 2 * figure_spread(raw->value, run->rounds).median)
 		printf("Some rounds took over twice the median: the machine was not quiet. Measure again.\n");
 }
 
@@ -191,7 +184,7 @@ static void json_scenario(const struct run *run, size_t i, FILE *f)
 
 	fprintf(f, "{\"scenario\":\"%s\",\"unit\":\"%s\"", s->name, s->unit);
 	if (!result->failed) {
-		struct bench_spread values = spread(result->value, run->rounds);
+		struct bench_spread values = figure_spread(result->value, run->rounds);
 
 		fprintf(f, ",\"median\":%.6g,\"min\":%.6g,\"max\":%.6g", values.median, values.min, values.max);
 		figure_json(f, "rounds", result->value, run->rounds);
