@@ -191,6 +191,7 @@ static int publish_next(struct out *o)
 	if (r->delivery.len > o->c->max_message) {
 		refused(o, r, true, "it is larger than `max-message`");
 		window_skip(w);
+		window_settle(w);
 		return 1;
 	}
 	o->last_was_alone = alone;

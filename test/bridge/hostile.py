@@ -147,6 +147,24 @@ def the_window_is_never_exceeded(s):
     check(left == 500, f'{left} of 500 are left')
 
 
+def what_is_larger_than_allowed_is_passed_over(s):
+    """It goes to the dead letters, and leaves the window, also one of a single place."""
+    for order in ('no', 'yes'):
+        bodies, name = [], f'oversize-{order}'
+
+        def on_message(connection, message):
+            bodies.append(message.body)
+            connection.send(fake.ack(message.tag))
+        f = fake.Fake(on_message)
+        a, config = out(s, name, f.port, 'max-message = 1000', 'dead-letter = dead', f'strict-order = {order}')
+        s.region(name, 'dead')
+        s.ringq('put', f'{a}/q', data=b''.join(record(i, 2000 if i % 4 in (0, 3) else 56) + b'\n' for i in range(12)))
+        s.run_bridge('run', '--once', config, patience=20)
+        f.close()
+        check(bodies == [record(i) for i in range(12) if i % 4 in (1, 2)], f'{len(bodies)} came')
+        check(s.meters(config, name)['dead_lettered'] == 6 and waiting(s, a) == 0, 'not all is gone')
+
+
 def duplicates_are_dropped(s):
     acknowledged = []
 
@@ -277,6 +295,6 @@ def random_changes_do_no_harm(s):
 
 if __name__ == '__main__':
     sys.exit(main(messages_say_what_they_are, an_id_is_the_same_when_it_comes_again, an_unconfirmed_record_is_never_gone,
-                  confirms_come_in_any_order, the_window_is_never_exceeded, duplicates_are_dropped,
-                  what_cannot_be_put_is_rejected, rubbish_in_a_delivery_ends_the_link_only, random_changes_do_no_harm,
-                  needs_broker=False))
+                  confirms_come_in_any_order, the_window_is_never_exceeded, what_is_larger_than_allowed_is_passed_over,
+                  duplicates_are_dropped, what_cannot_be_put_is_rejected, rubbish_in_a_delivery_ends_the_link_only,
+                  random_changes_do_no_harm, needs_broker=False))
