@@ -67,13 +67,12 @@ static int take_lease(int fd)
 }
 
 /* What was done, or would be, in words. *status: an exit status, if something went wrong. */
-static const char *clean(const struct found *f, int fd, const struct leftover *l, int *status)
+static const char *clean(const struct found *f, int alone, const struct leftover *l, int *status)
 {
 	if (l->error && !with_records)
 		return "kept: what is in it cannot be told";
 	if (l->records && !with_records)
 		return "kept: it has records";
-	int alone = take_lease(fd);
 	if (alone == 0)
 		return "kept: a process has it that cannot be seen";
 	if (alone < 0) {
@@ -103,8 +102,9 @@ static int clean_one(struct table *t, const struct found *f)
 	if (fd < 0)
 		return fd == -ENOENT ? STATUS_DONE : fail(fd, f->name);
 	if (is_region(fd)) {
+		int alone = take_lease(fd); /* before the look: what it sees is then all that there will be */
 		struct leftover l = look(fd);
-		const char *action = clean(f, fd, &l, &status);
+		const char *action = clean(f, alone, &l, &status);
 		table_text(t, f->name);
 		if (l.error) {
 			table_text(t, NULL);
