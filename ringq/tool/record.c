@@ -8,7 +8,6 @@
 #include "recording.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -31,9 +30,8 @@ struct work {
 	uint32_t lanes;
 };
 
-static int cannot_write(const struct work *w)
+static int cannot_write(void)
 {
-	(void)w;
 	complain("the recording: %s", strerror(errno));
 	return STATUS_TROUBLE;
 }
@@ -47,7 +45,7 @@ static int write_one(struct work *w, struct recorded *r, const void *data)
 {
 	r->time = (uint64_t)(now_ns() - w->begin);
 	if (!recording_write(w->to, r, data))
-		return cannot_write(w);
+		return cannot_write();
 	w->recorded++;
 	w->bytes += r->len;
 	return 0;
@@ -135,7 +133,7 @@ static int record_by_browsing(struct work *w, size_t room)
 		} else if (r == -EAGAIN) {
 			r = 0;
 		} else if (r == -ENOENT) {
-			r = fflush(w->to) ? cannot_write(w) : 0;
+			r = fflush(w->to) ? cannot_write() : 0;
 			if (now_only || closing)
 				break;
 			closing = is_closed(w); /* one more look: what was put before the close is there */
@@ -156,7 +154,7 @@ static int keep(struct work *w, const void *data, size_t len, uint32_t attempt)
 {
 	struct recorded r = {.len = len, .sequence = w->recorded, .attempt = attempt};
 	int e = write_one(w, &r, data);
-	return e ? e : fflush(w->to) ? cannot_write(w) : 0;
+	return e ? e : fflush(w->to) ? cannot_write() : 0;
 }
 
 static int take_one(struct work *w, bool acknowledged, int64_t patience)
@@ -224,16 +222,15 @@ static void report(const struct work *w, FILE *to)
 	json_line(&json);
 }
 
-/* A file that is there is not written over. */
-static FILE *open_file(const char *name)
+/* A file that is there is not written over. 0, or an exit status with the complaint made. */
+static int open_file(FILE **to, const char *name)
 {
-	if (strcmp(name, "-") == 0)
-		return stdout;
-	int fd = open(name, O_WRONLY | O_CLOEXEC | O_CREAT | (append ? O_APPEND : O_EXCL), 0666);
-	FILE *to = fd < 0 ? NULL : fdopen(fd, append ? "a" : "w");
-	if (!to)
-		fail(-errno, name);
-	return to;
+	*to = strcmp(name, "-") == 0 ? stdout : fopen(name, append ? "ae" : "wxe");
+	if (*to)
+		return 0;
+	int e = errno;
+	fail(-e, name);
+	return e == EEXIST ? STATUS_NO : STATUS_TROUBLE;
 }
 
 static int run(int argc, char **argv)
@@ -245,17 +242,15 @@ static int run(int argc, char **argv)
 	if (r)
 		return r;
 	bool to_stdout = strcmp(argv[1], "-") == 0;
-	errno = 0;
-	w.to = open_file(argv[1]);
-	r = w.to ? 0 : errno == EEXIST ? STATUS_NO : STATUS_TROUBLE;
+	r = open_file(&w.to, argv[1]);
 	if (r == 0) {
 		tool_catch_signals();
 		off_t size = lseek(ringq_region_fd(target.region), 0, SEEK_END);
-		r = !recording_begin(w.to) ? cannot_write(&w)
+		r = !recording_begin(w.to) ? cannot_write()
 		    : take_them            ? record_by_taking(&w)
 		                           : record_by_browsing(&w, size > 0 ? (size_t)size : 1 << 20);
 		if ((to_stdout ? fflush(w.to) : fclose(w.to)) && r == 0)
-			r = cannot_write(&w);
+			r = cannot_write();
 		report(&w, to_stdout ? stderr : stdout);
 	}
 	free(w.next);

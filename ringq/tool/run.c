@@ -71,8 +71,9 @@ static int run(int argc, char **argv)
 	if (r)
 		return r;
 	execvp(argv[0], argv);
-	complain("%s: %s", argv[0], strerror(errno));
-	return errno == ENOENT ? NOT_THERE : CANNOT_RUN;
+	int e = errno;
+	complain("%s: %s", argv[0], strerror(e));
+	return e == ENOENT ? NOT_THERE : CANNOT_RUN;
 }
 
 static const struct option_spec options[] = {

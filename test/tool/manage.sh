@@ -52,6 +52,8 @@ status 7 "$ringq" run sh -c 'exit 7'
 status 127 "$ringq" run "$dir/none"
 : >"$dir/no-program"
 status 126 "$ringq" run "$dir/no-program"
+"$ringq" run "$dir/none" 2>/dev/full
+[[ $? == 127 ]] || fail 'another status where the complaint cannot be written'
 status 2 "$ringq" run
 status 2 "$ringq" run --region=a/b true
 status 2 "$ringq" stat fd:x

@@ -29,6 +29,8 @@ prints '4 records, 3000256 bytes, 0 missed'
 [[ $(waits "$name/from") == 4 ]] || fail 'record has taken something'
 status 1 "$ringq" record "$name/from" "$dir/one" --now
 says 'exists'
+"$ringq" record "$name/from" "$dir/one" --now 2>/dev/full
+[[ $? == 1 ]] || fail 'another status where the complaint cannot be written'
 status 0 "$ringq" replay "$dir/one" "$name/to" --fast
 prints '4 records, 3000256 bytes'
 framed "$name/to" "$dir/to"
