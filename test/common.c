@@ -231,6 +231,14 @@ void kill_child(pid_t child)
 	check(WIFSIGNALED(status) || WEXITSTATUS(status) == 0);
 }
 
+void await_death(pid_t child)
+{
+	int status;
+
+	check_eq(waitpid(child, &status, 0), child);
+	check(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+
 /* The finalizer of splitmix64. */
 static uint64_t mix(uint64_t x)
 {

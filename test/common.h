@@ -88,9 +88,10 @@ void *share_memory(size_t size);
 
 /* Forks a child that runs, exits with 0, and dies with the thread that forked it. */
 pid_t fork_child(void (*run)(void *arg), void *arg);
-int wait_status(pid_t child); /* what it exits with; it must exit */
-void reap_child(pid_t child); /* it must exit with 0 */
-void kill_child(pid_t child); /* with SIGKILL, and reaps it */
+int wait_status(pid_t child);  /* what it exits with; it must exit */
+void reap_child(pid_t child);  /* it must exit with 0 */
+void kill_child(pid_t child);  /* with SIGKILL, and reaps it */
+void await_death(pid_t child); /* by a SIGKILL that it sends itself, or gets: a check that failed is none */
 
 struct rng {
 	uint64_t state;

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "acts.h"
@@ -58,21 +57,13 @@ static void take_and_die(void *stage)
 
 	put_and_die(s);
 	check_eq(ringq_take(s->queue, &s->deliveries[0], RINGQ_NOWAIT), 0);
+	kill(getpid(), SIGKILL);
 }
 
 /* What it has in hand comes back, and is next. */
 static void dead_taker(struct stage *s)
 {
-	pid_t child = fork();
-	int status;
-
-	check_compare(child, >=, 0);
-	if (child == 0) {
-		take_and_die(s);
-		kill(getpid(), SIGKILL);
-	}
-	check_eq(waitpid(child, &status, 0), child);
-	check(WIFSIGNALED(status));
+	await_death(fork_child(take_and_die, s));
 }
 
 static void dead_producer(struct stage *s)

@@ -233,13 +233,6 @@ static void end_sleepers(struct scene *s)
 	ringq_queue_release(s->queue);
 }
 
-static void await_death(pid_t child)
-{
-	int status;
-	check_eq(waitpid(child, &status, 0), child);
-	check(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
-}
-
 /* Joins, which wakes sleepers too: not that is to be lost. They fall asleep again, knowing whom to watch. */
 static void join(struct scene *s)
 {

@@ -7,7 +7,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 static const unsigned orders[] = {RINGQ_ORDER_TOTAL, RINGQ_ORDER_PRODUCER};
@@ -40,7 +39,6 @@ static void put_numbers(ringq_queue *queue, int64_t from, int64_t to)
 static pid_t die_with(ringq_queue *queue, int64_t from, int n, unsigned attempt)
 {
 	pid_t child = fork();
-	int status;
 
 	check_compare(child, >=, 0);
 	if (child == 0) {
@@ -48,8 +46,7 @@ static pid_t die_with(ringq_queue *queue, int64_t from, int n, unsigned attempt)
 			take(queue, from + i, attempt);
 		kill(getpid(), SIGKILL);
 	}
-	check_eq(waitpid(child, &status, 0), child);
-	check(WIFSIGNALED(status));
+	await_death(child);
 	return child;
 }
 
@@ -259,7 +256,6 @@ Test(acknowledged, a_delivery_names_its_record)
 Test(acknowledged, a_child_holds_nothing_of_its_parents)
 {
 	ringq_queue *queue = acknowledged(RINGQ_ORDER_TOTAL, (struct ringq_queue_options){0});
-	int status;
 
 	put_numbers(queue, 0, 2);
 	struct ringq_delivery d = take(queue, 0, 1);
@@ -270,8 +266,7 @@ Test(acknowledged, a_child_holds_nothing_of_its_parents)
 		check_eq(get_number(queue, RINGQ_NOWAIT), 1);
 		_exit(0);
 	}
-	check_eq(waitpid(child, &status, 0), child);
-	check_eq(status, 0);
+	reap_child(child);
 	check_eq(ringq_ack(queue, &d), 0);
 	check_eq(ringq_join(queue, RINGQ_NOWAIT), 0);
 	ringq_queue_release(queue);
@@ -519,7 +514,7 @@ Test(acknowledged, who_sleeps_is_woken_by_what_comes_back)
 Test(acknowledged, who_sleeps_is_woken_by_a_death)
 {
 	ringq_queue *queue = acknowledged(RINGQ_ORDER_TOTAL, (struct ringq_queue_options){0});
-	int to_child[2], status;
+	int to_child[2];
 	char byte = 0;
 
 	check_eq(pipe(to_child), 0);
@@ -538,7 +533,7 @@ Test(acknowledged, who_sleeps_is_woken_by_a_death)
 	join_thread(thread);
 	check_eq(sleeper.result, 0);
 	check_eq(sleeper.got.attempt, 2);
-	check_eq(waitpid(child, &status, 0), child);
+	await_death(child);
 	close(to_child[0]);
 	close(to_child[1]);
 	ringq_queue_release(queue);

@@ -7,7 +7,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "queue/single.h"
@@ -268,22 +267,19 @@ Test(in_place, another_thread_may_finish)
 	}
 }
 
+static void fail_to_finish(void *delivery)
+{
+	check_eq(ringq_ack(thread_queue, delivery), -ESTALE);
+	check_eq(ringq_size(thread_queue), 2);
+}
+
 Test(in_place, a_child_holds_nothing_of_its_parents)
 {
-	ringq_queue *queue = single(RINGQ_ORDER_TOTAL);
-	int status;
+	ringq_queue *queue = thread_queue = single(RINGQ_ORDER_TOTAL);
 
 	put_numbers(queue, 0, 2);
 	struct ringq_delivery d = take(queue, 0);
-	pid_t child = fork();
-	check_compare(child, >=, 0);
-	if (child == 0) {
-		check_eq(ringq_ack(queue, &d), -ESTALE);
-		check_eq(ringq_size(queue), 2);
-		_exit(0);
-	}
-	check_eq(waitpid(child, &status, 0), child);
-	check_eq(status, 0);
+	reap_child(fork_child(fail_to_finish, &d));
 	check_eq(ringq_ack(queue, &d), 0);
 	check_eq(get_number(queue, RINGQ_NOWAIT), 1);
 	ringq_queue_release(queue);
@@ -302,11 +298,7 @@ Test(in_place, what_a_killed_process_had_is_the_next_ones)
 
 		put_numbers(queue, 0, 3);
 		for (int i = 0; i < 3; i++) {
-			pid_t child = fork();
-			check_compare(child, >=, 0);
-			if (child == 0)
-				take_and_die(queue);
-			check_eq(waitpid(child, NULL, 0), child);
+			await_death(fork_child(take_and_die, queue));
 			check_eq(ringq_size(queue), 3);
 		}
 		take_and_finish(queue, 0);

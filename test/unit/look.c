@@ -11,7 +11,6 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -310,7 +309,7 @@ Test(lanes, tell_who_put_and_whether_it_lives)
 		check_eq(put_number(queue, 1, RINGQ_NOWAIT), 0);
 		child = fork_child(dies ? put_some_and_die : put_some, queue);
 		if (dies)
-			check_eq(waitpid(child, NULL, 0), child);
+			await_death(child);
 		else
 			reap_child(child);
 		check_eq(ringq_queue_lanes(looked, lanes, 4), 2);

@@ -8,7 +8,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 static const unsigned orders[] = {RINGQ_ORDER_TOTAL, RINGQ_ORDER_PRODUCER};
@@ -54,7 +53,6 @@ static void take_numbers(ringq_queue *queue, struct ringq_delivery *d, int64_t f
 static void die_with(ringq_queue *queue, int64_t from, int64_t to)
 {
 	pid_t child = fork();
-	int status;
 
 	check_compare(child, >=, 0);
 	if (child == 0) {
@@ -62,8 +60,7 @@ static void die_with(ringq_queue *queue, int64_t from, int64_t to)
 		take_numbers(queue, d, from, to);
 		kill(getpid(), SIGKILL);
 	}
-	check_eq(waitpid(child, &status, 0), child);
-	check(WIFSIGNALED(status));
+	await_death(child);
 }
 
 struct shown {

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/sys.h"
@@ -152,7 +151,7 @@ Test(take_many, all_that_a_killed_process_had_comes_back)
 			check_compare(child, >=, 0);
 			if (child == 0)
 				take_and_die(queue, 30 - 3 * deaths);
-			check_eq(waitpid(child, NULL, 0), child);
+			await_death(child);
 		}
 		put_numbers(queue, 30, 35);
 		check_eq(ringq_take_many(queue, d, 40, RINGQ_NOWAIT), 26);
