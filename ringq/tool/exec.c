@@ -6,6 +6,7 @@
  * side as its children, each with a record as a file that is its standard input.
  */
 
+#include "dead_letter.h"
 #include "tool.h"
 
 #include <errno.h>
@@ -17,12 +18,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Exit statuses as of xargs. */
+/* Exit statuses as of xargs, beside those of a command. */
 enum {
 	SOME_FAILED = 123,
 	TOLD_TO_STOP = 124, /* a command ended with 255 */
-	CANNOT_RUN = 126,
-	NOT_THERE = 127,
 };
 
 enum { JOBS_MOST = 1024 };
@@ -113,19 +112,6 @@ static void acknowledge(struct work *w, struct job *job)
 	int e = ringq_ack(w->queue, &job->delivery);
 	if (e)
 		stop(w, fail(e, w->what));
-}
-
-/* As the library sets aside what has been delivered too often. */
-static int put_dead_letter(ringq_queue *dead, const struct ringq_delivery *d)
-{
-	struct ringq_dead_letter head = {.size = sizeof head, .attempts = d->attempt};
-	void *at;
-	int e = ringq_reserve(dead, &at, sizeof head + d->len, RINGQ_NOWAIT);
-	if (e)
-		return e;
-	memcpy(at, &head, sizeof head);
-	memcpy((char *)at + sizeof head, d->data, d->len);
-	return ringq_commit(dead, at, sizeof head + d->len);
 }
 
 /* First there, then gone here: who is killed in between leaves it in both. */

@@ -12,11 +12,6 @@
 #include <string.h>
 #include <unistd.h>
 
-enum {
-	CANNOT_RUN = 126,
-	NOT_THERE = 127,
-};
-
 static const char *name, *queue_name;
 static uint64_t size;
 

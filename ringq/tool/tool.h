@@ -27,6 +27,8 @@ enum status {
 	STATUS_CLOSED = 5,
 	STATUS_DAMAGED = 6, /* not a region, of another layout, or scribbled over */
 	STATUS_TROUBLE = 7, /* the system's: no memory, no descriptors, a file that cannot be written */
+	CANNOT_RUN = 126,   /* of run and exec: a command */
+	NOT_THERE = 127,
 };
 
 /* ---- options: options.c ---- */
