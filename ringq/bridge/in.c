@@ -73,6 +73,18 @@ static int reject(struct in *in, const char *why)
 
 /* ---- putting ---- */
 
+/* Whether the region here has gone: looked at once a second. */
+static bool has_gone(struct in *in, int64_t now)
+{
+	if (now - in->looked < SECOND)
+		return false;
+	in->looked = now;
+	if (!place_is_gone(&in->b->place))
+		return false;
+	in->end = END_PLACE;
+	return true;
+}
+
 /* The queue here is full, or there is no memory for more: waits, and lives. Whether to try again. */
 static bool wait_for_room(struct in *in, int64_t *since)
 {
@@ -86,6 +98,8 @@ static bool wait_for_room(struct in *in, int64_t *since)
 		in->end = END_STOP;
 		return false;
 	}
+	if (has_gone(in, now))
+		return false;
 	if (acknowledge(in) || link_keep_alive(in->link))
 		return false;
 	if (link_is_down(in->link)) {
@@ -256,13 +270,7 @@ static bool is_over(struct in *in, int64_t now)
 	if (bridge_stops(b) || b->moved >= b->options->count || (b->options->once && now - in->came >= SECOND))
 		return true;
 	in->end = END_LINK;
-	if (now - in->looked < SECOND)
-		return false;
-	in->looked = now;
-	if (!place_is_gone(&b->place))
-		return false;
-	in->end = END_PLACE;
-	return true;
+	return has_gone(in, now);
 }
 
 static void wait(struct in *in)

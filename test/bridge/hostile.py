@@ -184,6 +184,21 @@ def duplicates_are_dropped(s):
     check(s.meters(config, 'dedup')['duplicates'] == 50, 'duplicates were not counted')
 
 
+def a_full_queue_of_a_region_that_goes_is_left(s):
+    """The region is unlinked and made again while a message waits for room: it comes to the one that has the name."""
+    f = fake.Fake(on_consume=lambda connection: connection.send(fake.deliver(1, b'one') + fake.deliver(2, b'two')))
+    z, config = into(s, 'fullgone', f.port)
+    s.ringq('unlink', z)
+    s.region('fullgone', 'q', '--max-records=1')
+    p = s.bridge(config)
+    eventually('full', lambda: s.meters(config, 'fullgone')['state'] == 5)
+    s.ringq('unlink', z)
+    s.region('fullgone', 'q')
+    check(s.ringq('get', '-n', '2', '-w', '20', f'{z}/q') == b'one\ntwo\n', 'they did not come again')
+    end(p)
+    f.close()
+
+
 def what_cannot_be_put_is_rejected(s):
     """Larger than allowed, or a pack that is none: rejected for good, and nothing of it is put; the next one comes."""
     answers = []
@@ -296,5 +311,5 @@ def random_changes_do_no_harm(s):
 if __name__ == '__main__':
     sys.exit(main(messages_say_what_they_are, an_id_is_the_same_when_it_comes_again, an_unconfirmed_record_is_never_gone,
                   confirms_come_in_any_order, the_window_is_never_exceeded, what_is_larger_than_allowed_is_passed_over,
-                  duplicates_are_dropped, what_cannot_be_put_is_rejected, rubbish_in_a_delivery_ends_the_link_only,
-                  random_changes_do_no_harm, needs_broker=False))
+                  duplicates_are_dropped, a_full_queue_of_a_region_that_goes_is_left, what_cannot_be_put_is_rejected,
+                  rubbish_in_a_delivery_ends_the_link_only, random_changes_do_no_harm, needs_broker=False))
