@@ -247,24 +247,29 @@ static int send_some(struct out *o, int64_t now)
 {
 	struct window *w = o->w;
 	int sent = 0, r = 1;
+	bool corked = false;
 	if (o->link->blocked || !is_writable(o))
 		return 0;
 	while (sent < (int)BATCH) {
 		uint64_t want = o->c->pack ? w->size : 1;
 		while (w->tail - w->next < want && may_take(o, now) && (r = take(o, now)) > 0)
 			;
-		if (r < 0)
-			return r - 1; /* below -1, whatever it is */
+		if (r < 0) {
+			r--; /* below -1, whatever it is */
+			break;
+		}
 		if (w->next == w->tail)
 			break;
-		if (sent == 1)
+		if (sent == 1) {
+			corked = true;
 			link_cork(o->link, true);
+		}
 		r = publish_next(o);
 		if (r <= 0)
 			break;
 		sent++;
 	}
-	if (sent > 1)
+	if (corked)
 		link_cork(o->link, false);
 	return r < 0 ? r : sent;
 }
