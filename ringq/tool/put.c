@@ -12,11 +12,9 @@ static bool nul, close_it;
 static int put(ringq_queue *queue, const struct record_reader *r)
 {
 	int e;
-	tool_waits_on = queue;
 	do
 		e = ringq_put(queue, r->data ? r->data : "", r->len, patience);
 	while (e == -EAGAIN && patience && !tool_stopped); /* lost to others all the time */
-	tool_waits_on = NULL;
 	return e;
 }
 
@@ -57,11 +55,13 @@ static int run(int argc, char **argv)
 		r = target_queue(&target, &queue, argv[0], USE);
 	if (r)
 		return r;
+	tool_waits_on = queue; /* all the time: a signal between two puts is for the next */
 	tool_catch_signals();
 	if (argc == 1)
 		r = put_file(queue, argv[0], "-", frame);
 	for (int i = 1; r == STATUS_DONE && i < argc; i++)
 		r = put_file(queue, argv[0], argv[i], frame);
+	tool_waits_on = NULL;
 	if (r == STATUS_DONE && close_it) {
 		int e = ringq_close(queue);
 		r = e ? fail(e, argv[0]) : STATUS_DONE;
