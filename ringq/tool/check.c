@@ -95,10 +95,10 @@ static int check_objects(struct result *r, const struct target *t, const struct 
 	bool found = !*t->object;
 	for (ssize_t i = 0; i < n && (e == 0 || e == -EPIPE || e == -ENOENT); i++) {
 		ringq_queue *queue;
-		object_label(&objects[i], label);
-		if (objects[i].kind == RINGQ_OBJECT_ARRAY || (*t->object && strcmp(t->object, label) != 0))
+		if (objects[i].kind == RINGQ_OBJECT_ARRAY || (*t->object && !object_is(&objects[i], t->object)))
 			continue;
 		found = true;
+		object_label(&objects[i], label);
 		e = ringq_queue_open_id(&queue, t->region, objects[i].id);
 		if (e)
 			continue;
@@ -106,9 +106,10 @@ static int check_objects(struct result *r, const struct target *t, const struct 
 		ringq_queue_release(queue);
 	}
 	free(members);
-	if (!found)
+	e = e == -EPIPE || e == -ENOENT ? 0 : e; /* deleted meanwhile */
+	if (e == 0 && !found)
 		find(r, UNKNOWN, t->object, "no such queue");
-	return e == -EPIPE || e == -ENOENT ? 0 : e; /* deleted meanwhile */
+	return e;
 }
 
 static void print(const struct target *t, const struct result *r)

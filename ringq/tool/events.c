@@ -181,14 +181,14 @@ static void tell(const struct target *t, const struct view *was, const struct vi
 
 static int follow(const struct target *t)
 {
-	int64_t until = patience < 0 ? -1 : now_ns() + patience;
+	int64_t until = patience < 0 ? INT64_MAX : now_ns() + patience, left;
 	struct view was, is;
 	int e = look(t, &was);
 	if (e)
 		return e;
 	say(t, "watched", NULL, NULL);
-	while (e == 0 && !tool_stopped && (until < 0 || now_ns() < until)) {
-		tool_sleep(interval);
+	while (e == 0 && !tool_stopped && (left = until - now_ns()) > 0) {
+		tool_sleep(interval < left ? interval : left);
 		e = look(t, &is);
 		if (e)
 			break;

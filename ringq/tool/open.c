@@ -246,6 +246,13 @@ int target_region(struct target *t, const char *spec, enum access access)
 	return r;
 }
 
+bool object_is(const struct ringq_object *object, const char *word)
+{
+	char id[32];
+	snprintf(id, sizeof id, "id:%" PRIu64, object->id);
+	return strcmp(word, object->name) == 0 || strcmp(word, id) == 0;
+}
+
 /* The object of a kind that was named, by its name or as id:N; or the only one. */
 static int find_object(struct target *t, bool array, struct ringq_object *out)
 {
@@ -260,9 +267,7 @@ static int find_object(struct target *t, bool array, struct ringq_object *out)
 		if ((objects[i].kind == RINGQ_OBJECT_ARRAY) != array ||
 			(!named && objects[i].kind == RINGQ_OBJECT_PIPE && n > 1))
 			continue;
-		char id[32];
-		snprintf(id, sizeof id, "id:%" PRIu64, objects[i].id);
-		if (named && strcmp(t->object, objects[i].name) != 0 && strcmp(t->object, id) != 0)
+		if (named && !object_is(&objects[i], t->object))
 			continue;
 		*out = objects[i];
 		matches++;

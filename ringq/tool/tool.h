@@ -169,6 +169,8 @@ ssize_t members_of(const ringq_region *region, struct ringq_member **out);
 
 /* What an object is called: its name, or "id:N". */
 const char *object_label(const struct ringq_object *object, char label[80]);
+/* Whether a word on a command line means it: its name, or "id:N". */
+bool object_is(const struct ringq_object *object, const char *word);
 
 /* ---- printing: text.c, table.c, json.c ---- */
 

@@ -103,6 +103,9 @@ shows '^RINGQ CRITICAL'
 status 3 "$ringq" check "$name-none"
 shows '^RINGQ UNKNOWN'
 status 3 "$ringq" check "$name/none"
+id=$("$ringq" list "$name" -H -o id | head -n 1 | tr -d ' ')
+status 0 "$ringq" stat "$name/id:$id"
+status 0 "$ringq" check "$name/id:$id"
 if [[ $(id -u) == 0 ]] && command -v setpriv >/dev/null; then
 	status 3 setpriv --reuid=65534 --regid=65534 --clear-groups "$ringq" check "$name"
 	status 1 setpriv --reuid=65534 --regid=65534 --clear-groups "$ringq" doctor
@@ -136,6 +139,7 @@ kill -TERM $watcher
 wait $watcher || fail "events ended with $?"
 status 0 "$ringq" events "$name" --timeout=30ms --interval=10ms -J
 shows '^\{"version":1,"time":[0-9]+,"region":"'"$name"'","event":"watched","object":null\}$'
+status 0 "$ringq" events "$name" --timeout=50ms --interval=60 # ends in time: between two looks
 status 2 "$ringq" events "$name" --interval=0
 status 3 "$ringq" events "$name-none"
 exit $failed
