@@ -40,7 +40,7 @@ struct in {
 	/* What the broker is to be told. */
 	uint64_t last;    /* tag of the last one that is done */
 	uint64_t pending; /* how many are done, and it does not know */
-	int64_t came;     /* when the last one did */
+	int64_t came;     /* when the last frame did, and what it carried was put */
 	int64_t looked;
 	enum end end; /* set where it is not END_LINK */
 };
@@ -162,7 +162,6 @@ static int put_pack(struct in *in)
 static int on_message(struct in *in)
 {
 	in->content = CONTENT_NONE;
-	in->came = link_now();
 	meter_add(&in->b->meters, METER_CONSUMED, 1);
 	if (in->too_large)
 		return reject(in, "it is larger than `max-message`");
@@ -294,10 +293,12 @@ static enum end move(struct in *in)
 			return in->end;
 		}
 		int r = link_frame(in->link, &frame);
-		if (r > 0)
+		if (r > 0) {
 			r = on_frame(in, &frame);
-		else if (r == 0 && (r = acknowledge(in)) == 0)
+			in->came = link_now();
+		} else if (r == 0 && (r = acknowledge(in)) == 0) {
 			wait(in);
+		}
 		if (r < 0) {
 			if (in->end != END_LINK)
 				acknowledge(in);
@@ -320,11 +321,15 @@ static int subscribe(struct in *in)
 
 enum end in_move(struct bridge *b)
 {
-	struct in in = {.b = b, .link = &b->link, .c = b->config, .came = link_now()};
+	struct in in = {.b = b, .link = &b->link, .c = b->config};
 	if (in.c->dedup && !b->dedup && dedup_new(&b->dedup, in.c->dedup))
 		log_line(LOG_LEVEL_WARNING, in.c->name, "no memory to tell duplicates");
 	in.dedup = b->dedup;
-	enum end end = subscribe(&in) ? END_LINK : move(&in);
+	enum end end = END_LINK;
+	if (subscribe(&in) == 0) {
+		in.came = link_now();
+		end = move(&in);
+	}
 	free(in.data);
 	return end;
 }

@@ -199,6 +199,28 @@ def a_full_queue_of_a_region_that_goes_is_left(s):
     f.close()
 
 
+def once_takes_all_that_waits(s):
+    """However long the first of them lets wait for it, or one waits for room."""
+    def slowly(data):
+        if data == fake.method(1, fake.QOS_OK):
+            time.sleep(1.5)
+        return data
+
+    def on_consume(connection):
+        connection.send(b''.join(fake.deliver(i + 1, b'%d' % i) for i in range(4)))
+    f = fake.Fake(on_consume=on_consume, spoil=slowly)
+    z, config = into(s, 'onceslow', f.port)
+    s.ringq('unlink', z)
+    s.region('onceslow', 'q', '--max-records=1')
+    p = s.bridge(config, '--once')
+    for i in range(4):
+        check(s.ringq('get', '-n', '1', '-w', '10', f'{z}/q') == b'%d\n' % i, f'number {i} did not come:\n{log_of(p)}')
+        time.sleep(1.2)
+    eventually('it ends', lambda: p.poll() is not None, 20)
+    check(p.returncode == 0, f'exit status {p.returncode}')
+    f.close()
+
+
 def what_cannot_be_put_is_rejected(s):
     """Larger than allowed, or a pack that is none: rejected for good, and nothing of it is put; the next one comes."""
     answers = []
@@ -311,5 +333,6 @@ def random_changes_do_no_harm(s):
 if __name__ == '__main__':
     sys.exit(main(messages_say_what_they_are, an_id_is_the_same_when_it_comes_again, an_unconfirmed_record_is_never_gone,
                   confirms_come_in_any_order, the_window_is_never_exceeded, what_is_larger_than_allowed_is_passed_over,
-                  duplicates_are_dropped, a_full_queue_of_a_region_that_goes_is_left, what_cannot_be_put_is_rejected,
-                  rubbish_in_a_delivery_ends_the_link_only, random_changes_do_no_harm, needs_broker=False))
+                  duplicates_are_dropped, a_full_queue_of_a_region_that_goes_is_left, once_takes_all_that_waits,
+                  what_cannot_be_put_is_rejected, rubbish_in_a_delivery_ends_the_link_only, random_changes_do_no_harm,
+                  needs_broker=False))
