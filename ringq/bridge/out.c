@@ -488,8 +488,9 @@ static void blame(struct out *o)
 	int code = o->link->channel_error;
 	if (code != AMQP_PRECONDITION_FAILED && code != AMQP_CONTENT_TOO_LARGE)
 		return;
-	if (window_in_flight(w) == 1) {
-		struct record *r = window_record(w, window_message(w, w->first)->record);
+	const struct message *m = window_message(w, w->first);
+	if (window_in_flight(w) == 1 && m->records == 1) {
+		struct record *r = window_record(w, m->record);
 		if (r->state != RECORD_DONE)
 			refused(o, r, false, o->link->why);
 		suspects.end = w->head;

@@ -165,6 +165,26 @@ def what_is_larger_than_allowed_is_passed_over(s):
         check(s.meters(config, name)['dead_lettered'] == 6 and waiting(s, a) == 0, 'not all is gone')
 
 
+def a_pack_that_is_refused_is_sent_one_by_one(s):
+    """The channel is closed over a pack: none of its records is to blame before it was sent alone."""
+    bodies = []
+
+    def on_message(connection, message):
+        if message.content_type == 'application/x-ringq-pack':
+            connection.send(fake.method(1, fake.CHANNEL_CLOSE, struct.pack('>H', 406) + fake.short('no') + b'\x00' * 4))
+        else:
+            bodies.append(message.body)
+            connection.send(fake.ack(message.tag))
+    f = fake.Fake(on_message)
+    a, config = out(s, 'badpack', f.port, 'pack = 16K', 'window = 100')
+    put(s, a, range(5))
+    s.run_bridge('run', '--once', config)
+    f.close()
+    check(bodies == [record(i) for i in range(5)], f'{bodies}')
+    meters = s.meters(config, 'badpack')
+    check(meters['redelivered'] == 0 and meters['failures'] == 1 and meters['confirmed'] == 5, f'{dict(meters)}')
+
+
 def duplicates_are_dropped(s):
     acknowledged = []
 
@@ -333,6 +353,6 @@ def random_changes_do_no_harm(s):
 if __name__ == '__main__':
     sys.exit(main(messages_say_what_they_are, an_id_is_the_same_when_it_comes_again, an_unconfirmed_record_is_never_gone,
                   confirms_come_in_any_order, the_window_is_never_exceeded, what_is_larger_than_allowed_is_passed_over,
-                  duplicates_are_dropped, a_full_queue_of_a_region_that_goes_is_left, once_takes_all_that_waits,
-                  what_cannot_be_put_is_rejected, rubbish_in_a_delivery_ends_the_link_only, random_changes_do_no_harm,
-                  needs_broker=False))
+                  a_pack_that_is_refused_is_sent_one_by_one, duplicates_are_dropped,
+                  a_full_queue_of_a_region_that_goes_is_left, once_takes_all_that_waits, what_cannot_be_put_is_rejected,
+                  rubbish_in_a_delivery_ends_the_link_only, random_changes_do_no_harm, needs_broker=False))
