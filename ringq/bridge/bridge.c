@@ -33,7 +33,6 @@ bool bridge_sleep(struct bridge *b, int64_t ns)
 void bridge_set_state(struct bridge *b, enum state state)
 {
 	meter_set(&b->meters, METER_STATE, state);
-	meter_set(&b->meters, METER_PROCESS, state == STATE_ENDED ? 0 : (uint64_t)getpid());
 }
 
 void bridge_tick(struct bridge *b, int64_t now)
@@ -187,9 +186,11 @@ static enum end run_here(struct bridge *b)
 			b->config->name, strerror(-r));
 	end = END_STOP;
 	if (become_active(b)) {
+		meter_set(&b->meters, METER_PROCESS, (uint64_t)getpid());
 		end = keep_moving(b);
 		out_give_back(b);
 		bridge_set_state(b, STATE_ENDED);
+		meter_set(&b->meters, METER_PROCESS, 0);
 		meters_flush(&b->meters, link_now(), true);
 		if (!b->config->share && b->meters.array)
 			ringq_unlock(b->meters.array);
