@@ -38,6 +38,7 @@ struct out {
 	struct link *link;
 	struct window *w;
 	const struct bridge_config *c;
+	enum end end; /* set where it is not END_LINK */
 	struct pack pack;
 	amqp_table_t headers;
 	amqp_table_entry_t header[HEADERS_MOST];
@@ -242,7 +243,7 @@ static bool is_writable(const struct out *o)
 	return poll(&p, 1, 0) == 1 && (p.revents & POLLOUT);
 }
 
-/* Takes and sends some. How many messages; -1: the link has ended; another error: of the queue. */
+/* Takes and sends some. How many messages; -1: something has ended. */
 static int send_some(struct out *o, int64_t now)
 {
 	struct window *w = o->w;
@@ -255,7 +256,9 @@ static int send_some(struct out *o, int64_t now)
 		while (w->tail - w->next < want && may_take(o, now) && (r = take(o, now)) > 0)
 			;
 		if (r < 0) {
-			r--; /* below -1, whatever it is */
+			log_line(LOG_LEVEL_ERROR, o->c->name, "take: %s", strerror(-r));
+			o->b->status = STATUS_TROUBLE;
+			o->end = END_TROUBLE;
 			break;
 		}
 		if (w->next == w->tail)
@@ -271,7 +274,7 @@ static int send_some(struct out *o, int64_t now)
 	}
 	if (corked)
 		link_cork(o->link, false);
-	return r < 0 ? r : sent;
+	return r < 0 ? -1 : sent;
 }
 
 /* ---- what the broker says ---- */
@@ -437,45 +440,41 @@ static void measure(struct out *o, int64_t now)
 }
 
 /* Whether there is nothing left to do, or to wait for. */
-static bool is_over(struct out *o, int64_t now, enum end *end)
+static bool is_over(struct out *o, int64_t now)
 {
 	struct bridge *b = o->b;
 	bool idle = o->w->head == o->w->tail;
-	if (bridge_stops(b) && (idle || now >= atomic_load(&b->stop_at) || o->link->blocked)) {
-		*end = END_STOP;
+	o->end = END_STOP;
+	if (bridge_stops(b) && (idle || now >= atomic_load(&b->stop_at) || o->link->blocked))
+		return true;
+	if (idle && o->closed) {
+		o->end = END_CLOSED;
 		return true;
 	}
-	if (!idle)
+	if (idle && (b->moved >= b->options->count || (b->options->once && o->empty && now >= o->paused)))
+		return true;
+	o->end = END_LINK;
+	if (!idle || !o->empty || now - o->looked < SECOND)
 		return false;
-	*end = o->closed ? END_CLOSED : END_STOP;
-	if (o->closed || b->moved >= b->options->count || (b->options->once && o->empty && now >= o->paused))
-		return true;
-	if (o->empty && now - o->looked >= SECOND) {
-		o->looked = now;
-		*end = END_PLACE;
-		return place_is_gone(&b->place);
-	}
-	return false;
+	o->looked = now;
+	if (!place_is_gone(&b->place))
+		return false;
+	o->end = END_PLACE;
+	return true;
 }
 
 static enum end move(struct out *o)
 {
-	enum end end = END_LINK;
 	for (;;) {
 		int64_t now = link_now();
 		if (read_frames(o))
 			return END_LINK;
 		measure(o, now);
-		if (is_over(o, now, &end))
-			return end;
+		if (is_over(o, now))
+			return o->end;
 		int sent = send_some(o, now);
-		if (sent == -1)
-			return END_LINK;
-		if (sent < 0) {
-			log_line(LOG_LEVEL_ERROR, o->c->name, "take: %s", strerror(-(sent + 1)));
-			o->b->status = STATUS_TROUBLE;
-			return END_TROUBLE;
-		}
+		if (sent < 0)
+			return o->end;
 		if (sent == 0)
 			wait(o, link_now());
 	}
