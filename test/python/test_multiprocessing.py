@@ -239,7 +239,7 @@ class Names(unittest.TestCase):
         q = multiprocessing.SimpleQueue()
         q.put([1])
         self.assertEqual((q.empty(), q.get(), q.empty()), (False, [1], True))
-        for name in 'qsize', 'full', 'get_nowait', 'put_nowait', 'join_thread':
+        for name in 'qsize', 'full', 'get_nowait', 'put_nowait', 'join_thread', 'peek', 'stat', 'delete':
             self.assertFalse(hasattr(q, name), name)
         q.close()
         q.close()

@@ -172,7 +172,8 @@ class SimpleQueue(_Common, _ringq.SimpleQueue):
     """multiprocessing.SimpleQueue, whose put() waits for no reader."""
 
     # Those of Queue are not its own.
-    put_nowait = get_nowait = put_many = get_many = peek = qsize = full = shutdown = lease = task_done = join = property()  # type: ignore
+    put_nowait = get_nowait = put_many = get_many = peek = qsize = full = stat = delete = property()  # type: ignore
+    shutdown = lease = task_done = join = property()  # type: ignore
 
     def __init__(self, *, ctx=None):
         self._make(0)
