@@ -44,13 +44,9 @@ static struct leftover look(int fd)
 	l.error = n < 0 ? (int)n : 0;
 	for (ssize_t i = 0; i < n; i++) {
 		struct ringq_queue_stat stat;
-		ringq_queue *queue;
-		if (objects[i].kind == RINGQ_OBJECT_ARRAY || ringq_queue_open_id(&queue, region, objects[i].id))
-			continue;
-		int e = ringq_queue_stat(queue, &stat);
-		l.records += e ? 0 : stat.records_in - stat.records_out;
-		l.error = e && e != -EPIPE ? e : l.error;
-		ringq_queue_release(queue);
+		int r = objects[i].kind == RINGQ_OBJECT_ARRAY ? 0 : stat_object(region, &objects[i], &stat);
+		l.records += r == 1 ? stat.records_in - stat.records_out : 0;
+		l.error = r < 0 ? r : l.error;
 	}
 	l.memory = ringq_region_memory(region);
 	free(objects);

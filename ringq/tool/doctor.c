@@ -183,14 +183,9 @@ static void check_dead(const struct patient *p, const struct ringq_object *objec
 static int check_queue(const struct patient *p, const struct ringq_object *object)
 {
 	struct ringq_queue_stat stat;
-	ringq_queue *queue;
-	int e = ringq_queue_open_id(&queue, p->region, object->id);
-	if (e)
-		return e == -ENOENT ? 0 : e;
-	e = ringq_queue_stat(queue, &stat);
-	ringq_queue_release(queue);
-	if (e)
-		return e == -EPIPE ? 0 : e;
+	int r = stat_object(p->region, object, &stat);
+	if (r != 1)
+		return r;
 	check_flow(p, object, &stat);
 	check_dead(p, object, &stat);
 	return 0;

@@ -75,18 +75,14 @@ static void say(const struct target *t, const char *event, const char *object, c
 static void look_at_queue(const struct target *t, struct queue_view *q, const struct view *v)
 {
 	struct ringq_queue_stat stat;
-	ringq_queue *queue;
-	if (q->object.kind == RINGQ_OBJECT_ARRAY || ringq_queue_open_id(&queue, t->region, q->object.id))
+	if (q->object.kind == RINGQ_OBJECT_ARRAY || stat_object(t->region, &q->object, &stat) != 1)
 		return;
-	if (ringq_queue_stat(queue, &stat) == 0) {
-		q->has_stat = true;
-		q->closed = stat.closed;
-		q->has_records = stat.records_in != stat.records_out;
-		q->dead = stat.dead_producers;
-	}
+	q->has_stat = true;
+	q->closed = stat.closed;
+	q->has_records = stat.records_in != stat.records_out;
+	q->dead = stat.dead_producers;
 	for (ssize_t i = 0; i < v->member_count; i++)
 		q->full |= v->members[i].object == q->object.id && v->members[i].activity == RINGQ_ASLEEP_PUT;
-	ringq_queue_release(queue);
 }
 
 static void free_view(struct view *v)

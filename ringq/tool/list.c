@@ -32,19 +32,14 @@ struct figures {
 static int add_object(ringq_region *region, const struct ringq_object *object, struct figures *f)
 {
 	struct ringq_queue_stat stat;
-	ringq_queue *queue;
 	if (object->kind == RINGQ_OBJECT_ARRAY) {
 		f->arrays++;
 		return 0;
 	}
 	f->queues++;
-	int r = ringq_queue_open_id(&queue, region, object->id);
-	if (r == 0) {
-		r = ringq_queue_stat(queue, &stat);
-		f->records += r ? 0 : stat.records_in - stat.records_out;
-		ringq_queue_release(queue);
-	}
-	return r == -ENOENT ? 0 : r; /* deleted meanwhile */
+	int r = stat_object(region, object, &stat);
+	f->records += r == 1 ? stat.records_in - stat.records_out : 0;
+	return r < 0 ? r : 0;
 }
 
 static int look(const struct found *found, struct figures *f)
@@ -154,19 +149,13 @@ static int add_row(struct table *t, ringq_region *region, const struct ringq_obj
 {
 	static const char *const kinds[] = {"?", "queue", "pipe", "array"};
 	struct ringq_queue_stat stat;
-	ringq_queue *queue;
 	char label[80];
 	table_text(t, object_label(object, label));
 	table_number(t, object->id);
 	table_text(t, kinds[object->kind <= RINGQ_OBJECT_ARRAY ? object->kind : 0]);
 	table_span(t, age_of(object->created));
-	if (object->kind == RINGQ_OBJECT_ARRAY || ringq_queue_open_id(&queue, region, object->id)) {
-		table_row(t);
-		return 0;
-	}
-	int r = ringq_queue_stat(queue, &stat);
-	ringq_queue_release(queue);
-	if (r == 0) {
+	int r = object->kind == RINGQ_OBJECT_ARRAY ? 0 : stat_object(region, object, &stat);
+	if (r == 1) {
 		table_number(t, stat.records_in - stat.records_out);
 		table_number(t, stat.records_in);
 		table_size(t, stat.bytes_held);
@@ -180,7 +169,7 @@ static int add_row(struct table *t, ringq_region *region, const struct ringq_obj
 		table_bool(t, stat.closed);
 	}
 	table_row(t);
-	return r;
+	return r < 0 ? r : 0;
 }
 
 static int list_objects(const char *spec)

@@ -246,6 +246,17 @@ int target_region(struct target *t, const char *spec, enum access access)
 	return r;
 }
 
+int stat_object(ringq_region *region, const struct ringq_object *object, struct ringq_queue_stat *out)
+{
+	ringq_queue *queue;
+	int e = ringq_queue_open_id(&queue, region, object->id);
+	if (e == 0) {
+		e = ringq_queue_stat(queue, out);
+		ringq_queue_release(queue);
+	}
+	return e == 0 ? 1 : e == -ENOENT || e == -EPIPE ? 0 : e;
+}
+
 bool object_is(const struct ringq_object *object, const char *word)
 {
 	char id[32];

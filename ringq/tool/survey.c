@@ -82,27 +82,22 @@ static void count_sleepers(struct survey_queue *q, const struct ringq_member *me
 static int look_at_queue(struct survey *s, ringq_region *region, const struct ringq_object *object,
 	const struct ringq_member *members, ssize_t n)
 {
-	ringq_queue *queue;
-	int r = ringq_queue_open_id(&queue, region, object->id);
-	if (r)
-		return r == -ENOENT ? 0 : r;
 	struct survey_queue *q = new_queue(s);
 	const struct survey_region *of = &s->regions[s->region_count];
-	if (q) {
-		*q = (struct survey_queue){.region = s->region_count,
-			.device = of->device,
-			.inode = of->inode,
-			.id = object->id,
-			.pipe = object->kind == RINGQ_OBJECT_PIPE};
-		object_label(object, q->name);
-		q->at = now_ns();
-		r = ringq_queue_stat(queue, &q->stat);
-		q->at += (now_ns() - q->at) / 2;
-		count_sleepers(q, members, n);
-		s->queue_count += r == 0;
-	}
-	ringq_queue_release(queue);
-	return q ? r == -ENOENT || r == -EPIPE ? 0 : r : -ENOMEM;
+	if (!q)
+		return -ENOMEM;
+	*q = (struct survey_queue){.region = s->region_count,
+		.device = of->device,
+		.inode = of->inode,
+		.id = object->id,
+		.pipe = object->kind == RINGQ_OBJECT_PIPE,
+		.at = now_ns()};
+	object_label(object, q->name);
+	int r = stat_object(region, object, &q->stat);
+	q->at += (now_ns() - q->at) / 2;
+	count_sleepers(q, members, n);
+	s->queue_count += r == 1;
+	return r < 0 ? r : 0;
 }
 
 static int look_at_region(struct survey *s, ringq_region *region, const struct survey_scope *scope)

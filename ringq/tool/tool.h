@@ -167,6 +167,9 @@ void target_close(struct target *target);
 ssize_t objects_of(const ringq_region *region, struct ringq_object **out);
 ssize_t members_of(const ringq_region *region, struct ringq_member **out);
 
+/* The figures of an object that is a queue, or a pipe's. 1, 0: it was deleted meanwhile; or -errno. */
+int stat_object(ringq_region *region, const struct ringq_object *object, struct ringq_queue_stat *out);
+
 /* What an object is called: its name, or "id:N". */
 const char *object_label(const struct ringq_object *object, char label[80]);
 /* Whether a word on a command line means it: its name, or "id:N". */
