@@ -40,6 +40,11 @@ struct window {
 	uint64_t head, next, tail;
 	struct message *message; /* likewise; the count is the sequence number */
 	uint64_t first, last;
+	/* One of the records up to here ended a channel: of these, no more than so many messages are on their way at a time. */
+	struct {
+		uint64_t end;
+		uint64_t most;
+	} suspects;
 };
 
 int window_init(struct window *w, uint64_t size); /* 0, or -ENOMEM */

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+
+/* What becomes of a record that was published: confirmed it is gone, refused or returned it is tried again, or set aside. */
+
+#include "out.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <amqp_framing.h>
+
+#include "log.h"
+
+#define TELL_EVERY RINGQ_SEC(10)
+
+/* ---- the end of a record ---- */
+
+static int64_t pause_after(const struct bridge_config *c, uint32_t attempt)
+{
+	int64_t pause = c->reconnect_min;
+	while (attempt-- > 1 && pause < c->reconnect_max)
+		pause *= 2;
+	return pause < c->reconnect_max ? pause : c->reconnect_max;
+}
+
+static void finish(struct out *o, struct record *r)
+{
+	uint64_t len = r->delivery.len;
+	int e = ringq_ack(o->b->place.queue, &r->delivery);
+	r->state = RECORD_DONE;
+	if (e)
+		log_line(LOG_LEVEL_ERROR, o->c->name,
+			"a record that was confirmed could not be acknowledged, and may come twice: %s", strerror(-e));
+	meter_add(&o->b->meters, METER_CONFIRMED, 1);
+	meter_add(&o->b->meters, METER_BYTES, len);
+	o->b->progress = true;
+	o->b->moved++;
+}
+
+static bool set_aside(struct out *o, struct record *r, const char *why)
+{
+	struct ringq_dead_letter head = {.size = sizeof head, .attempts = r->delivery.attempt};
+	ringq_queue *dead = o->b->place.dead;
+	size_t len = r->delivery.len;
+	void *at;
+	int e = dead ? ringq_reserve(dead, &at, sizeof head + len, RINGQ_NOWAIT) : -ENOENT;
+	if (e == 0) {
+		memcpy(at, &head, sizeof head);
+		if (len)
+			memcpy((char *)at + sizeof head, r->delivery.data, len);
+		e = ringq_commit(dead, at, sizeof head + len);
+	}
+	if (e) {
+		log_line(LOG_LEVEL_WARNING, o->c->name, "a record cannot be set aside (%s): %s",
+			dead ? o->c->dead_letter : "there is no `dead-letter`", dead ? strerror(-e) : why);
+		return false;
+	}
+	log_line(LOG_LEVEL_WARNING, o->c->name, "a record of %zu bytes is set aside after %u attempts: %s", len,
+		r->delivery.attempt, why);
+	ringq_ack(o->b->place.queue, &r->delivery);
+	r->state = RECORD_DONE;
+	meter_add(&o->b->meters, METER_DEAD_LETTERED, 1);
+	return true;
+}
+
+void out_refused(struct out *o, struct record *r, bool for_good, const char *why)
+{
+	uint32_t attempt = r->delivery.attempt;
+	if ((for_good || (o->c->attempts && attempt >= o->c->attempts)) && set_aside(o, r, why))
+		return;
+	int e = ringq_requeue(o->b->place.queue, &r->delivery);
+	r->state = RECORD_DONE;
+	if (e)
+		log_line(LOG_LEVEL_ERROR, o->c->name, "a record could not be given back: %s", strerror(-e));
+	o->empty = false;
+	int64_t until = link_now() + pause_after(o->c, attempt);
+	if (until > o->paused)
+		o->paused = until;
+}
+
+/* ---- what the broker says ---- */
+
+static void decided(struct out *o, uint64_t from, uint64_t to, bool confirmed)
+{
+	for (uint64_t i = from; i != to; i++) {
+		struct message *m = window_message(o->w, i);
+		if (m->decided)
+			continue;
+		m->decided = true;
+		if (!confirmed)
+			meter_add(&o->b->meters, METER_NACKED, 1);
+		for (uint32_t k = 0; k < m->records; k++) {
+			struct record *r = window_record(o->w, m->record + k);
+			if (confirmed && !m->returned)
+				finish(o, r);
+			else
+				out_refused(o, r, false,
+					m->returned ? "the broker has no queue for it" : "the broker refuses it");
+		}
+	}
+	window_settle(o->w);
+}
+
+static int on_decision(struct out *o, uint64_t number, bool multiple, bool confirmed)
+{
+	uint64_t from, to;
+	if (!window_decided(o->w, number, multiple, &from, &to))
+		return link_fail(
+			o->link, "the broker speaks of message %llu, which was not sent", (unsigned long long)number);
+	decided(o, from, to, confirmed);
+	return 0;
+}
+
+/* A message could not be routed; it is named by its id, in what follows. */
+static int on_return_header(struct out *o, const amqp_frame_t *frame)
+{
+	const amqp_basic_properties_t *p = frame->payload.properties.decoded;
+	char id[256], own[256];
+	o->content_left = frame->payload.properties.body_size;
+	o->content = o->content_left ? CONTENT_BODY : CONTENT_NONE;
+	if (frame->payload.properties.class_id != AMQP_BASIC_CLASS || !(p->_flags & AMQP_BASIC_MESSAGE_ID_FLAG) ||
+		p->message_id.len >= sizeof id)
+		return link_fail(o->link, "the broker returned a message without its id");
+	memcpy(id, p->message_id.bytes, p->message_id.len);
+	id[p->message_id.len] = 0;
+	for (uint64_t i = o->w->first; i != o->w->last; i++) {
+		struct message *m = window_message(o->w, i);
+		if (m->decided || m->returned)
+			continue;
+		out_name_record(o, window_record(o->w, m->record), m->records, own);
+		if (strcmp(id, own) == 0) {
+			m->returned = true;
+			meter_add(&o->b->meters, METER_RETURNED, 1);
+			return 0;
+		}
+	}
+	return link_fail(o->link, "the broker returned a message that was not sent");
+}
+
+/* Now and then: each message may be returned again and again. */
+static void tell_of_return(struct out *o, const amqp_basic_return_t *m)
+{
+	int64_t now = link_now();
+	if (o->told && now - o->told < TELL_EVERY)
+		return;
+	o->told = now;
+	log_line(LOG_LEVEL_WARNING, o->c->name,
+		"returned (%u %.*s): no queue for exchange \"%s\", key \"%s\"; `ringq bridge status` counts them",
+		m->reply_code, (int)(m->reply_text.len < 200 ? m->reply_text.len : 200),
+		(const char *)m->reply_text.bytes, o->c->exchange, o->c->routing_key);
+}
+
+static int on_method(struct out *o, const amqp_method_t *method)
+{
+	if (o->content != CONTENT_NONE)
+		return link_fail(o->link, "the broker sent half a message");
+	if (method->id == AMQP_BASIC_ACK_METHOD) {
+		const amqp_basic_ack_t *m = method->decoded;
+		return on_decision(o, m->delivery_tag, m->multiple, true);
+	}
+	if (method->id == AMQP_BASIC_NACK_METHOD) {
+		const amqp_basic_nack_t *m = method->decoded;
+		return on_decision(o, m->delivery_tag, m->multiple, false);
+	}
+	if (method->id == AMQP_BASIC_RETURN_METHOD) {
+		const amqp_basic_return_t *m = method->decoded;
+		tell_of_return(o, m);
+		o->content = CONTENT_HEADER;
+		return 0;
+	}
+	return link_fail(o->link, "the broker sent method 0x%08X, which has no place here", method->id);
+}
+
+static int on_frame(struct out *o, const amqp_frame_t *frame)
+{
+	if (frame->frame_type == AMQP_FRAME_METHOD)
+		return on_method(o, &frame->payload.method);
+	if (frame->frame_type == AMQP_FRAME_HEADER && o->content == CONTENT_HEADER)
+		return on_return_header(o, frame);
+	uint64_t len = frame->payload.body_fragment.len;
+	if (frame->frame_type != AMQP_FRAME_BODY || o->content != CONTENT_BODY || len > o->content_left)
+		return link_fail(o->link, "the broker sent content that belongs to nothing");
+	o->content_left -= len;
+	if (o->content_left == 0)
+		o->content = CONTENT_NONE;
+	return 0;
+}
+
+int out_read_frames(struct out *o)
+{
+	amqp_frame_t frame;
+	int r;
+	while ((r = link_frame(o->link, &frame)) > 0) {
+		r = on_frame(o, &frame);
+		if (r)
+			break;
+	}
+	return r;
+}
