@@ -227,7 +227,12 @@ static void delete_it(struct stage *s)
 	ringq_queue_release(s->doomed);
 }
 
-const struct act act_delete = {delete_it, NULL};
+static void finish_delete(struct stage *s)
+{
+	check_eq(s->result, 0);
+}
+
+const struct act act_delete = {delete_it, finish_delete};
 
 static void create_anonymous(struct stage *s)
 {

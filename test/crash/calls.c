@@ -391,6 +391,16 @@ static void check_named(struct stage *s)
 	ringq_queue_release(queue);
 }
 
+/* What there still is, and then its end. */
+static void check_drained(ringq_queue *closed)
+{
+	int64_t number;
+
+	while ((number = get_number(closed, RINGQ_NOWAIT)) >= 0)
+		check_eq(number, 1);
+	check_eq(number, -EPIPE);
+}
+
 /* Whoever still has the queue finds it as it was, or closed; where its name is gone, it is closed, and another may have the name. */
 static void check_doomed(struct stage *s)
 {
@@ -406,8 +416,7 @@ static void check_doomed(struct stage *s)
 	}
 	rc = put_number(s->doomed, 1, RINGQ_NOWAIT);
 	if (rc == -EPIPE)
-		while ((rc = get_number(s->doomed, RINGQ_NOWAIT)) >= 0)
-			check_eq(rc, 1);
+		check_drained(s->doomed);
 	else
 		check(rc == 0 || rc == -EAGAIN);
 }
@@ -444,6 +453,8 @@ static void set_doomed(struct stage *s)
 
 static void after_doomed(struct stage *s)
 {
+	if (s->undisturbed)
+		check_eq(put_number(s->doomed, 1, RINGQ_NOWAIT), -EPIPE);
 	check_doomed(s);
 	delete_doomed(s);
 	check_named(s);
