@@ -15,6 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/sys.h"
+
 const char *test_context = "";
 
 void test_row(size_t index)
@@ -173,6 +175,39 @@ void wait_asleep(pid_t thread)
 		check_compare(now_ns(), <, deadline);
 		pause_ns(RINGQ_MS(2));
 	}
+}
+
+static int (*bounded_wait)(const _Atomic uint32_t *word, uint32_t value, int64_t until);
+static int (*bounded_waitv)(const struct rq_sys_wait *waits, unsigned n, int64_t until);
+static _Thread_local bool waitv_refused; /* just now */
+
+static int64_t unbounded(int64_t until)
+{
+	return until >= 0 && until - now_ns() < RINGQ_MS(60) ? until : -1;
+}
+
+static int unbounded_wait(const _Atomic uint32_t *word, uint32_t value, int64_t until)
+{
+	bool in_its_place = waitv_refused;
+
+	waitv_refused = false;
+	return bounded_wait(word, value, in_its_place ? until : unbounded(until));
+}
+
+static int unbounded_waitv(const struct rq_sys_wait *waits, unsigned n, int64_t until)
+{
+	int r = bounded_waitv(waits, n, unbounded(until));
+
+	waitv_refused = r == -ENOSYS;
+	return r;
+}
+
+void sleep_without_bounds(void)
+{
+	bounded_wait = rq_sys.futex_wait;
+	rq_sys.futex_wait = unbounded_wait;
+	bounded_waitv = rq_sys.futex_waitv;
+	rq_sys.futex_waitv = unbounded_waitv;
 }
 
 void wait_set(const atomic_int *flag)

@@ -80,6 +80,14 @@ pid_t thread_id(void);
 /* Waits until a thread of this process or of a child is asleep in the kernel, and has been for some milliseconds. */
 void wait_asleep(pid_t thread);
 
+/*
+ * Sleeps that the library bounds, so that it looks again by itself, have no bound from now on in this process and its
+ * children to come: who is not woken sleeps on, and the test hangs. Two kinds keep theirs: those of a moment, as callers
+ * bound theirs; and those in place of a sleep on several words that the kernel has not, as nothing else tells them of a
+ * death. Once in a process.
+ */
+void sleep_without_bounds(void);
+
 /* Waits until *flag is not 0. */
 void wait_set(const atomic_int *flag);
 

@@ -9,23 +9,6 @@
 
 #include "base/sys.h"
 
-/*
- * Sleeps that the library bounds, in case of a death, have no bound here: who is not woken sleeps on, and the test hangs.
- * Those that the caller bounds, shortly, keep theirs.
- */
-static int (*bounded_waitv)(const struct rq_sys_wait *waits, unsigned n, int64_t until);
-
-static int endless_waitv(const struct rq_sys_wait *waits, unsigned n, int64_t until)
-{
-	return bounded_waitv(waits, n, until - now_ns() < RINGQ_MS(60) ? until : -1);
-}
-
-static void sleep_endlessly(void)
-{
-	bounded_waitv = rq_sys.futex_waitv;
-	rq_sys.futex_waitv = endless_waitv;
-}
-
 enum { CONTENT = 300, CONTENDERS = 4 };
 
 struct scene {
@@ -234,17 +217,18 @@ int main(void)
 {
 	struct scene *s = share_memory(sizeof(*s));
 	struct rng rng = {(uint64_t)now_ns()};
+	struct rq_sys bounded = rq_sys;
 
 	check_eq(ringq_array_create(&s->array, NULL, NULL, RINGQ_INT64, CONTENT), 0);
 	check_eq(ringq_array_create(&s->counter, ringq_array_region(s->array), "counter", RINGQ_INT64, 2), 0);
-	sleep_endlessly();
+	sleep_without_bounds();
 	for (int i = 0; i < 3; i++) {
 		kill_holder(s, 0, -1);
 		kill_holder(s, 1, -1);
 		kill_holder(s, CONTENDERS, -1);
 		kill_holder(s, CONTENDERS, i);
 	}
-	rq_sys.futex_waitv = bounded_waitv;
+	rq_sys = bounded;
 	for (uint64_t i = 0; i < brief_or_long(10, 300); i++)
 		kill_woken(s, &rng);
 	kill_contenders(s, &rng, brief_or_long(200, 10000));

@@ -5,8 +5,6 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 
-#include "base/sys.h"
-
 static ringq_array *value_new(void)
 {
 	ringq_array *array;
@@ -52,25 +50,6 @@ Test(lock, is_recursive_and_excludes_others)
 	ringq_array_release(array);
 }
 
-/*
- * Sleeps that the library bounds, in case of a death, have no bound here: who is not woken sleeps on, and the test hangs.
- * Those that the caller bounds, shortly, keep theirs.
- */
-static int (*bounded_waitv)(const struct rq_sys_wait *waits, unsigned n, int64_t until);
-
-static int endless_waitv(const struct rq_sys_wait *waits, unsigned n, int64_t until)
-{
-	return bounded_waitv(waits, n, until - now_ns() < RINGQ_MS(60) ? until : -1);
-}
-
-static void sleep_endlessly(void)
-{
-	if (rq_sys.futex_waitv == endless_waitv)
-		return;
-	bounded_waitv = rq_sys.futex_waitv;
-	rq_sys.futex_waitv = endless_waitv;
-}
-
 struct sleeper {
 	ringq_array *array;
 	_Atomic pid_t thread;
@@ -114,7 +93,7 @@ Test(lock, is_passed_on_to_all_who_sleep)
 	struct sleeper sleepers[N];
 	pthread_t threads[N];
 
-	sleep_endlessly();
+	sleep_without_bounds();
 	for (int round = 0; round < 5; round++) {
 		check_eq(ringq_lock(array, RINGQ_NOWAIT), 0);
 		for (int i = 0; i < N; i++)
@@ -133,7 +112,7 @@ Test(lock, wakes_who_sleeps_beside_one_that_gives_up)
 {
 	ringq_array *array = value_new();
 
-	sleep_endlessly();
+	sleep_without_bounds();
 	for (int round = 0; round < 20; round++) {
 		struct sleeper gives_up, stays;
 		pthread_t a, b;
@@ -191,7 +170,7 @@ Test(lock, of_a_thread_that_ends_wakes_who_sleeps_at_once)
 {
 	enum { N = 3 };
 
-	sleep_endlessly();
+	sleep_without_bounds();
 	for (int round = 0; round < 5; round++) {
 		ringq_array *array = value_new();
 		struct holder h = {.array = array};
@@ -236,7 +215,7 @@ Test(lock, excludes_threads)
 	ringq_array *array = value_new();
 	pthread_t threads[THREADS];
 
-	sleep_endlessly();
+	sleep_without_bounds();
 	for (int i = 0; i < THREADS; i++)
 		threads[i] = start_thread(count_up, array);
 	for (int i = 0; i < THREADS; i++)

@@ -2,7 +2,7 @@
 
 /*
  * No wake-up is lost, and none waits for more than the sleeper does. The library bounds each sleep, so that even a lost one
- * would be repaired; here sleeps have no bound, so that a lost one hangs, and the alarm tells. But a moment is a moment.
+ * would be repaired; here sleeps have no bound, so that a lost one hangs, and the alarm tells.
  */
 
 #include <pthread.h>
@@ -10,29 +10,9 @@
 #include <unistd.h>
 
 #include "common.h"
-#include "base/sys.h"
 
 #define ROUNDS 10000
 #define THREADS 4
-
-static int (*bounded_wait)(const _Atomic uint32_t *word, uint32_t value, int64_t until);
-
-static int (*bounded_waitv)(const struct rq_sys_wait *waits, unsigned n, int64_t until);
-
-static int64_t unbounded(int64_t until)
-{
-	return until >= 0 && until - now_ns() < RINGQ_MS(10) ? until : -1;
-}
-
-static int unbounded_wait(const _Atomic uint32_t *word, uint32_t value, int64_t until)
-{
-	return bounded_wait(word, value, unbounded(until));
-}
-
-static int unbounded_waitv(const struct rq_sys_wait *waits, unsigned n, int64_t until)
-{
-	return bounded_waitv(waits, n, unbounded(until));
-}
 
 struct pair {
 	ringq_queue *to, *back;
@@ -173,10 +153,7 @@ static void stay_on_one_cpu(void)
 
 int main(void)
 {
-	bounded_wait = rq_sys.futex_wait;
-	rq_sys.futex_wait = unbounded_wait;
-	bounded_waitv = rq_sys.futex_waitv;
-	rq_sys.futex_waitv = unbounded_waitv;
+	sleep_without_bounds();
 	alarm(100);
 	all();
 	stay_on_one_cpu();

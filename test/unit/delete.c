@@ -167,6 +167,7 @@ Test(delete, wakes_all_who_sleep)
 {
 	static const struct ringq_queue_options plain = {0}, counted = {.max_records = 1},
 						acknowledged = {.flags = RINGQ_ACKNOWLEDGED};
+	sleep_without_bounds();
 	ringq_queue *queue = queue_new(&plain);
 	check_eq(sleeper_is_told(queue, sleep_in_get), -EPIPE);
 	ringq_queue_release(queue);

@@ -362,6 +362,8 @@ static void *put_as_sleeper(void *arg)
 Test(in_place, its_end_wakes_who_waits_for_room)
 {
 	static const char record[3000];
+
+	sleep_without_bounds();
 	for (int i = 0; i < 4; i++) {
 		struct sleeper s = {.queue = thread_queue = queue_new(&(struct ringq_queue_options){
 					    .flags = RINGQ_SINGLE_CONSUMER | RINGQ_SINGLE_PRODUCER,
@@ -400,8 +402,9 @@ Test(in_place, who_sleeps_is_woken_by_a_put_and_by_a_close)
 {
 	struct sleeper s = {.queue = single(RINGQ_ORDER_TOTAL)};
 	struct ringq_queue_stat stat;
-	pthread_t thread = start_thread(take_as_sleeper, &s);
 
+	sleep_without_bounds();
+	pthread_t thread = start_thread(take_as_sleeper, &s);
 	wait_set(&s.tid);
 	wait_asleep(s.tid);
 	check_eq(ringq_queue_stat(s.queue, &stat), 0);

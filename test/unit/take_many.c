@@ -204,6 +204,7 @@ Test(take_many, one_call_wakes_all_whom_it_has_made_room_for)
 	struct sleeper sleepers[3], joiner;
 	pthread_t threads[3], joining;
 
+	sleep_without_bounds();
 	put_numbers(queue, 0, 3);
 	check_eq(ringq_take_many(queue, d, 8, RINGQ_NOWAIT), 3);
 	for (int i = 0; i < 3; i++)
