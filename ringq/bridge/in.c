@@ -29,9 +29,9 @@ struct in {
 	const struct bridge_config *c;
 	struct dedup *dedup;
 	/* The message that is coming. */
-	enum { CONTENT_NONE, CONTENT_HEADER, CONTENT_BODY } content;
+	struct content content;
 	uint64_t tag;
-	uint64_t size, have; /* of its body */
+	uint64_t size, have; /* of its body; what is too large is not kept */
 	char *data;
 	size_t room;
 	bool too_large;
@@ -161,7 +161,6 @@ static int put_pack(struct in *in)
 /* A message is whole. 0, or -1: something has ended. */
 static int on_message(struct in *in)
 {
-	in->content = CONTENT_NONE;
 	meter_add(&in->b->meters, METER_CONSUMED, 1);
 	if (in->too_large)
 		return reject(in, "it is larger than `max-message`");
@@ -187,15 +186,12 @@ static int on_message(struct in *in)
 
 static int on_method(struct in *in, const amqp_method_t *method)
 {
-	if (in->content != CONTENT_NONE)
-		return link_fail(in->link, "the broker sent half a message");
 	if (method->id == AMQP_BASIC_CANCEL_METHOD)
 		return link_fail(in->link, "the broker's queue %s is gone", in->c->remote_queue);
 	if (method->id != AMQP_BASIC_DELIVER_METHOD)
 		return link_fail(in->link, "the broker sent method 0x%08X, which has no place here", method->id);
 	const amqp_basic_deliver_t *m = method->decoded;
 	in->tag = m->delivery_tag;
-	in->content = CONTENT_HEADER;
 	meter_add(&in->b->meters, METER_REDELIVERED, m->redelivered != 0);
 	return 0;
 }
@@ -205,11 +201,9 @@ static bool is_text(amqp_bytes_t bytes, const char *text)
 	return bytes.len == strlen(text) && memcmp(bytes.bytes, text, bytes.len) == 0;
 }
 
-static int on_header(struct in *in, const amqp_frame_t *frame)
+static void on_header(struct in *in, const amqp_frame_t *frame)
 {
 	const amqp_basic_properties_t *p = frame->payload.properties.decoded;
-	if (frame->payload.properties.class_id != AMQP_BASIC_CLASS)
-		return link_fail(in->link, "the broker sent a header of class %u", frame->payload.properties.class_id);
 	in->size = frame->payload.properties.body_size;
 	in->have = 0;
 	in->too_large = in->size > in->c->max_message;
@@ -219,13 +213,13 @@ static int on_header(struct in *in, const amqp_frame_t *frame)
 		memcpy(in->id, p->message_id.bytes, p->message_id.len);
 		in->id[p->message_id.len] = 0;
 	}
-	in->content = CONTENT_BODY;
-	return in->size == 0 ? on_message(in) : 0;
 }
 
 /* Memory comes with what is there, not with what was announced. */
-static int keep(struct in *in, amqp_bytes_t part)
+static int on_body(struct in *in, amqp_bytes_t part)
 {
+	if (in->too_large || part.len == 0)
+		return 0;
 	if (in->room - in->have < part.len) {
 		size_t room = in->have + part.len < 2 * in->room ? 2 * in->room : in->have + part.len;
 		char *more = realloc(in->data, room);
@@ -236,28 +230,21 @@ static int keep(struct in *in, amqp_bytes_t part)
 		in->room = room;
 	}
 	memcpy(in->data + in->have, part.bytes, part.len);
-	return 0;
-}
-
-static int on_body(struct in *in, amqp_bytes_t part)
-{
-	if (part.len > in->size - in->have)
-		return link_fail(in->link, "the broker sent more of a message than it has");
-	if (!in->too_large && part.len && keep(in, part))
-		return -1;
 	in->have += part.len;
-	return in->have == in->size ? on_message(in) : 0;
+	return 0;
 }
 
 static int on_frame(struct in *in, const amqp_frame_t *frame)
 {
+	if (link_content(in->link, &in->content, frame))
+		return -1;
 	if (frame->frame_type == AMQP_FRAME_METHOD)
 		return on_method(in, &frame->payload.method);
-	if (frame->frame_type == AMQP_FRAME_HEADER && in->content == CONTENT_HEADER)
-		return on_header(in, frame);
-	if (frame->frame_type == AMQP_FRAME_BODY && in->content == CONTENT_BODY)
-		return on_body(in, frame->payload.body_fragment);
-	return link_fail(in->link, "the broker sent content that belongs to nothing");
+	if (frame->frame_type == AMQP_FRAME_HEADER)
+		on_header(in, frame);
+	else if (on_body(in, frame->payload.body_fragment))
+		return -1;
+	return in->content.state == CONTENT_NONE ? on_message(in) : 0;
 }
 
 /* ---- the loop ---- */

@@ -278,6 +278,31 @@ int link_frame(struct link *link, amqp_frame_t *frame)
 	}
 }
 
+int link_content(struct link *link, struct content *content, const amqp_frame_t *frame)
+{
+	if (frame->frame_type == AMQP_FRAME_METHOD) {
+		if (content->state != CONTENT_NONE)
+			return link_fail(link, "the broker sent half a message");
+		if (amqp_method_has_content(frame->payload.method.id))
+			content->state = CONTENT_HEADER;
+		return 0;
+	}
+	if (frame->frame_type == AMQP_FRAME_HEADER && content->state == CONTENT_HEADER) {
+		if (frame->payload.properties.class_id != AMQP_BASIC_CLASS)
+			return link_fail(
+				link, "the broker sent a header of class %u", frame->payload.properties.class_id);
+		content->left = frame->payload.properties.body_size;
+	} else if (frame->frame_type == AMQP_FRAME_BODY && content->state == CONTENT_BODY) {
+		if (frame->payload.body_fragment.len > content->left)
+			return link_fail(link, "the broker sent more of a message than it has");
+		content->left -= frame->payload.body_fragment.len;
+	} else {
+		return link_fail(link, "the broker sent content that belongs to nothing");
+	}
+	content->state = content->left ? CONTENT_BODY : CONTENT_NONE;
+	return 0;
+}
+
 int link_keep_alive(struct link *link)
 {
 	amqp_frame_t frame = {.frame_type = AMQP_FRAME_HEARTBEAT, .channel = 0};

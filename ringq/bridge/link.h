@@ -56,6 +56,15 @@ int link_answer(struct link *link, const char *doing);
  */
 int link_frame(struct link *link, amqp_frame_t *frame);
 
+/* A message that the broker sends: its method, which says that content follows, its header, and its body in parts. */
+struct content {
+	enum { CONTENT_NONE, CONTENT_HEADER, CONTENT_BODY } state; /* what is to come; none: it is whole */
+	uint64_t left;                                             /* of its body */
+};
+
+/* Whether a frame is what is to come. 0, and the content is what is to come after it; -1: the link has ended. */
+int link_content(struct link *link, struct content *content, const amqp_frame_t *frame);
+
 /* For who does not read frames for a while: tells the broker that this end lives. 0, or -1. */
 int link_keep_alive(struct link *link);
 

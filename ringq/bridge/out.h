@@ -21,15 +21,13 @@ struct out {
 	amqp_table_t headers;
 	amqp_table_entry_t header[HEADERS_MOST];
 	bool last_was_alone;
-	bool empty;     /* the last take found nothing */
-	bool closed;    /* and never will */
-	int64_t paused; /* until when nothing is taken, after a failure */
-	int64_t looked; /* whether the region still has its name */
-	/* A message that comes back has its content behind it. */
-	enum { CONTENT_NONE, CONTENT_HEADER, CONTENT_BODY } content;
-	uint64_t content_left;
-	int64_t told;   /* when the log was told of a return last */
-	int64_t billed; /* until when time blocked has been counted */
+	bool empty;             /* the last take found nothing */
+	bool closed;            /* and never will */
+	int64_t paused;         /* until when nothing is taken, after a failure */
+	int64_t looked;         /* whether the region still has its name */
+	struct content content; /* of a message that comes back */
+	int64_t told;           /* when the log was told of a return last */
+	int64_t billed;         /* until when time blocked has been counted */
 };
 
 /* Names the record for good: the same at each delivery. */

@@ -116,10 +116,7 @@ static int on_return_header(struct out *o, const amqp_frame_t *frame)
 {
 	const amqp_basic_properties_t *p = frame->payload.properties.decoded;
 	char id[256], own[256];
-	o->content_left = frame->payload.properties.body_size;
-	o->content = o->content_left ? CONTENT_BODY : CONTENT_NONE;
-	if (frame->payload.properties.class_id != AMQP_BASIC_CLASS || !(p->_flags & AMQP_BASIC_MESSAGE_ID_FLAG) ||
-		p->message_id.len >= sizeof id)
+	if (!(p->_flags & AMQP_BASIC_MESSAGE_ID_FLAG) || p->message_id.len >= sizeof id)
 		return link_fail(o->link, "the broker returned a message without its id");
 	memcpy(id, p->message_id.bytes, p->message_id.len);
 	id[p->message_id.len] = 0;
@@ -152,8 +149,6 @@ static void tell_of_return(struct out *o, const amqp_basic_return_t *m)
 
 static int on_method(struct out *o, const amqp_method_t *method)
 {
-	if (o->content != CONTENT_NONE)
-		return link_fail(o->link, "the broker sent half a message");
 	if (method->id == AMQP_BASIC_ACK_METHOD) {
 		const amqp_basic_ack_t *m = method->decoded;
 		return on_decision(o, m->delivery_tag, m->multiple, true);
@@ -165,7 +160,6 @@ static int on_method(struct out *o, const amqp_method_t *method)
 	if (method->id == AMQP_BASIC_RETURN_METHOD) {
 		const amqp_basic_return_t *m = method->decoded;
 		tell_of_return(o, m);
-		o->content = CONTENT_HEADER;
 		return 0;
 	}
 	return link_fail(o->link, "the broker sent method 0x%08X, which has no place here", method->id);
@@ -173,17 +167,11 @@ static int on_method(struct out *o, const amqp_method_t *method)
 
 static int on_frame(struct out *o, const amqp_frame_t *frame)
 {
+	if (link_content(o->link, &o->content, frame))
+		return -1;
 	if (frame->frame_type == AMQP_FRAME_METHOD)
 		return on_method(o, &frame->payload.method);
-	if (frame->frame_type == AMQP_FRAME_HEADER && o->content == CONTENT_HEADER)
-		return on_return_header(o, frame);
-	uint64_t len = frame->payload.body_fragment.len;
-	if (frame->frame_type != AMQP_FRAME_BODY || o->content != CONTENT_BODY || len > o->content_left)
-		return link_fail(o->link, "the broker sent content that belongs to nothing");
-	o->content_left -= len;
-	if (o->content_left == 0)
-		o->content = CONTENT_NONE;
-	return 0;
+	return frame->frame_type == AMQP_FRAME_HEADER ? on_return_header(o, frame) : 0;
 }
 
 int out_read_frames(struct out *o)
