@@ -475,11 +475,10 @@ static bool keys_until(int64_t due, const struct survey *now, const struct surve
 			return false;
 		draw(now, &v, l);
 		free(v.rows);
-		int64_t left = due - now_ns();
-		int key = left > 0 ? terminal_key(left) : KEY_NONE;
+		int key = terminal_key(due - now_ns());
 		if (key == KEY_GONE || (key == 'q' && !l->typing))
 			return false;
-		if (left <= 0 || (key == ' ' && !l->typing))
+		if ((key == KEY_NONE && now_ns() >= due) || (key == ' ' && !l->typing))
 			return true;
 		terminal_size(&rows, &columns);
 		if (l->typing)

@@ -11,6 +11,7 @@ import json
 import os
 import pty
 import re
+import resource
 import select
 import signal
 import struct
@@ -235,6 +236,46 @@ def signals():
         check(t.end() == 0 and t.is_as_before(), "continued: q does not end it well")
 
 
+def hold_many():
+    """A process that has as many descriptors as it may, to 15000. It never returns."""
+    most = min(resource.getrlimit(resource.RLIMIT_NOFILE)[1], 15000)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    with contextlib.suppress(OSError):
+        while True:
+            os.open("/dev/null", os.O_RDONLY)
+    signal.alarm(60)  # if the test does not end it
+    while True:
+        signal.pause()
+
+
+def slow_looks():
+    """Where a look takes longer than the interval, keys are read all the same: here processes have many descriptors."""
+    holders, took = [], 0
+    try:
+        while took < 0.1 and len(holders) < 40:
+            holder = os.fork()
+            if holder == 0:
+                hold_many()
+            holders.append(holder)
+            begin = time.monotonic()
+            ringq("list")
+            took = time.monotonic() - begin
+        check(took >= 0.1, "a look is too quick for this test")
+        with terminal("top", NAME, "-i", "0.05") as t:
+            check(t.wait_for("fast"), "slow looks: no picture")
+            t.type(b"q")
+            for _ in range(200):
+                if t.child.poll() is not None:
+                    break
+                t.read()
+                time.sleep(0.05)
+            check(t.child.poll() == 0, "slow looks: q is not read")
+    finally:
+        for holder in holders:
+            os.kill(holder, signal.SIGKILL)
+            os.waitpid(holder, 0)
+
+
 def main():
     for queue in ("slow", "fast", "a-queue-whose-name-is-so-long-that-it-is-cut-off"):
         check(ringq("create", f"{NAME}/{queue}").returncode == 0, "create")
@@ -243,6 +284,7 @@ def main():
         on_a_terminal()
         signals()
         held_output()
+        slow_looks()
     finally:
         for file in glob.glob(f"/dev/shm/ringq.{NAME}*"):
             os.unlink(file)
