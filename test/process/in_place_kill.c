@@ -6,6 +6,7 @@
  */
 #include "../common.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -25,10 +26,8 @@ static struct book {
 } * book;
 
 struct job {
-	uint32_t producer;
-	uint32_t number;
 	uint32_t life;
-	char rest[2000];
+	char record[2008];
 };
 
 static ringq_queue *queue;
@@ -39,16 +38,23 @@ static size_t len_of(uint32_t number)
 	return number % 64 == 0 ? sizeof(struct job) : SHORT + number % 40;
 }
 
+static size_t record_len(size_t job_len)
+{
+	return job_len - offsetof(struct job, record);
+}
+
 static void produce(void *arg)
 {
 	uint32_t self = (uint32_t)(uintptr_t)arg;
-	struct job job = {.producer = self, .life = book->lives[self]};
+	struct job job = {.life = book->lives[self]};
 
 	for (;;) {
-		job.number = book->next[self];
-		check_compare(job.number, <, RECORDS_MOST);
-		check_eq(ringq_put(queue, &job, len_of(job.number), RINGQ_FOREVER), 0);
-		book->next[self] = job.number + 1;
+		uint32_t number = book->next[self];
+
+		check_compare(number, <, RECORDS_MOST);
+		record_fill(job.record, record_len(len_of(number)), (struct record_id){self, number});
+		check_eq(ringq_put(queue, &job, len_of(number), RINGQ_FOREVER), 0);
+		book->next[self] = number + 1;
 	}
 }
 
@@ -60,35 +66,38 @@ static void work(const struct ringq_delivery *d)
 	check_compare(d->len, >=, SHORT);
 	check_compare(d->len, <=, sizeof job);
 	memcpy(&job, d->data, d->len);
-	check_compare(job.producer, <, PRODUCERS);
-	check_compare(job.number, <, RECORDS_MOST);
+	struct record_id id = record_check(job.record, record_len(d->len));
+	check_compare(id.producer, <, PRODUCERS);
+	check_compare(id.number, <, RECORDS_MOST);
 	check_compare(job.life, <, LIVES_MOST);
-	check_eq(d->len, len_of(job.number));
-	uint32_t id = 1 + job.number * PRODUCERS + job.producer;
-	if (book->done[job.producer][job.number]) {
-		check(book->may_repeat[job.producer][job.number]);
+	check_eq(d->len, len_of(id.number));
+	uint32_t in_hand = 1 + id.number * PRODUCERS + id.producer;
+	if (book->done[id.producer][id.number]) {
+		check(book->may_repeat[id.producer][id.number]);
 		book->repeated++;
-		book->in_hand = id;
+		book->in_hand = in_hand;
 		return;
 	}
-	book->in_hand = id;
-	check_compare(job.number, >=, book->last[job.producer][job.life]);
-	book->done[job.producer][job.number] = 1; /* before the next: killed in between, it is done, and comes again */
-	book->last[job.producer][job.life] = job.number + 1;
+	book->in_hand = in_hand;
+	check_compare(id.number, >=, book->last[id.producer][job.life]);
+	book->done[id.producer][id.number] = 1; /* before the next: killed in between, it is done, and comes again */
+	book->last[id.producer][job.life] = id.number + 1;
 }
 
 static void consume(void *arg)
 {
 	int64_t timeout = *(int64_t *)arg;
 	struct ringq_delivery d;
+	int r;
 
-	while (ringq_take(queue, &d, timeout) == 0) {
+	while ((r = ringq_take(queue, &d, timeout)) == 0) {
 		work(&d);
 		if (book->in_hand % 64 == 0)
 			pause_ns(RINGQ_US(20)); /* so that it is killed with one in hand, too */
 		check_eq(ringq_ack(queue, &d), 0);
 		book->in_hand = 0;
 	}
+	check_eq(r, -EAGAIN);
 }
 
 /* What it was about to put is in the queue, or it is not. */
@@ -143,6 +152,7 @@ static void storm(struct ringq_queue_options options, uint64_t kills)
 	for (uint32_t i = 0; i < PRODUCERS; put += book->next[i++])
 		for (uint32_t n = 0; n < book->next[i]; n++)
 			check_compare(book->done[i][n] + may_miss[i][n], >=, 1);
+	check_compare(put, >, kills);
 	check_compare(book->repeated, <=, kills + 1);
 	printf("order %u: %u records, %u done again\n", options.order, put, book->repeated);
 	ringq_queue_release(queue);
