@@ -360,7 +360,7 @@ static void *hold_handle(void *arg)
 	struct idler *idler = arg;
 	ringq_queue *queue;
 	check_eq(ringq_queue_open(&queue, idler->region, "q"), 0);
-	check(ringq_empty(queue) || !ringq_empty(queue));
+	check(!ringq_empty(queue));
 	idler->holds = 1;
 	wait_set(&idler->ends);
 	check_gone(queue);
