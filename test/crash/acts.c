@@ -121,10 +121,14 @@ static void see_and_acknowledge(struct stage *s, struct ringq_delivery *d, size_
 	struct record_id id[STAGE_MANY];
 
 	for (size_t i = 0; i < n; i++) {
+		check_compare(d[i].len, >=, sizeof(id[i]));
+		check_compare(d[i].len, <=, n == 1 ? STAGE_BUFFER : STAGE_SLOT);
 		memcpy(&id[i], d[i].data, sizeof(id[i]));
+		check_compare(id[i].producer, <, PARTIES);
+		check_compare(id[i].number, <, STAGE_RECORDS);
 		s->book->at_work[id[i].producer][id[i].number] = 1;
 		stage_enter(s, id[i], next);
-		memcpy(s->buffer + i * 1024, d[i].data, d[i].len);
+		memcpy(s->buffer + i * STAGE_SLOT, d[i].data, d[i].len);
 	}
 	check_eq(n == 1 ? ringq_ack(s->queue, d) : ringq_ack_many(s->queue, d, n), 0);
 	for (size_t i = 0; i < n; i++)
@@ -160,7 +164,7 @@ static void take_many(struct stage *s)
 static void finish_take_many(struct stage *s)
 {
 	for (long i = 0; i < s->result; i++)
-		record_check(s->buffer + i * 1024, s->deliveries[i].len);
+		record_check(s->buffer + i * STAGE_SLOT, s->deliveries[i].len);
 	if (s->result < 0)
 		check_eq(s->result, -EAGAIN);
 	s->book->gets_done = s->book->gets_begun;

@@ -170,8 +170,8 @@ static void set_put_beside(struct stage *s)
 static void set_many(struct stage *s, size_t len)
 {
 	for (size_t i = 0; i < STAGE_MANY; i++) {
-		stage_write(s, i * 1024, len);
-		s->records[i] = (struct iovec){s->buffer + i * 1024, len};
+		stage_write(s, i * STAGE_SLOT, len);
+		s->records[i] = (struct iovec){s->buffer + i * STAGE_SLOT, len};
 	}
 }
 
@@ -204,7 +204,7 @@ static void next_get(struct stage *s, uint32_t n)
 {
 	s->book->gets_begun += n;
 	for (size_t i = 0; i < STAGE_MANY; i++)
-		s->records[i] = (struct iovec){s->buffer + i * 1024, 1024};
+		s->records[i] = (struct iovec){s->buffer + i * STAGE_SLOT, STAGE_SLOT};
 }
 
 static void set_get_first(struct stage *s)

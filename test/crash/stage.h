@@ -21,6 +21,7 @@ enum {
 	STAGE_HELD = 2500,    /* the same, before a child goes on: puts and gets together are 10 000 */
 	STAGE_RECORDS = 3000, /* the most of one party in a round */
 	STAGE_MANY = 10,      /* records of a put_many or get_many */
+	STAGE_SLOT = 1024,    /* of the buffer, for each of these */
 	STAGE_BUFFER = 4 << 20,
 };
 
