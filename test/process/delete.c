@@ -10,17 +10,10 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { WORKERS = 5, NAMES = 3, FIT_MOST = 600 };
-
-struct record {
-	uint32_t name, number;
-	uint64_t check;
-	char rest[3000];
-};
+enum { WORKERS = 5, NAMES = 3, FIT_MOST = 600, LEN_LEAST = 16, LEN_MOST = 3015 };
 
 static const struct ringq_queue_options queues_made[NAMES] = {
 	{.name = "plain", .max_producers = 8},
@@ -30,19 +23,18 @@ static const struct ringq_queue_options queues_made[NAMES] = {
 
 static ringq_region *region;
 static _Atomic unsigned *deletions; /* shared */
+static struct rng rng;              /* each process has its own */
 
-static uint64_t check_of(const struct record *r)
+static uint64_t below(uint64_t limit)
 {
-	return (uint64_t)r->number * 0x9e3779b97f4a7c15 ^ r->name;
+	return rng_below(&rng, limit);
 }
 
-static void see(const struct record *r, size_t len, uint32_t name)
+/* Who puts it is, to a record, the name of the queue. */
+static void see(const void *record, size_t len, uint32_t name)
 {
-	check_compare(len, >=, offsetof(struct record, rest));
-	check_eq(r->name, name);
-	check_eq(r->check, check_of(r));
-	for (size_t i = offsetof(struct record, rest); i < len; i++)
-		check_eq(((const unsigned char *)r)[i], r->number & 0xff);
+	check_compare(len, >=, LEN_LEAST);
+	check_eq(record_check(record, len).producer, name);
 }
 
 /* What any call may say of a queue that others delete, where memory may be short. */
@@ -51,25 +43,24 @@ static bool is_usual(long r)
 	return r >= 0 || r == -EPIPE || r == -EAGAIN || r == -ENOMEM || r == -EUSERS || r == -ETIMEDOUT || r == -ESTALE;
 }
 
-static void put_some(ringq_queue *queue, uint32_t name, struct record *r)
+static void put_some(ringq_queue *queue, uint32_t name)
 {
-	for (int n = rand() % 20; n > 0; n--) {
-		size_t len = offsetof(struct record, rest) + (size_t)rand() % sizeof r->rest;
-		r->name = name;
-		r->number = (uint32_t)rand();
-		r->check = check_of(r);
-		memset(r->rest, (int)(r->number & 0xff), sizeof r->rest);
-		check(is_usual(ringq_put(queue, r, len, rand() % 4 ? RINGQ_NOWAIT : RINGQ_MS(1))));
+	char record[LEN_MOST];
+	for (uint64_t n = below(20); n > 0; n--) {
+		size_t len = LEN_LEAST + below(LEN_MOST - LEN_LEAST + 1);
+		record_fill(record, len, (struct record_id){name, (uint32_t)rng_next(&rng)});
+		check(is_usual(ringq_put(queue, record, len, below(4) ? RINGQ_NOWAIT : RINGQ_MS(1))));
 	}
 }
 
-static void get_some(ringq_queue *queue, uint32_t name, struct record *r)
+static void get_some(ringq_queue *queue, uint32_t name)
 {
-	for (int n = rand() % 20; n > 0; n--) {
-		ssize_t len = ringq_get(queue, r, sizeof *r, rand() % 4 ? RINGQ_NOWAIT : RINGQ_MS(1));
+	char record[LEN_MOST];
+	for (uint64_t n = below(20); n > 0; n--) {
+		ssize_t len = ringq_get(queue, record, sizeof record, below(4) ? RINGQ_NOWAIT : RINGQ_MS(1));
 		check(is_usual(len));
 		if (len >= 0)
-			see(r, (size_t)len, name);
+			see(record, (size_t)len, name);
 	}
 }
 
@@ -77,19 +68,19 @@ static void get_some(ringq_queue *queue, uint32_t name, struct record *r)
 static void take_some(ringq_queue *queue, uint32_t name)
 {
 	struct ringq_delivery d;
-	for (int n = rand() % 5; n > 0; n--) {
+	for (uint64_t n = below(5); n > 0; n--) {
 		int r = ringq_take(queue, &d, RINGQ_NOWAIT);
 		check(is_usual(r));
 		if (r)
 			continue;
-		if (rand() % 4 == 0)
+		if (below(4) == 0)
 			pause_ns(RINGQ_US(100));
 		see(d.data, d.len, name);
-		check(is_usual(rand() % 3 ? ringq_ack(queue, &d) : ringq_requeue(queue, &d)));
+		check(is_usual(below(3) ? ringq_ack(queue, &d) : ringq_requeue(queue, &d)));
 	}
 }
 
-static void use(uint32_t name, struct record *r)
+static void use(uint32_t name)
 {
 	ringq_queue *queue;
 	int e = ringq_queue_open(&queue, region, queues_made[name].name);
@@ -99,32 +90,31 @@ static void use(uint32_t name, struct record *r)
 		check(e == -EEXIST || e == -ENOENT || is_usual(e));
 		return;
 	}
-	put_some(queue, name, r);
+	put_some(queue, name);
 	if (queues_made[name].flags & RINGQ_ACKNOWLEDGED)
 		take_some(queue, name);
-	get_some(queue, name, r);
-	if (rand() % 3 == 0) {
+	get_some(queue, name);
+	if (below(3) == 0) {
 		e = ringq_queue_delete(queue);
 		check(is_usual(e));
 		*deletions += e == 0;
 		if (e == 0)
-			check_eq(ringq_put(queue, r, sizeof *r, RINGQ_FOREVER), -EPIPE);
+			check_eq(put_number(queue, 0, RINGQ_FOREVER), -EPIPE);
 	}
 	ringq_queue_release(queue);
 }
 
 static void work(void *seed)
 {
-	static struct record record;
-	srand((unsigned)(uintptr_t)seed);
+	rng.state = (uintptr_t)seed;
 	check_compare(nice(5), !=, -1);
 	for (;;) {
-		use((uint32_t)rand() % NAMES, &record);
-		pause_ns(RINGQ_US(rand() % 500));
+		use((uint32_t)below(NAMES));
+		pause_ns(RINGQ_US(below(500)));
 	}
 }
 
-/* No two of a name. */
+/* No more than there are names. */
 static void check_names(void)
 {
 	struct ringq_object objects[16];
@@ -148,23 +138,24 @@ static int count_that_fit(void)
 	return n;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	pid_t children[WORKERS];
-	unsigned seed = (unsigned)now_ns(), deaths = 0;
+	uint64_t seed = argc > 1 ? strtoull(argv[1], NULL, 10) : (uint64_t)now_ns();
+	unsigned deaths = 0;
 	int64_t end = now_ns() + (int64_t)brief_or_long((uint64_t)RINGQ_SEC(4), (uint64_t)RINGQ_SEC(60));
 
 	deletions = share_memory(sizeof *deletions);
 	region = region_new((size_t)8 << 20);
 	int fit = count_that_fit();
-	printf("seed %u\n", seed);
+	printf("seed %llu\n", (unsigned long long)seed);
 	fflush(stdout);
-	srand(seed);
+	rng.state = seed;
 	for (int i = 0; i < WORKERS; i++)
 		children[i] = fork_child(work, (void *)(uintptr_t)++seed);
 	while (now_ns() < end) {
-		int i = rand() % WORKERS, status;
-		pause_ns(RINGQ_US(rand() % 6000));
+		int i = (int)below(WORKERS), status;
+		pause_ns(RINGQ_US(below(6000)));
 		check_names();
 		check_eq(waitpid(children[i], &status, WNOHANG), 0); /* no check of its own has failed */
 		kill_child(children[i]);
@@ -181,6 +172,7 @@ int main(void)
 			ringq_queue_release(queue);
 		}
 		check(e == 0 || e == -ENOENT);
+		check_eq(ringq_queue_open(&queue, region, queues_made[i].name), -ENOENT); /* no two had it */
 	}
 	count_that_fit(); /* runs short, and so sweeps */
 	int left = count_that_fit();
