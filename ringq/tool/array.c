@@ -248,9 +248,7 @@ static int create(const char *spec)
 	if (!slash || !slash[1] || slash - spec >= (ptrdiff_t)sizeof region_name)
 		return usage("%s: NAME/ARRAY is to be created", spec);
 	snprintf(region_name, sizeof region_name, "%.*s", (int)(slash - spec), spec);
-	int e = ringq_region_open(&region, region_name);
-	if (e == -ENOENT)
-		e = ringq_region_create(&region, &(struct ringq_region_options){.name = region_name, .size = size});
+	int e = region_make(&region, region_name, size);
 	if (e)
 		return fail(e, region_name);
 	e = ringq_array_create(&array, region, slash + 1, (enum ringq_type)type, count);

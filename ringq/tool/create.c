@@ -8,10 +8,14 @@ static uint64_t size, max_records, max_bytes, max_producers, max_attempts;
 static const char *order_name, *dead_letters;
 static bool single_producer, single_consumer, acknowledged;
 
-static int create_region(const char *name, ringq_region **region)
+static int create_region(const char *name)
 {
-	int e = ringq_region_create(region, &(struct ringq_region_options){.name = name, .size = size});
-	return e ? fail(e, name) : 0;
+	ringq_region *region;
+	int e = ringq_region_create(&region, &(struct ringq_region_options){.name = name, .size = size});
+	if (e)
+		return fail(e, name);
+	ringq_region_detach(region);
+	return STATUS_DONE;
 }
 
 static int create_queue(const char *region_name, const char *queue_name, unsigned order)
@@ -29,13 +33,9 @@ static int create_queue(const char *region_name, const char *queue_name, unsigne
 	};
 	ringq_region *region;
 	ringq_queue *queue;
-	int e = ringq_region_open(&region, region_name), r = 0;
-	if (e == -ENOENT)
-		r = create_region(region_name, &region);
-	else if (e)
-		r = fail(e, region_name);
-	if (r)
-		return r;
+	int e = region_make(&region, region_name, size), r = 0;
+	if (e)
+		return fail(e, region_name);
 	e = ringq_queue_create(&queue, region, &o);
 	if (e == -EINVAL)
 		r = usage("%s/%s: a name or an option that no queue can have", region_name, queue_name);
@@ -66,11 +66,7 @@ static int run(int argc, char **argv)
 		*slash = 0;
 		return create_queue(name, slash + 1, order);
 	}
-	ringq_region *region;
-	int r = create_region(name, &region);
-	if (r == 0)
-		ringq_region_detach(region);
-	return r;
+	return create_region(name);
 }
 
 static const struct option_spec options[] = {

@@ -119,14 +119,14 @@ static void print_figure(FILE *to, const struct survey *s, const struct survey_q
 	};
 	if (f == ASLEEP || f == SLEEPS) {
 		print_sample(to, s, q, name, "get");
-		fprintf(to, "%" PRIu64 "\n", f == ASLEEP ? q->asleep_get : stat->sleeps_get);
+		fprintf(to, "%" PRIu64 "\n", f == ASLEEP ? q->asleep.get : stat->sleeps_get);
 		print_sample(to, s, q, name, "put");
-		fprintf(to, "%" PRIu64 "\n", f == ASLEEP ? q->asleep_put : stat->sleeps_put);
+		fprintf(to, "%" PRIu64 "\n", f == ASLEEP ? q->asleep.put : stat->sleeps_put);
 		return;
 	}
 	print_sample(to, s, q, name, NULL);
 	if (f == LONGEST)
-		fprintf(to, "%.3f\n", q->longest > 0 ? (double)q->longest / 1e9 : 0.0);
+		fprintf(to, "%.3f\n", q->asleep.longest > 0 ? (double)q->asleep.longest / 1e9 : 0.0);
 	else
 		fprintf(to, "%" PRIu64 "\n", values[f]);
 }

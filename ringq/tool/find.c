@@ -242,6 +242,28 @@ int found_open(const struct found *f, int flags)
 	return r;
 }
 
+int found_observe(const struct found *f, ringq_region **region)
+{
+	int fd = found_open(f, O_RDONLY), e = fd < 0 ? fd : ringq_region_observe(region, fd);
+	if (fd >= 0)
+		close(fd);
+	return e;
+}
+
+const char *found_state(const struct found *f, int error)
+{
+	switch (status_of(error)) {
+	case STATUS_DONE:
+		return f->unlinked ? "unlinked" : f->holder_count ? "held" : "unheld";
+	case STATUS_NOT_PERMITTED:
+		return "not permitted";
+	case STATUS_DAMAGED:
+		return error == -EPROTO ? "unknown layout" : "damaged";
+	default:
+		return "gone";
+	}
+}
+
 const char *found_label(const struct found *f, char label[300])
 {
 	if (*f->name && !f->unlinked)

@@ -193,6 +193,25 @@ int record_print(FILE *to, enum format format, enum frame frame, const void *dat
 
 /* ---- reading ---- */
 
+int read_growing(FILE *from, uint64_t len, char **data, size_t *room)
+{
+	for (uint64_t have = 0; have < len || !*data;) {
+		size_t part = len - have < 1 << 20 ? (size_t)(len - have) : 1 << 20;
+		if (*room < have + part || !*data) {
+			size_t want = 2 * have + part + 1;
+			char *more = realloc(*data, want);
+			if (!more)
+				return -ENOMEM;
+			*data = more;
+			*room = want;
+		}
+		if (fread(*data + have, 1, part, from) != part)
+			return 0;
+		have += part;
+	}
+	return 1;
+}
+
 static int no_room(const struct record_reader *r)
 {
 	return fail(-ENOMEM, r->name);
@@ -221,27 +240,20 @@ static int read_delimited(struct record_reader *r, int delimiter)
 	return 1;
 }
 
-/* Memory grows with what is really there: a length that is a lie must not cost what it says. */
 static int read_len(struct record_reader *r)
 {
-	uint64_t len;
+	uint64_t len = 0;
 	size_t n = fread(&len, 1, sizeof len, r->from);
 	if (n == 0)
 		return 0;
-	if (n < sizeof len)
-		goto cut;
 	len = le64toh(len);
-	for (r->len = 0; r->len < len;) {
-		size_t part = len - r->len < 1 << 20 ? (size_t)(len - r->len) : 1 << 20;
-		if (r->room < r->len + part && !grow(r, 2 * r->len + part))
-			return no_room(r);
-		n = fread(r->data + r->len, 1, part, r->from);
-		r->len += n;
-		if (n < part)
-			goto cut;
+	int got = n < sizeof len ? 0 : read_growing(r->from, len, &r->data, &r->room);
+	if (got < 0)
+		return no_room(r);
+	if (got > 0) {
+		r->len = (size_t)len;
+		return 1;
 	}
-	return 1;
-cut:
 	if (ferror(r->from))
 		return 0;
 	complain("%s: ends in the middle of a record", r->name);

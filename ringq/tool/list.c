@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "tool.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 /* ---- all regions ---- */
 
@@ -46,9 +43,7 @@ static int look(const struct found *found, struct figures *f)
 {
 	ringq_region *region;
 	struct ringq_object *objects;
-	int fd = found_open(found, O_RDONLY), r = fd < 0 ? fd : ringq_region_observe(&region, fd);
-	if (fd >= 0)
-		close(fd);
+	int r = found_observe(found, &region);
 	if (r)
 		return r;
 	ssize_t n = objects_of(region, &objects);
@@ -60,20 +55,6 @@ static int look(const struct found *found, struct figures *f)
 	f->members = ringq_region_members(region, NULL, 0);
 	ringq_region_detach(region);
 	return r;
-}
-
-static const char *state_of(int error, const struct found *found)
-{
-	switch (status_of(error)) {
-	case STATUS_DONE:
-		return found->unlinked ? "unlinked" : found->holder_count ? "held" : "unheld";
-	case STATUS_NOT_PERMITTED:
-		return "not permitted";
-	case STATUS_DAMAGED:
-		return error == -EPROTO ? "unknown layout" : "damaged";
-	default:
-		return "gone";
-	}
 }
 
 /* "123 name, 124 name, ..." */
@@ -110,7 +91,7 @@ static int list_regions(void)
 			for (int k = 0; k < 5; k++)
 				table_text(t, NULL);
 		}
-		table_text(t, state_of(error, &search.found[i]));
+		table_text(t, found_state(&search.found[i], error));
 		holders_of(&search.found[i], holders, sizeof holders);
 		table_text(t, holders);
 	}

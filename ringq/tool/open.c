@@ -51,6 +51,21 @@ ssize_t members_of(const ringq_region *region, struct ringq_member **out)
 	}
 }
 
+struct asleep who_sleeps(const struct ringq_member *members, ssize_t n, uint64_t id, int64_t now)
+{
+	struct asleep a = {.longest = -1};
+	for (ssize_t i = 0; i < n; i++) {
+		const struct ringq_member *m = &members[i];
+		if (m->object != id || m->activity == RINGQ_AWAKE)
+			continue;
+		int64_t span = now - (int64_t)m->since;
+		a.get += m->activity != RINGQ_ASLEEP_PUT;
+		a.put += m->activity == RINGQ_ASLEEP_PUT;
+		a.longest = span > a.longest ? span : a.longest;
+	}
+	return a;
+}
+
 const char *object_label(const struct ringq_object *object, char label[80])
 {
 	if (*object->name)
@@ -331,6 +346,16 @@ int target_array(struct target *t, ringq_array **array, const char *spec)
 	if (r)
 		target_close(t);
 	return r;
+}
+
+int region_make(ringq_region **region, const char *name, uint64_t size)
+{
+	int e = name ? ringq_region_open(region, name) : -ENOENT;
+	if (e == -ENOENT)
+		e = ringq_region_create(region, &(struct ringq_region_options){.name = name, .size = size});
+	if (e == -EEXIST) /* somebody was faster */
+		e = ringq_region_open(region, name);
+	return e;
 }
 
 void target_close(struct target *t)

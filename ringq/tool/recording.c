@@ -3,7 +3,6 @@
 
 #include <endian.h>
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -13,7 +12,6 @@ enum {
 	HEADING = 24,
 	HEAD = 64,
 	HEAD_MOST = 4096, /* of any version: more is no head */
-	PART = 1 << 20,
 };
 
 /* ---- numbers ---- */
@@ -121,26 +119,6 @@ static int read_heading(struct recording_reader *r)
 	return RECORDED_HEADING;
 }
 
-/* Memory grows with what is really there: a length that is a lie must not cost what it says. */
-static int read_data(struct recording_reader *r, uint64_t len)
-{
-	for (uint64_t have = 0; have < len || !r->data;) {
-		size_t part = len - have < PART ? (size_t)(len - have) : PART;
-		if (r->room < have + part || !r->data) {
-			size_t room = 2 * have + part + 1;
-			char *more = realloc(r->data, room);
-			if (!more)
-				return -fail(-ENOMEM, r->name);
-			r->data = more;
-			r->room = room;
-		}
-		if (!read_exactly(r, r->data + have, part))
-			return no_recording(r, "ends in the middle of a record");
-		have += part;
-	}
-	return RECORDED_RECORD;
-}
-
 int recording_read(struct recording_reader *r, struct recorded *out)
 {
 	unsigned char head[HEAD];
@@ -166,7 +144,9 @@ int recording_read(struct recording_reader *r, struct recorded *out)
 	out->producer.thread = take32(&at);
 	out->producer.state = take32(&at);
 	memcpy(out->producer.name, at, sizeof out->producer.name - 1);
-	int got = read_data(r, out->len);
+	int got = read_growing(r->from, out->len, &r->data, &r->room);
 	out->data = r->data;
-	return got;
+	return got < 0    ? -fail(got, r->name)
+	       : got == 0 ? no_recording(r, "ends in the middle of a record")
+	                  : RECORDED_RECORD;
 }

@@ -233,7 +233,7 @@ static void queue_entry(struct writer *w, const struct survey *s, const struct s
 			", lanes %u, producers %u, dead %u, asleep %" PRIu64 "/%" PRIu64 ", sleeps %" PRIu64 "/%" PRIu64
 			", wakes %" PRIu64 "%s\n",
 			t->records_in, t->records_out, t->bytes_held, t->bytes_most, t->order, t->flags, t->max_records,
-			t->max_bytes, t->lanes, t->producers, t->dead_producers, q->asleep_get, q->asleep_put,
+			t->max_bytes, t->lanes, t->producers, t->dead_producers, q->asleep.get, q->asleep.put,
 			t->sleeps_get, t->sleeps_put, t->wakes, t->closed ? ", closed" : "");
 		return;
 	}
@@ -251,8 +251,8 @@ static void queue_entry(struct writer *w, const struct survey *s, const struct s
 	json_number(&w->json, "lanes", t->lanes);
 	json_number(&w->json, "producers", t->producers);
 	json_number(&w->json, "dead_producers", t->dead_producers);
-	json_number(&w->json, "asleep_get", q->asleep_get);
-	json_number(&w->json, "asleep_put", q->asleep_put);
+	json_number(&w->json, "asleep_get", q->asleep.get);
+	json_number(&w->json, "asleep_put", q->asleep.put);
 	json_number(&w->json, "sleeps_get", t->sleeps_get);
 	json_number(&w->json, "sleeps_put", t->sleeps_put);
 	json_number(&w->json, "wakes", t->wakes);

@@ -17,12 +17,7 @@ static uint64_t size;
 
 static int make(ringq_region **region)
 {
-	struct ringq_region_options o = {.name = name, .size = size};
-	int e = name ? ringq_region_open(region, name) : -ENOENT;
-	if (e == -ENOENT)
-		e = ringq_region_create(region, &o);
-	if (e == -EEXIST) /* somebody was faster */
-		e = ringq_region_open(region, name);
+	int e = region_make(region, name, size);
 	if (e == -EINVAL)
 		return usage("%s: a name or a size that no region can have", name ? name : "--size");
 	return e ? fail(e, name ? name : "a region") : 0;

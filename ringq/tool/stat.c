@@ -40,30 +40,7 @@ static struct table *lanes_table(const struct ringq_lane_stat *lanes, size_t n)
 	return t;
 }
 
-/* Consumers and producers that sleep on the queue now, and since when the first does. */
-struct sleepers {
-	uint64_t get, put;
-	int64_t longest;
-};
-
-static struct sleepers count_sleepers(const ringq_region *region, uint64_t id)
-{
-	struct sleepers s = {.longest = -1};
-	struct ringq_member *members;
-	ssize_t n = members_of(region, &members);
-	for (ssize_t i = 0; i < n; i++) {
-		if (members[i].object != id || members[i].activity == RINGQ_AWAKE)
-			continue;
-		int64_t for_ns = now_ns() - (int64_t)members[i].since;
-		s.get += members[i].activity != RINGQ_ASLEEP_PUT;
-		s.put += members[i].activity == RINGQ_ASLEEP_PUT;
-		s.longest = for_ns > s.longest ? for_ns : s.longest;
-	}
-	free(members);
-	return s;
-}
-
-static void print_json(const struct target *t, uint64_t id, const struct ringq_queue_stat *s, const struct sleepers *w)
+static void print_json(const struct target *t, uint64_t id, const struct ringq_queue_stat *s, const struct asleep *w)
 {
 	struct json json;
 	json_start(&json, stdout);
@@ -100,7 +77,7 @@ static void print_json(const struct target *t, uint64_t id, const struct ringq_q
 	json_line(&json);
 }
 
-static void print_text(const struct target *t, uint64_t id, const struct ringq_queue_stat *s, const struct sleepers *w)
+static void print_text(const struct target *t, uint64_t id, const struct ringq_queue_stat *s, const struct asleep *w)
 {
 	printf("queue          ");
 	print_clean(stdout, t->label, strlen(t->label));
@@ -140,7 +117,10 @@ static int show(const struct target *t, const ringq_queue *queue)
 		return fail((int)got, t->label);
 	}
 	n = got < n ? got : n;
-	struct sleepers w = count_sleepers(t->region, ringq_queue_id(queue));
+	struct ringq_member *members;
+	ssize_t m = members_of(t->region, &members);
+	struct asleep w = who_sleeps(members, m, ringq_queue_id(queue), now_ns());
+	free(members);
 	if (!lanes_only && common.json)
 		print_json(t, ringq_queue_id(queue), &stat, &w);
 	else if (!lanes_only)

@@ -2,11 +2,9 @@
 #include "survey.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 /* ---- what is wanted ---- */
 
@@ -64,20 +62,6 @@ static struct survey_queue *new_queue(struct survey *s)
 	return &s->queues[s->queue_count];
 }
 
-static void count_sleepers(struct survey_queue *q, const struct ringq_member *members, ssize_t n)
-{
-	q->longest = -1;
-	for (ssize_t i = 0; i < n; i++) {
-		const struct ringq_member *m = &members[i];
-		if (m->object != q->id || m->activity == RINGQ_AWAKE)
-			continue;
-		int64_t span = q->at - (int64_t)m->since;
-		q->asleep_get += m->activity != RINGQ_ASLEEP_PUT;
-		q->asleep_put += m->activity == RINGQ_ASLEEP_PUT;
-		q->longest = span > q->longest ? span : q->longest;
-	}
-}
-
 /* One that is deleted meanwhile is not there. */
 static int look_at_queue(struct survey *s, ringq_region *region, const struct ringq_object *object,
 	const struct ringq_member *members, ssize_t n)
@@ -86,16 +70,12 @@ static int look_at_queue(struct survey *s, ringq_region *region, const struct ri
 	const struct survey_region *of = &s->regions[s->region_count];
 	if (!q)
 		return -ENOMEM;
-	*q = (struct survey_queue){.region = s->region_count,
-		.device = of->device,
-		.inode = of->inode,
-		.id = object->id,
-		.pipe = object->kind == RINGQ_OBJECT_PIPE,
-		.at = now_ns()};
+	*q = (struct survey_queue){
+		.region = s->region_count, .device = of->device, .inode = of->inode, .id = object->id, .at = now_ns()};
 	object_label(object, q->name);
 	int r = stat_object(region, object, &q->stat);
 	q->at += (now_ns() - q->at) / 2;
-	count_sleepers(q, members, n);
+	q->asleep = who_sleeps(members, n, object->id, q->at);
 	s->queue_count += r == 1;
 	return r < 0 ? r : 0;
 }
@@ -120,20 +100,6 @@ static int look_at_region(struct survey *s, ringq_region *region, const struct s
 	return r;
 }
 
-static const char *state_of(int error, const struct found *found)
-{
-	switch (status_of(error)) {
-	case STATUS_DONE:
-		return found->unlinked ? "unlinked" : found->holder_count ? "held" : "unheld";
-	case STATUS_NOT_PERMITTED:
-		return "not permitted";
-	case STATUS_DAMAGED:
-		return error == -EPROTO ? "unknown layout" : "damaged";
-	default:
-		return "gone";
-	}
-}
-
 static int look(struct survey *s, const struct found *found, const struct survey_scope *scope)
 {
 	struct survey_region *of = &s->regions[s->region_count];
@@ -141,15 +107,12 @@ static int look(struct survey *s, const struct found *found, const struct survey
 	*of = (struct survey_region){
 		.device = found->device, .inode = found->inode, .size = found->size, .holders = found->holder_count};
 	found_label(found, of->label);
-	int fd = found_open(found, O_RDONLY);
-	of->error = fd < 0 ? fd : ringq_region_observe(&region, fd);
-	if (fd >= 0)
-		close(fd);
+	of->error = found_observe(found, &region);
 	if (of->error == 0) {
 		of->error = look_at_region(s, region, scope);
 		ringq_region_detach(region);
 	}
-	of->state = state_of(of->error, found);
+	of->state = found_state(found, of->error);
 	s->region_count++;
 	return of->error == -ENOMEM ? -ENOMEM : 0;
 }

@@ -25,12 +25,10 @@ struct survey_queue {
 	dev_t device;
 	ino_t inode;
 	uint64_t id;
-	bool pipe;
 	char name[80];
 	struct ringq_queue_stat stat;
-	uint64_t asleep_get, asleep_put; /* members that sleep on it */
-	int64_t longest;                 /* for how long the first of them has; -1: there is none */
-	int64_t at;                      /* when it was looked at, as now_ns() has it */
+	struct asleep asleep;
+	int64_t at; /* when it was looked at, as now_ns() has it */
 };
 
 struct survey {

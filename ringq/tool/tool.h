@@ -132,6 +132,10 @@ void search_free(struct search *search);
 
 /* A descriptor of what was found, for reading, or for both. Or -errno. */
 int found_open(const struct found *found, int flags);
+/* Observes it. 0 or -errno. */
+int found_observe(const struct found *found, ringq_region **region);
+/* How it is, in a word or two; error: what looking at it said. */
+const char *found_state(const struct found *found, int error);
 /* What to call it on a command line, and in a list. */
 const char *found_label(const struct found *found, char label[300]);
 /* Says on stderr how many processes could not be looked into, if any. */
@@ -163,9 +167,19 @@ int target_queue(struct target *out, ringq_queue **queue, const char *spec, enum
 int target_array(struct target *out, ringq_array **array, const char *spec);
 void target_close(struct target *target);
 
+/* Opens a named region, or makes it; without a name makes one. 0 or -errno. */
+int region_make(ringq_region **region, const char *name, uint64_t size);
+
 /* All objects of a region, allocated. How many, or -errno. */
 ssize_t objects_of(const ringq_region *region, struct ringq_object **out);
 ssize_t members_of(const ringq_region *region, struct ringq_member **out);
+
+/* Of these members, those that sleep on a queue: consumers, producers, and for how long the first of them has; -1: none does. */
+struct asleep {
+	uint64_t get, put;
+	int64_t longest;
+};
+struct asleep who_sleeps(const struct ringq_member *members, ssize_t n, uint64_t id, int64_t now);
 
 /* The figures of an object that is a queue, or a pipe's. 1, 0: it was deleted meanwhile; or -errno. */
 int stat_object(ringq_region *region, const struct ringq_object *object, struct ringq_queue_stat *out);
@@ -249,6 +263,10 @@ int parse_format(const char *text, enum format *out); /* NULL: for people on a t
 /* A record as it was found. info NULL: nothing more is known of it. */
 int record_print(FILE *to, enum format format, enum frame frame, const void *data, size_t len,
 	const struct ringq_record_info *info);
+
+/* Reads so many bytes into memory that grows with what is really there: a length that is a lie must not cost what it says.
+ * 1, 0: there are less, or ferror(); or -ENOMEM. */
+int read_growing(FILE *from, uint64_t len, char **data, size_t *room);
 
 /* Reads one record. 1, 0: no more; or an exit status above 1 with the complaint made. */
 struct record_reader {

@@ -54,7 +54,7 @@ static double value_of(const struct row *r)
 	case 5:
 		return (double)r->queue->stat.bytes_held;
 	case 6:
-		return (double)(r->queue->asleep_get + r->queue->asleep_put);
+		return (double)(r->queue->asleep.get + r->queue->asleep.put);
 	default:
 		return 0;
 	}
@@ -164,7 +164,7 @@ static const char *note_of(const struct row *r, char note[48])
 		snprintf(note, 48, "%u dead", r->queue->stat.dead_producers);
 	else if (r->queue->stat.closed)
 		snprintf(note, 48, "closed");
-	else if (r->queue->stat.max_records && r->queue->asleep_put)
+	else if (r->queue->stat.max_records && r->queue->asleep.put)
 		snprintf(note, 48, "full");
 	return note;
 }
@@ -238,7 +238,7 @@ static void print_row(FILE *to, const struct row *r, int width)
 	const struct ringq_queue_stat *s = &r->queue->stat;
 	fprintf(to, " %6s %6s %6s %6s %5s %4u %3" PRIu64 " %3" PRIu64 " %s", show_count(s->records_in - s->records_out),
 		show_rate(r, r->trend, true), show_rate(r, r->in, false), show_rate(r, r->out, false),
-		show_size(s->bytes_held), s->producers, r->queue->asleep_get, r->queue->asleep_put, note_of(r, note));
+		show_size(s->bytes_held), s->producers, r->queue->asleep.get, r->queue->asleep.put, note_of(r, note));
 }
 
 static void print_summary(FILE *to, const struct survey *s, const struct view *v)
@@ -320,8 +320,8 @@ static void print_json(const struct survey *s, const struct view *v)
 		json_number(&json, "held", r->queue->stat.bytes_held);
 		json_number(&json, "producers", r->queue->stat.producers);
 		json_number(&json, "dead_producers", r->queue->stat.dead_producers);
-		json_number(&json, "asleep_get", r->queue->asleep_get);
-		json_number(&json, "asleep_put", r->queue->asleep_put);
+		json_number(&json, "asleep_get", r->queue->asleep.get);
+		json_number(&json, "asleep_put", r->queue->asleep.put);
 		json_bool(&json, "closed", r->queue->stat.closed);
 		json_close(&json, '}');
 	}
