@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -396,9 +397,61 @@ ringq_region *region_new(size_t size)
 	return region;
 }
 
+int count_queues_that_fit(ringq_region *region)
+{
+	static const struct ringq_queue_options options = {.max_producers = 16};
+	static ringq_queue *queues[600];
+	int n = 0;
+
+	while (n < (int)COUNT(queues) && ringq_queue_create(&queues[n], region, &options) == 0)
+		n++;
+	for (int i = 0; i < n; i++) {
+		check_eq(ringq_queue_delete(queues[i]), 0);
+		ringq_queue_release(queues[i]);
+	}
+	return n;
+}
+
+int open_read_only(const ringq_region *region)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", ringq_region_fd(region));
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	check_compare(fd, >=, 0);
+	return fd;
+}
+
+ringq_region *observe_region(const ringq_region *region)
+{
+	ringq_region *observed;
+	int fd = open_read_only(region);
+
+	check_eq(ringq_region_observe(&observed, fd), 0);
+	close(fd);
+	return observed;
+}
+
+ringq_queue *observe_queue(const ringq_queue *queue)
+{
+	ringq_region *region = observe_region(ringq_queue_region(queue));
+	ringq_queue *observed;
+
+	check_eq(ringq_queue_open_id(&observed, region, ringq_queue_id(queue)), 0);
+	ringq_region_detach(region);
+	return observed;
+}
+
 int put_number(ringq_queue *queue, int64_t number, int64_t timeout)
 {
 	return ringq_put(queue, &number, sizeof(number), timeout);
+}
+
+void put_numbers(ringq_queue *queue, int64_t from, int64_t to)
+{
+	for (int64_t i = from; i < to; i++)
+		check_eq(put_number(queue, i, RINGQ_NOWAIT), 0);
 }
 
 int64_t get_number(ringq_queue *queue, int64_t timeout)

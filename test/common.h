@@ -147,8 +147,17 @@ ringq_queue *queue_new(const struct ringq_queue_options *options);
 ringq_queue *queue_in(ringq_region *region, const struct ringq_queue_options *options);
 ringq_region *region_new(size_t size);
 
+/* As many queues of 16 producers as a region holds: it makes them, and deletes them. */
+int count_queues_that_fit(ringq_region *region);
+
+/* What an observer has: a descriptor that may only read, and by such a one the region, or a queue in a region of its own. */
+int open_read_only(const ringq_region *region);
+ringq_region *observe_region(const ringq_region *region);
+ringq_queue *observe_queue(const ringq_queue *queue);
+
 /* Records that are a number. get_number returns the number, or a negative errno. */
 int put_number(ringq_queue *queue, int64_t number, int64_t timeout);
+void put_numbers(ringq_queue *queue, int64_t from, int64_t to); /* up to, not including, `to`; they must fit */
 int64_t get_number(ringq_queue *queue, int64_t timeout);
 
 /* What this process holds: descriptors, and mappings of regions. */

@@ -7,12 +7,9 @@
 #include "../common.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { TAKERS = 8, PRODUCERS = 3, RECORD_MOST = 3000 };
 
@@ -78,20 +75,6 @@ static uint32_t look(ringq_queue *observed, uint8_t *seen, uint8_t pass)
 	return n;
 }
 
-static ringq_queue *observe(void)
-{
-	char path[64];
-	ringq_region *region;
-	ringq_queue *observed;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", ringq_region_fd(ringq_queue_region(queue)));
-	int fd = open(path, O_RDONLY);
-	check_eq(ringq_region_observe(&region, fd), 0);
-	close(fd);
-	check_eq(ringq_queue_open(&observed, region, NULL), 0);
-	ringq_region_detach(region);
-	return observed;
-}
-
 static void run(const struct ringq_queue_options *options)
 {
 	pid_t producers[PRODUCERS], takers[TAKERS];
@@ -99,7 +82,7 @@ static void run(const struct ringq_queue_options *options)
 	uint8_t *seen = calloc(all, 1), pass = 1;
 	queue = queue_new(options);
 	shared = share_memory(sizeof(*shared));
-	ringq_queue *observed = observe();
+	ringq_queue *observed = observe_queue(queue);
 	for (uintptr_t i = 0; i < PRODUCERS; i++)
 		producers[i] = fork_child(produce, (void *)i);
 	while (atomic_load(&shared->puts) < PRODUCERS)

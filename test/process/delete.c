@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { WORKERS = 5, NAMES = 3, FIT_MOST = 600, LEN_LEAST = 16, LEN_MOST = 3015 };
+enum { WORKERS = 5, NAMES = 3, LEN_LEAST = 16, LEN_MOST = 3015 };
 
 static const struct ringq_queue_options queues_made[NAMES] = {
 	{.name = "plain", .max_producers = 8},
@@ -123,21 +123,6 @@ static void check_names(void)
 	check_compare(n, <=, NAMES + 1); /* as they come and go while it looks */
 }
 
-/* Makes as many queues as the region holds, and deletes them. */
-static int count_that_fit(void)
-{
-	static ringq_queue *queues[FIT_MOST];
-	int n = 0;
-	while (n < FIT_MOST &&
-		ringq_queue_create(&queues[n], region, &(struct ringq_queue_options){.max_producers = 16}) == 0)
-		n++;
-	for (int i = 0; i < n; i++) {
-		check_eq(ringq_queue_delete(queues[i]), 0);
-		ringq_queue_release(queues[i]);
-	}
-	return n;
-}
-
 int main(int argc, char **argv)
 {
 	pid_t children[WORKERS];
@@ -147,7 +132,7 @@ int main(int argc, char **argv)
 
 	deletions = share_memory(sizeof *deletions);
 	region = region_new((size_t)8 << 20);
-	int fit = count_that_fit();
+	int fit = count_queues_that_fit(region);
 	printf("seed %llu\n", (unsigned long long)seed);
 	fflush(stdout);
 	rng.state = seed;
@@ -174,8 +159,8 @@ int main(int argc, char **argv)
 		check(e == 0 || e == -ENOENT);
 		check_eq(ringq_queue_open(&queue, region, queues_made[i].name), -ENOENT); /* no two had it */
 	}
-	count_that_fit(); /* runs short, and so sweeps */
-	int left = count_that_fit();
+	count_queues_that_fit(region); /* runs short, and so sweeps */
+	int left = count_queues_that_fit(region);
 	printf("%u deletions, %u deaths; of %d queues %d fit again\n", *deletions, deaths, fit, left);
 	check_compare(*deletions, >, 0);
 	/* What the members' books have stays theirs. */

@@ -29,12 +29,6 @@ static struct ringq_delivery take(ringq_queue *queue, int64_t number, unsigned a
 	return d;
 }
 
-static void put_numbers(ringq_queue *queue, int64_t from, int64_t to)
-{
-	for (int64_t i = from; i < to; i++)
-		check_eq(put_number(queue, i, RINGQ_NOWAIT), 0);
-}
-
 /* A child takes n records from number `from` on, and is killed with them in its hands. */
 static pid_t die_with(ringq_queue *queue, int64_t from, int n, unsigned attempt)
 {

@@ -4,27 +4,10 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
-
-static ringq_queue *observe_queue(const ringq_queue *queue)
-{
-	char path[64];
-	ringq_region *region;
-	ringq_queue *observed;
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", ringq_region_fd(ringq_queue_region(queue)));
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	check_eq(ringq_region_observe(&region, fd), 0);
-	close(fd);
-	check_eq(ringq_queue_open_id(&observed, region, ringq_queue_id(queue)), 0);
-	ringq_region_detach(region);
-	return observed;
-}
 
 static ringq_browser *browse(const ringq_queue *queue)
 {

@@ -95,7 +95,7 @@ Test(delete, refuses_what_it_cannot_delete)
 	check_eq(ringq_queue_delete(NULL), -EINVAL);
 	check_eq(ringq_pipe_create(&a, &b, NULL, 0), 0);
 	check_eq(ringq_queue_delete(ringq_pipe_input(a)), -EINVAL);
-	check_eq(ringq_region_observe(&seen, ringq_region_fd(region)), 0);
+	seen = observe_region(region);
 	check_eq(ringq_queue_open(&looked, seen, "q"), 0);
 	check_eq(ringq_queue_delete(looked), -EROFS);
 	ringq_queue_release(looked);
@@ -315,24 +315,10 @@ Test(delete, names_are_free_again_however_many_there_were)
 
 static const struct ringq_queue_options small = {.name = "q", .max_producers = 64};
 
-/* Makes as many queues as the region holds, and deletes them. */
-static int count_that_fit(ringq_region *region)
-{
-	ringq_queue *queues[512];
-	int n = 0;
-	while (n < 512 && ringq_queue_create(&queues[n], region, &(struct ringq_queue_options){.max_producers = 16}) == 0)
-		n++;
-	for (int i = 0; i < n; i++) {
-		check_eq(ringq_queue_delete(queues[i]), 0);
-		ringq_queue_release(queues[i]);
-	}
-	return n;
-}
-
 Test(delete, gives_memory_back_to_the_region_and_to_the_system)
 {
 	ringq_region *region = region_new(8 * MIB);
-	int fit = count_that_fit(region);
+	int fit = count_queues_that_fit(region);
 	static char large[100000];
 	int64_t before = ringq_region_memory(region);
 
@@ -345,7 +331,7 @@ Test(delete, gives_memory_back_to_the_region_and_to_the_system)
 		ringq_queue_release(queue);
 	}
 	check_compare(ringq_region_memory(region), <=, before + 65536);
-	check_eq(count_that_fit(region), fit);
+	check_eq(count_queues_that_fit(region), fit);
 	ringq_region_detach(region);
 }
 
@@ -371,7 +357,7 @@ static void *hold_handle(void *arg)
 Test(delete, memory_of_records_comes_back_though_others_have_handles_and_the_rest_when_they_go)
 {
 	struct idler idler = {.region = region_new(8 * MIB)};
-	int fit = count_that_fit(idler.region);
+	int fit = count_queues_that_fit(idler.region);
 	ringq_queue *queue = queue_in(idler.region, &small);
 	static char large[100000];
 
@@ -383,10 +369,10 @@ Test(delete, memory_of_records_comes_back_though_others_have_handles_and_the_res
 	check_eq(ringq_queue_delete(queue), 0);
 	ringq_queue_release(queue);
 	check_compare(ringq_region_memory(idler.region), <, full - 3000000);
-	check_compare(count_that_fit(idler.region), <, fit); /* its own place is not used while it is held */
+	check_compare(count_queues_that_fit(idler.region), <, fit); /* its own place is not used while it is held */
 	idler.ends = 1;
 	join_thread(thread);
-	check_eq(count_that_fit(idler.region), fit);
+	check_eq(count_queues_that_fit(idler.region), fit);
 	ringq_region_detach(idler.region);
 }
 
@@ -414,7 +400,7 @@ static void join_until_killed(void *region)
 static void check_death(bool heir, bool before)
 {
 	ringq_region *region = region_new(8 * MIB);
-	int fit = count_that_fit(region);
+	int fit = count_queues_that_fit(region);
 	ringq_queue *other = queue_in(region, &(struct ringq_queue_options){.name = "other", .max_producers = 4});
 	ringq_queue *queue = queue_in(region, &small);
 	pid_t next = 0;
@@ -437,13 +423,13 @@ static void check_death(bool heir, bool before)
 	if (!heir) {
 		check_eq(ringq_queue_delete(other), 0);
 		ringq_queue_release(other);
-		check_eq(count_that_fit(region), fit);
+		check_eq(count_queues_that_fit(region), fit);
 	} else {
-		int beside = count_that_fit(region);
+		int beside = count_queues_that_fit(region);
 		kill_child(next);
 		check_eq(ringq_queue_delete(other), 0);
 		ringq_queue_release(other);
-		check_eq(count_that_fit(region), fit);
+		check_eq(count_queues_that_fit(region), fit);
 		check_compare(beside, >=, fit - 1); /* without `other` and its ring only */
 	}
 	ringq_region_detach(region);
@@ -469,14 +455,14 @@ static void use_inherited(void *queue)
 Test(delete, a_child_of_fork_is_told_too)
 {
 	ringq_region *region = region_new(8 * MIB);
-	int fit = count_that_fit(region);
+	int fit = count_queues_that_fit(region);
 	ringq_queue *queue = queue_in(region, &small);
 
 	fill(queue, 5);
 	check_eq(ringq_queue_delete(queue), 0);
 	reap_child(fork_child(use_inherited, queue));
 	ringq_queue_release(queue);
-	check_eq(count_that_fit(region), fit);
+	check_eq(count_queues_that_fit(region), fit);
 	ringq_region_detach(region);
 }
 
@@ -491,7 +477,7 @@ Test(delete, is_seen_by_observers)
 	int got;
 
 	fill(queue, 5);
-	check_eq(ringq_region_observe(&seen, ringq_region_fd(region)), 0);
+	seen = observe_region(region);
 	check_eq(ringq_queue_open(&looked, seen, "q"), 0);
 	check_eq(ringq_browse(&browser, looked), 0);
 	check_eq(ringq_browse_next(browser, &got, sizeof got, NULL), sizeof got);

@@ -25,12 +25,6 @@ static ringq_queue *single(unsigned order)
 	return queue_new(&(struct ringq_queue_options){.flags = RINGQ_SINGLE_CONSUMER, .order = order, .name = "q"});
 }
 
-static void put_numbers(ringq_queue *queue, int64_t from, int64_t to)
-{
-	for (int64_t i = from; i < to; i++)
-		check_eq(put_number(queue, i, RINGQ_NOWAIT), 0);
-}
-
 static struct ringq_delivery take(ringq_queue *queue, int64_t number)
 {
 	struct ringq_delivery d;

@@ -16,34 +16,6 @@
 
 #define MIB ((size_t)1 << 20)
 
-static int read_only(const ringq_region *region)
-{
-	char path[64];
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", ringq_region_fd(region));
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	check_compare(fd, >=, 0);
-	return fd;
-}
-
-static ringq_region *observe(const ringq_region *region)
-{
-	ringq_region *observed;
-	int fd = read_only(region);
-	check_eq(ringq_region_observe(&observed, fd), 0);
-	close(fd);
-	return observed;
-}
-
-/* The queue as an observer sees it, in an observed region of its own. */
-static ringq_queue *observe_queue(const ringq_queue *queue)
-{
-	ringq_region *region = observe(ringq_queue_region(queue));
-	ringq_queue *observed;
-	check_eq(ringq_queue_open_id(&observed, region, ringq_queue_id(queue)), 0);
-	ringq_region_detach(region);
-	return observed;
-}
-
 Test(observe, shows_the_objects_of_a_region)
 {
 	ringq_region *region = region_new(16 * MIB), *observed;
@@ -57,7 +29,7 @@ Test(observe, shows_the_objects_of_a_region)
 
 	check_eq(ringq_array_create(&array, region, "a", RINGQ_INT32, 100), 0);
 	check_eq(ringq_pipe_create(&a, &b, region, RINGQ_SIMPLEX), 0);
-	observed = observe(region);
+	observed = observe_region(region);
 	check_eq(ringq_region_objects(observed, objects, 8), 4);
 	check_eq(objects[0].kind, RINGQ_OBJECT_QUEUE);
 	check_eq(strcmp(objects[0].name, "q"), 0);
@@ -90,7 +62,7 @@ Test(observe, shows_the_objects_of_a_region)
 
 Test(observe, opens_by_name_and_by_id)
 {
-	ringq_region *region = region_new(16 * MIB), *observed = observe(region);
+	ringq_region *region = region_new(16 * MIB), *observed = observe_region(region);
 	ringq_queue *queue = queue_in(region, &(struct ringq_queue_options){.name = "q", .max_records = 5});
 	ringq_queue *anonymous = queue_in(region, &(struct ringq_queue_options){.order = RINGQ_ORDER_PRODUCER}), *found;
 	struct ringq_queue_stat stat;
@@ -156,7 +128,7 @@ Test(observe, takes_no_part)
 	check_eq(put_number(queue, 1, RINGQ_NOWAIT), 0);
 	memory = ringq_region_memory(region);
 	for (int i = 0; i < 100; i++) {
-		observed = observe(region);
+		observed = observe_region(region);
 		check_eq(ringq_region_objects(observed, objects, 4), 1);
 		check_eq(ringq_queue_open(&looked, observed, NULL), 0);
 		check_eq(ringq_queue_stat(looked, &stat), 0);
@@ -174,7 +146,7 @@ Test(observe, takes_no_part)
 
 Test(observe, all_that_takes_part_is_refused)
 {
-	ringq_region *region = region_new(MIB), *observed = observe(region);
+	ringq_region *region = region_new(MIB), *observed = observe_region(region);
 	ringq_queue *queue = queue_in(region, &(struct ringq_queue_options){.name = "q"}),
 		    *looked = observe_queue(queue), *made;
 	struct iovec part = {.iov_base = (char[8]){0}, .iov_len = 8};
@@ -238,7 +210,7 @@ Test(observe, a_truncated_region_is_an_error)
 	check_eq(ringq_region_create(&region, &(struct ringq_region_options){.name = name, .size = MIB}), 0);
 	queue = queue_in(region, &(struct ringq_queue_options){0});
 	looked = observe_queue(queue);
-	observed = observe(region);
+	observed = observe_region(region);
 	check_eq(ringq_queue_stat(looked, &stat), 0);
 	snprintf(path, sizeof(path), "/dev/shm/ringq.%s", name);
 	check_eq(truncate(path, 4096), 0);
@@ -430,7 +402,7 @@ static struct ringq_member wait_activity(const ringq_region *region, struct slee
 
 Test(members, tell_in_what_they_sleep_and_since_when)
 {
-	ringq_region *region = region_new(16 * MIB), *observed = observe(region);
+	ringq_region *region = region_new(16 * MIB), *observed = observe_region(region);
 	struct sleeper s = {.queue = queue_in(region, &(struct ringq_queue_options){.max_records = 1})};
 	int64_t start = now_ns();
 	struct ringq_member member;
@@ -488,7 +460,7 @@ Test(version, of_headers_and_library_and_layout_agree)
 
 	check_eq(ringq_version(), RINGQ_VERSION);
 	check_eq(ringq_region_layout(-1, &own_major, &own_minor), 0);
-	fd = read_only(region);
+	fd = open_read_only(region);
 	check_eq(ringq_region_layout(fd, &major, &minor), 0);
 	check_eq(major, own_major);
 	check_eq(minor, own_minor);

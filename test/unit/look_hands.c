@@ -23,7 +23,7 @@ static struct both make(unsigned order)
 	struct both b;
 
 	b.queue = queue_new(&(struct ringq_queue_options){.order = order, .flags = RINGQ_ACKNOWLEDGED, .name = "q"});
-	check_eq(ringq_region_observe(&b.region, ringq_region_fd(ringq_queue_region(b.queue))), 0);
+	b.region = observe_region(ringq_queue_region(b.queue));
 	check_eq(ringq_queue_open(&b.observed, b.region, "q"), 0);
 	return b;
 }
@@ -33,12 +33,6 @@ static void end(struct both *b)
 	ringq_queue_release(b->observed);
 	ringq_region_detach(b->region);
 	ringq_queue_release(b->queue);
-}
-
-static void put_numbers(ringq_queue *queue, int64_t from, int64_t to)
-{
-	for (int64_t i = from; i < to; i++)
-		check_eq(put_number(queue, i, RINGQ_NOWAIT), 0);
 }
 
 static void take_numbers(ringq_queue *queue, struct ringq_delivery *d, int64_t from, int64_t to)

@@ -18,12 +18,6 @@ static ringq_queue *acknowledged(struct ringq_queue_options options)
 	return queue_new(&options);
 }
 
-static void put_numbers(ringq_queue *queue, int64_t from, int64_t to)
-{
-	for (int64_t i = from; i < to; i++)
-		check_eq(put_number(queue, i, RINGQ_NOWAIT), 0);
-}
-
 static void check_numbers(const struct ringq_delivery *d, int64_t n, int64_t from, unsigned attempt)
 {
 	for (int64_t i = 0; i < n; i++) {
