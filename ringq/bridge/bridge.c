@@ -11,8 +11,7 @@
 #include "log.h"
 #include "topology.h"
 
-#define SECOND INT64_C(1000000000)
-#define TELL_AGAIN (60 * SECOND)
+#define TELL_AGAIN RINGQ_SEC(60)
 
 /* ---- what both directions need ---- */
 
@@ -25,7 +24,7 @@ bool bridge_sleep(struct bridge *b, int64_t ns)
 		bridge_tick(b, now);
 		if (bridge_stops(b) || now >= until)
 			return !bridge_stops(b);
-		int64_t left = until - now < SECOND ? until - now : SECOND;
+		int64_t left = until - now < RINGQ_SEC(1) ? until - now : RINGQ_SEC(1);
 		poll(&p, 1, (int)(left / 1000000) + 1);
 	}
 }
@@ -59,15 +58,19 @@ static void tell(struct bridge *b, struct complaint *c, const char *text)
 	log_line(LOG_LEVEL_WARNING, b->config->name, "%s; it is tried again", text);
 }
 
-/* The next pause of a row that grows to the most, by a random part shorter: many bridges do not come back at one instant. */
-static int64_t pause_of(const struct bridge_config *c, unsigned failures)
+int64_t bridge_pause(const struct bridge_config *c, uint32_t failures)
 {
 	int64_t pause = c->reconnect_min;
-	uint32_t chance = 0;
 	while (failures-- > 1 && pause < c->reconnect_max)
 		pause *= 2;
-	if (pause > c->reconnect_max)
-		pause = c->reconnect_max;
+	return pause < c->reconnect_max ? pause : c->reconnect_max;
+}
+
+/* By a random part shorter: many bridges do not come back at one instant. */
+static int64_t pause_of(const struct bridge_config *c, uint32_t failures)
+{
+	int64_t pause = bridge_pause(c, failures);
+	uint32_t chance = 0;
 	if (getrandom(&chance, sizeof chance, GRND_NONBLOCK) != sizeof chance)
 		chance = (uint32_t)getpid() * 2654435761u;
 	return pause / 2 + (int64_t)((double)(pause / 2) * chance / 4294967296.0);

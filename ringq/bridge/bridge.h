@@ -73,6 +73,9 @@ static inline bool bridge_stops(struct bridge *b)
 	return atomic_load(&b->stop);
 }
 
+/* The next pause of a row that grows from reconnect_min to reconnect_max. */
+int64_t bridge_pause(const struct bridge_config *config, uint32_t failures);
+
 void bridge_set_state(struct bridge *b, enum state state);
 /* What is to be done now and then: it lives, and its meters are right. */
 void bridge_tick(struct bridge *b, int64_t now);

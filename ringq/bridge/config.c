@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SECOND INT64_C(1000000000)
+#include <ringq/ringq.h>
 
 enum kind { TEXT, NUMBER, SIZE, TIME, YES_NO, DIRECTION, TOPOLOGY, URI, HEADER, ARGUMENT };
 
@@ -61,11 +61,11 @@ static const struct key {
 static const struct bridge_config defaults = {
 	.window = 1000,
 	.max_message = 128 << 20,
-	.heartbeat = 10 * SECOND,
-	.connect_timeout = 10 * SECOND,
-	.reconnect_min = SECOND / 10,
-	.reconnect_max = 30 * SECOND,
-	.stop_timeout = 10 * SECOND,
+	.heartbeat = RINGQ_SEC(10),
+	.connect_timeout = RINGQ_SEC(10),
+	.reconnect_min = RINGQ_MS(100),
+	.reconnect_max = RINGQ_SEC(30),
+	.stop_timeout = RINGQ_SEC(10),
 };
 
 struct reading {

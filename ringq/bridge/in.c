@@ -19,7 +19,6 @@
 #include "log.h"
 #include "pack.h"
 
-#define SECOND INT64_C(1000000000)
 #define SLICE RINGQ_MS(100)
 
 /* What a link's life knows. */
@@ -76,7 +75,7 @@ static int reject(struct in *in, const char *why)
 /* Whether the region here has gone: looked at once a second. */
 static bool has_gone(struct in *in, int64_t now)
 {
-	if (now - in->looked < SECOND)
+	if (now - in->looked < RINGQ_SEC(1))
 		return false;
 	in->looked = now;
 	if (!place_is_gone(&in->b->place))
@@ -253,7 +252,7 @@ static bool is_over(struct in *in, int64_t now)
 {
 	struct bridge *b = in->b;
 	in->end = END_STOP;
-	if (bridge_stops(b) || b->moved >= b->options->count || (b->options->once && now - in->came >= SECOND))
+	if (bridge_stops(b) || b->moved >= b->options->count || (b->options->once && now - in->came >= RINGQ_SEC(1)))
 		return true;
 	in->end = END_LINK;
 	return has_gone(in, now);

@@ -24,7 +24,6 @@
 #include "log.h"
 #include "pack.h"
 
-#define SECOND INT64_C(1000000000)
 #define BATCH 64u          /* messages between two looks at what the broker says */
 #define ALONE_FROM 3u      /* attempts */
 #define PACK_ALONE_FROM 2u /* a record that came back is not packed again */
@@ -188,11 +187,11 @@ static void wait(struct out *o, int64_t now)
 		{.fd = bridge_stops(b) ? -1 : b->wake, .events = POLLIN},
 		{.fd = -1, .events = POLLIN},
 	};
-	int64_t most = SECOND;
+	int64_t most = RINGQ_SEC(1);
 	if (now < o->paused && o->paused - now < most)
 		most = o->paused - now;
-	if (bridge_stops(b) && most > SECOND / 10)
-		most = SECOND / 10;
+	if (bridge_stops(b) && most > RINGQ_MS(100))
+		most = RINGQ_MS(100);
 	if ((takes || o->w->next != o->w->tail) && !o->link->blocked && !is_writable(o))
 		p[0].events |= POLLOUT;
 	else if (takes)
@@ -232,7 +231,7 @@ static bool is_over(struct out *o, int64_t now)
 	if (idle && (b->moved >= b->options->count || (b->options->once && o->empty && now >= o->paused)))
 		return true;
 	o->end = END_LINK;
-	if (!idle || !o->empty || now - o->looked < SECOND)
+	if (!idle || !o->empty || now - o->looked < RINGQ_SEC(1))
 		return false;
 	o->looked = now;
 	if (!place_is_gone(&b->place))

@@ -15,14 +15,6 @@
 
 /* ---- the end of a record ---- */
 
-static int64_t pause_after(const struct bridge_config *c, uint32_t attempt)
-{
-	int64_t pause = c->reconnect_min;
-	while (attempt-- > 1 && pause < c->reconnect_max)
-		pause *= 2;
-	return pause < c->reconnect_max ? pause : c->reconnect_max;
-}
-
 static void finish(struct out *o, struct record *r)
 {
 	uint64_t len = r->delivery.len;
@@ -73,7 +65,7 @@ void out_refused(struct out *o, struct record *r, bool for_good, const char *why
 	if (e)
 		log_line(LOG_LEVEL_ERROR, o->c->name, "a record could not be given back: %s", strerror(-e));
 	o->empty = false;
-	int64_t until = link_now() + pause_after(o->c, attempt);
+	int64_t until = link_now() + bridge_pause(o->c, attempt);
 	if (until > o->paused)
 		o->paused = until;
 }

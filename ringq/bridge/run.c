@@ -20,9 +20,8 @@
 #include "log.h"
 #include "notify.h"
 
-#define SECOND INT64_C(1000000000)
-#define STUCK (60 * SECOND) /* a thread that has not come by for so long is not waiting for a broker */
-#define GRACE (3 * SECOND)  /* beyond `stop-timeout`: to part from the broker */
+#define STUCK RINGQ_SEC(60) /* a thread that has not come by for so long is not waiting for a broker */
+#define GRACE RINGQ_SEC(3)  /* beyond `stop-timeout`: to part from the broker */
 
 struct all {
 	struct bridge *bridge;
@@ -116,9 +115,9 @@ static bool watch(struct all *all)
 	struct signalfd_siginfo info;
 	struct pollfd p = {.fd = all->signals, .events = POLLIN};
 	for (;;) {
-		int64_t pause = all->watchdog && all->watchdog < SECOND ? all->watchdog : SECOND;
+		int64_t pause = all->watchdog && all->watchdog < RINGQ_SEC(1) ? all->watchdog : RINGQ_SEC(1);
 		if (all->stopping || (all->n && all->bridge[0].options->once))
-			pause = SECOND / 50;
+			pause = RINGQ_MS(20);
 		if (look_after(all) == 0)
 			return true;
 		poll(&p, 1, (int)(pause / 1000000));
