@@ -76,16 +76,15 @@ static int print_meters(const struct bridge_config *c)
 {
 	ringq_region *region;
 	ringq_array *array;
-	char name[64];
 	int r = ringq_region_open(&region, c->region);
 	if (r) {
 		log_line(LOG_LEVEL_ERROR, c->name, "region %s: %s", c->region, strerror(-r));
 		return r == -EACCES ? STATUS_NOT_PERMITTED : STATUS_NOT_FOUND;
 	}
-	snprintf(name, sizeof name, "bridge.%s", c->name);
-	r = ringq_array_open(&array, region, name);
+	r = meters_find(&array, region, c->name, false);
 	if (r) {
-		log_line(LOG_LEVEL_ERROR, c->name, "it has not run yet: array %s: %s", name, strerror(-r));
+		log_line(LOG_LEVEL_ERROR, c->name, "%s: array bridge.%s: %s",
+			r == -ENOENT ? "it has not run yet" : "its meters cannot be read", c->name, strerror(-r));
 		ringq_region_detach(region);
 		return STATUS_NOT_FOUND;
 	}

@@ -19,22 +19,26 @@ static const bool is_count[METERS_END] = {
 #undef METER
 };
 
-int meters_open(struct meters *meters, ringq_region *region, const char *bridge)
+int meters_find(ringq_array **array, ringq_region *region, const char *bridge, bool make)
 {
 	char name[64];
-	memset(meters, 0, sizeof *meters);
 	snprintf(name, sizeof name, "bridge.%s", bridge);
-	int r = ringq_array_create(&meters->array, region, name, RINGQ_UINT64, METERS_END);
+	int r = make ? ringq_array_create(array, region, name, RINGQ_UINT64, METERS_END) : -EEXIST;
 	if (r == -EEXIST)
-		r = ringq_array_open(&meters->array, region, name);
-	if (r == 0 &&
-		(ringq_array_type(meters->array) != RINGQ_UINT64 || ringq_array_count(meters->array) < METERS_END)) {
-		ringq_array_release(meters->array);
+		r = ringq_array_open(array, region, name);
+	if (r == 0 && (ringq_array_type(*array) != RINGQ_UINT64 || ringq_array_count(*array) < METERS_END)) {
+		ringq_array_release(*array);
 		r = -EPROTO;
 	}
 	if (r)
-		meters->array = NULL;
+		*array = NULL;
 	return r;
+}
+
+int meters_open(struct meters *meters, ringq_region *region, const char *bridge)
+{
+	memset(meters, 0, sizeof *meters);
+	return meters_find(&meters->array, region, bridge, true);
 }
 
 void meters_flush(struct meters *meters, int64_t now, bool always)

@@ -52,7 +52,9 @@ struct meters {
 
 extern const char *const meter_names[METERS_END];
 
-/* Opens the array, or makes it. 0, or -errno. */
+/* Opens the array of a bridge; may make it. 0; -EPROTO: what has its name is not of this form; or -errno. */
+int meters_find(ringq_array **array, ringq_region *region, const char *bridge, bool make);
+/* Opens the array, or makes it, for a bridge that runs. 0, or -errno. */
 int meters_open(struct meters *meters, ringq_region *region, const char *bridge);
 /* Gives what was counted to the array: at most each 100 ms, or now. */
 void meters_flush(struct meters *meters, int64_t now, bool always);
