@@ -9,6 +9,7 @@
 
 #include <amqp_framing.h>
 
+#include "../tool/dead_letter.h"
 #include "log.h"
 
 #define TELL_EVERY RINGQ_SEC(10)
@@ -31,17 +32,9 @@ static void finish(struct out *o, struct record *r)
 
 static bool set_aside(struct out *o, struct record *r, const char *why)
 {
-	struct ringq_dead_letter head = {.size = sizeof head, .attempts = r->delivery.attempt};
 	ringq_queue *dead = o->b->place.dead;
 	size_t len = r->delivery.len;
-	void *at;
-	int e = dead ? ringq_reserve(dead, &at, sizeof head + len, RINGQ_NOWAIT) : -ENOENT;
-	if (e == 0) {
-		memcpy(at, &head, sizeof head);
-		if (len)
-			memcpy((char *)at + sizeof head, r->delivery.data, len);
-		e = ringq_commit(dead, at, sizeof head + len);
-	}
+	int e = dead ? put_dead_letter(dead, &r->delivery) : -ENOENT;
 	if (e) {
 		log_line(LOG_LEVEL_WARNING, o->c->name, "a record cannot be set aside (%s): %s",
 			dead ? o->c->dead_letter : "there is no `dead-letter`", dead ? strerror(-e) : why);
@@ -49,7 +42,10 @@ static bool set_aside(struct out *o, struct record *r, const char *why)
 	}
 	log_line(LOG_LEVEL_WARNING, o->c->name, "a record of %zu bytes is set aside after %u attempts: %s", len,
 		r->delivery.attempt, why);
-	ringq_ack(o->b->place.queue, &r->delivery);
+	e = ringq_ack(o->b->place.queue, &r->delivery);
+	if (e)
+		log_line(LOG_LEVEL_ERROR, o->c->name,
+			"a record that was set aside could not be acknowledged, and may come twice: %s", strerror(-e));
 	r->state = RECORD_DONE;
 	meter_add(&o->b->meters, METER_DEAD_LETTERED, 1);
 	return true;
