@@ -465,6 +465,26 @@ int64_t get_number(ringq_queue *queue, int64_t timeout)
 	return number;
 }
 
+void *put_later(void *queue)
+{
+	pause_ns(RINGQ_MS(20));
+	check_eq(put_number(queue, 1, RINGQ_NOWAIT), 0);
+	return NULL;
+}
+
+void *close_later(void *queue)
+{
+	pause_ns(RINGQ_MS(20));
+	check_eq(ringq_close(queue), 0);
+	return NULL;
+}
+
+void release_queues(ringq_queue **queues, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		ringq_queue_release(queues[i]);
+}
+
 unsigned count_descriptors(void)
 {
 	DIR *dir = opendir("/proc/self/fd");

@@ -146,6 +146,7 @@ extern const size_t kinds_count;
 ringq_queue *queue_new(const struct ringq_queue_options *options);
 ringq_queue *queue_in(ringq_region *region, const struct ringq_queue_options *options);
 ringq_region *region_new(size_t size);
+void release_queues(ringq_queue **queues, size_t n);
 
 /* As many queues of 16 producers as a region holds: it makes them, and deletes them. */
 int count_queues_that_fit(ringq_region *region);
@@ -159,6 +160,10 @@ ringq_queue *observe_queue(const ringq_queue *queue);
 int put_number(ringq_queue *queue, int64_t number, int64_t timeout);
 void put_numbers(ringq_queue *queue, int64_t from, int64_t to); /* up to, not including, `to`; they must fit */
 int64_t get_number(ringq_queue *queue, int64_t timeout);
+
+/* For a thread: in a moment it puts the number 1, or closes the queue. */
+void *put_later(void *queue);
+void *close_later(void *queue);
 
 /* What this process holds: descriptors, and mappings of regions. */
 unsigned count_descriptors(void);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Waiting for many queues: event descriptors, and ringq_wait_any. */
+/* Waiting for many queues by event descriptors. */
 #include "../common.h"
 
 #include <criterion/criterion.h>
@@ -37,26 +37,6 @@ static int drain_until_quiet(ringq_queue *queue, int fd)
 		check_compare(now_ns(), <, deadline);
 	} while (readable(fd, RINGQ_MS(20)));
 	return got;
-}
-
-static void *put_later(void *queue)
-{
-	pause_ns(RINGQ_MS(20));
-	check_eq(put_number(queue, 1, RINGQ_NOWAIT), 0);
-	return NULL;
-}
-
-static void *close_later(void *queue)
-{
-	pause_ns(RINGQ_MS(20));
-	check_eq(ringq_close(queue), 0);
-	return NULL;
-}
-
-static void release_queues(ringq_queue **queues, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		ringq_queue_release(queues[i]);
 }
 
 Test(event_fd, is_readable_when_there_is_a_record_and_not_when_drained)
@@ -269,12 +249,6 @@ Test(event_fd, works_on_after_fork_in_both_processes)
 }
 #endif
 
-static void new_queues(ringq_queue **queues, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		queues[i] = queue_new(&(struct ringq_queue_options){.order = i % 2});
-}
-
 /* ---- whatever call has found nothing ---- */
 
 static void look_by_poll(ringq_pipe *pipe)
@@ -466,110 +440,4 @@ Test(event_fd_for, asks_for_one_kind_of_what_the_handle_can_do)
 	ringq_pipe_close(here);
 	ringq_pipe_close(there);
 	ringq_queue_release(queue);
-}
-
-Test(wait_any, finds_the_one_with_a_record)
-{
-	static const size_t counts[] = {1, 3, 100, MOST};
-	ringq_queue *queues[MOST];
-
-	new_queues(queues, MOST);
-	for (size_t i = 0; i < COUNT(counts); i++) {
-		for (size_t k = 0; k < counts[i]; k++) {
-			check_eq(put_number(queues[k], 1, RINGQ_NOWAIT), 0);
-			check_eq(ringq_wait_any(queues, counts[i], RINGQ_NOWAIT), k);
-			check_eq(ringq_wait_any(queues, counts[i], RINGQ_FOREVER), k);
-			check_eq(get_number(queues[k], RINGQ_NOWAIT), 1);
-			check_eq(ringq_wait_any(queues, counts[i], RINGQ_NOWAIT), -EAGAIN);
-		}
-	}
-	release_queues(queues, MOST);
-}
-
-Test(wait_any, wakes_for_a_put_and_a_close)
-{
-	static const size_t counts[] = {1, 3, 100, MOST};
-	ringq_queue *queues[MOST];
-
-	new_queues(queues, MOST);
-	for (size_t i = 0; i < COUNT(counts); i++) {
-		size_t last = counts[i] - 1;
-		pthread_t other = start_thread(put_later, queues[last / 2]);
-
-		check_eq(ringq_wait_any(queues, counts[i], RINGQ_FOREVER), last / 2);
-		join_thread(other);
-		check_eq(get_number(queues[last / 2], RINGQ_NOWAIT), 1);
-	}
-	for (size_t i = 0; i < COUNT(counts); i++) {
-		size_t last = counts[i] - 1;
-		pthread_t other = start_thread(close_later, queues[last]);
-
-		check_eq(ringq_wait_any(queues + i, counts[i] - i, TEST_SOON), last - i);
-		join_thread(other);
-		ringq_queue_release(queues[last]);
-		queues[last] = queue_new(&defaults);
-	}
-	release_queues(queues, MOST);
-}
-
-Test(wait_any, goes_round_among_several)
-{
-	ringq_queue *queues[5];
-	int seen[5] = {0};
-
-	new_queues(queues, 5);
-	for (size_t i = 0; i < 5; i++)
-		check_eq(put_number(queues[i], i, RINGQ_NOWAIT), 0);
-	for (int round = 0; round < 50; round++) {
-		int ready = ringq_wait_any(queues, 5, RINGQ_NOWAIT);
-
-		check(ready >= 0 && ready < 5);
-		seen[ready]++;
-	}
-	for (size_t i = 0; i < 5; i++)
-		check_compare(seen[i], >, 0);
-	release_queues(queues, 5);
-}
-
-Test(wait_any, times_out_no_sooner_than_asked)
-{
-	ringq_queue *queues[100];
-	int64_t start = now_ns();
-
-	new_queues(queues, 100);
-	check_eq(ringq_wait_any(queues, 3, RINGQ_MS(50)), -ETIMEDOUT);
-	check_waited(start, RINGQ_MS(50));
-	start = now_ns();
-	check_eq(ringq_wait_any(queues, 100, RINGQ_MS(50)), -ETIMEDOUT);
-	check_waited(start, RINGQ_MS(50));
-	release_queues(queues, 100);
-}
-
-Test(wait_any, waits_for_more_queues_than_one_sleep_is_on)
-{
-	enum { MANY = 300 };
-	static ringq_queue *queues[MANY];
-
-	new_queues(queues, MANY);
-	for (size_t i = 0; i < MANY; i += 97) {
-		pthread_t other = start_thread(put_later, queues[i]);
-
-		check_eq(ringq_wait_any(queues, MANY, RINGQ_FOREVER), i);
-		join_thread(other);
-		check_eq(get_number(queues[i], RINGQ_NOWAIT), 1);
-	}
-	check_eq(ringq_wait_any(queues, MANY, RINGQ_MS(20)), -ETIMEDOUT);
-	release_queues(queues, MANY);
-}
-
-Test(wait_any, bad_arguments_are_einval)
-{
-	ringq_queue *queues[2];
-
-	new_queues(queues, 2);
-	check_eq(ringq_wait_any(queues, 0, RINGQ_NOWAIT), -EINVAL);
-	check_eq(ringq_wait_any(queues, ((size_t)1 << 20) + 1, RINGQ_NOWAIT), -EINVAL);
-	check_eq(ringq_wait_any(NULL, 1, RINGQ_NOWAIT), -EINVAL);
-	check_eq(ringq_wait_any(&(ringq_queue *){NULL}, 1, RINGQ_NOWAIT), -EINVAL);
-	release_queues(queues, 2);
 }
