@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef VIEW_H
+#define VIEW_H
+
+/* What `ringq top` shows: the difference between two surveys, as a list that is sorted and filtered. */
+
+#include "survey.h"
+
+/* A queue, or a region that could not be looked at. */
+struct row {
+	const struct survey_queue *queue; /* NULL: a region's */
+	const struct survey_region *region;
+	char name[400];
+	bool has_rates; /* it was there the last time */
+	double in, out, trend;
+};
+
+/* Columns by which the list can be sorted; what is largest comes first, names from A on. */
+enum { SORTS = 7 };
+extern const struct sort {
+	const char *name;
+	char letter; /* the key */
+	double (*value)(const struct row *row);
+} sorts[SORTS];
+
+extern struct view_order {
+	unsigned sort;
+	bool reverse, busy_only;
+} view_order;
+
+struct view {
+	struct row *rows;
+	size_t n;
+	size_t hidden; /* by the filter, or as idle */
+	uint64_t records, held;
+	double in, out;
+};
+
+/* The last survey must have been sorted by identity. 0, or an exit status with the complaint made. */
+int make_view(struct view *out, const struct survey *now, const struct survey *last, const char *filter);
+void sort_by_identity(struct survey *survey);
+
+/* ---- as text: top.c ---- */
+
+enum { FIGURES = 52 }; /* characters of a line behind its name */
+
+void print_titles(FILE *to, int width);
+void print_row(FILE *to, const struct row *row, int width);
+void print_summary(FILE *to, const struct survey *survey, const struct view *view);
+int longest_name(const struct view *view, int most);
+
+/* ---- on a terminal: live.c ---- */
+
+int run_live(const struct survey_scope *scope, int64_t interval, uint64_t count, const char *filter);
+
+#endif
