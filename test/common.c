@@ -454,6 +454,39 @@ void put_numbers(ringq_queue *queue, int64_t from, int64_t to)
 		check_eq(put_number(queue, i, RINGQ_NOWAIT), 0);
 }
 
+struct ringq_delivery take_number(ringq_queue *queue, int64_t number, unsigned attempt)
+{
+	struct ringq_delivery d;
+
+	check_eq(ringq_take(queue, &d, TEST_SOON), 0);
+	check_eq(d.len, sizeof number);
+	check_eq(memcmp(d.data, &number, sizeof number), 0);
+	check_eq(d.attempt, attempt);
+	return d;
+}
+
+pid_t die_with(ringq_queue *queue, int64_t from, int n, unsigned attempt)
+{
+	pid_t child = fork();
+
+	check_compare(child, >=, 0);
+	if (child == 0) {
+		for (int i = 0; i < n; i++)
+			take_number(queue, from + i, attempt);
+		kill(getpid(), SIGKILL);
+	}
+	await_death(child);
+	return child;
+}
+
+struct ringq_queue_stat stat_of(const ringq_queue *queue)
+{
+	struct ringq_queue_stat stat;
+
+	check_eq(ringq_queue_stat(queue, &stat), 0);
+	return stat;
+}
+
 int64_t get_number(ringq_queue *queue, int64_t timeout)
 {
 	int64_t number;

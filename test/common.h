@@ -160,6 +160,12 @@ ringq_queue *observe_queue(const ringq_queue *queue);
 int put_number(ringq_queue *queue, int64_t number, int64_t timeout);
 void put_numbers(ringq_queue *queue, int64_t from, int64_t to); /* up to, not including, `to`; they must fit */
 int64_t get_number(ringq_queue *queue, int64_t timeout);
+struct ringq_delivery take_number(ringq_queue *queue, int64_t number, unsigned attempt);
+
+/* A child takes n records from number `from` on, and is killed with them in its hands. */
+pid_t die_with(ringq_queue *queue, int64_t from, int n, unsigned attempt);
+
+struct ringq_queue_stat stat_of(const ringq_queue *queue);
 
 /* For a thread: in a moment it puts the number 1, or closes the queue. */
 void *put_later(void *queue);

@@ -18,40 +18,6 @@ static ringq_queue *acknowledged(unsigned order, struct ringq_queue_options opti
 	return queue_new(&options);
 }
 
-static struct ringq_delivery take(ringq_queue *queue, int64_t number, unsigned attempt)
-{
-	struct ringq_delivery d;
-
-	check_eq(ringq_take(queue, &d, TEST_SOON), 0);
-	check_eq(d.len, sizeof number);
-	check_eq(memcmp(d.data, &number, sizeof number), 0);
-	check_eq(d.attempt, attempt);
-	return d;
-}
-
-/* A child takes n records from number `from` on, and is killed with them in its hands. */
-static pid_t die_with(ringq_queue *queue, int64_t from, int n, unsigned attempt)
-{
-	pid_t child = fork();
-
-	check_compare(child, >=, 0);
-	if (child == 0) {
-		for (int i = 0; i < n; i++)
-			take(queue, from + i, attempt);
-		kill(getpid(), SIGKILL);
-	}
-	await_death(child);
-	return child;
-}
-
-static struct ringq_queue_stat stat_of(const ringq_queue *queue)
-{
-	struct ringq_queue_stat stat;
-
-	check_eq(ringq_queue_stat(queue, &stat), 0);
-	return stat;
-}
-
 Test(acknowledged, deliveries_are_finished_in_any_order)
 {
 	for (size_t o = 0; o < COUNT(orders); o++) {
@@ -61,7 +27,7 @@ Test(acknowledged, deliveries_are_finished_in_any_order)
 		put_numbers(queue, 0, 900);
 		for (int64_t round = 0; round < 3; round++) {
 			for (int64_t i = 0; i < 300; i++)
-				d[i] = take(queue, round * 300 + i, 1);
+				d[i] = take_number(queue, round * 300 + i, 1);
 			check_eq(ringq_size(queue), 600 - round * 300);
 			check_eq(stat_of(queue).in_hand, 300);
 			for (int64_t i = 0; i < 300; i++)
@@ -79,7 +45,7 @@ Test(acknowledged, an_end_is_an_end_once)
 	ringq_queue *queue = acknowledged(RINGQ_ORDER_TOTAL, (struct ringq_queue_options){0});
 
 	put_numbers(queue, 0, 2);
-	struct ringq_delivery d = take(queue, 0, 1), copy = d, other = take(queue, 1, 1);
+	struct ringq_delivery d = take_number(queue, 0, 1), copy = d, other = take_number(queue, 1, 1);
 	check_eq(ringq_ack(queue, &d), 0);
 	check_eq(ringq_ack(queue, &d), -ESTALE);
 	check_eq(ringq_ack(queue, &copy), -ESTALE);
@@ -87,7 +53,7 @@ Test(acknowledged, an_end_is_an_end_once)
 	copy = other;
 	check_eq(ringq_requeue(queue, &other), 0);
 	check_eq(ringq_ack(queue, &copy), -ESTALE);
-	d = take(queue, 1, 2);
+	d = take_number(queue, 1, 2);
 	check_eq(ringq_ack(queue, &copy), -ESTALE);
 	check_eq(ringq_ack(queue, &d), 0);
 	ringq_queue_release(queue);
@@ -101,17 +67,17 @@ Test(acknowledged, what_is_given_back_comes_before_what_is_younger)
 
 		put_numbers(queue, 0, 8);
 		for (int64_t i = 0; i < 5; i++)
-			d[i] = take(queue, i, 1);
+			d[i] = take_number(queue, i, 1);
 		check_eq(ringq_requeue(queue, &d[3]), 0);
 		check_eq(ringq_requeue(queue, &d[1]), 0);
 		check_eq(ringq_size(queue), 5);
 		int64_t seen;
 		check_eq(ringq_peek(queue, &seen, sizeof seen), sizeof seen);
 		check_eq(seen, 1);
-		d[1] = take(queue, 1, 2);
+		d[1] = take_number(queue, 1, 2);
 		check_eq(ringq_requeue(queue, &d[1]), 0);
-		d[1] = take(queue, 1, 3);
-		d[3] = take(queue, 3, 2);
+		d[1] = take_number(queue, 1, 3);
+		d[3] = take_number(queue, 3, 2);
 		for (int64_t i = 0; i < 5; i++)
 			check_eq(ringq_ack(queue, &d[i]), 0);
 		for (int64_t i = 5; i < 8; i++)
@@ -136,12 +102,13 @@ Test(acknowledged, total_order_is_that_of_puts_for_what_is_back)
 	put_numbers(queue, 4, 5);
 	join_thread(start_thread(put_five, queue));
 	put_numbers(queue, 6, 9);
-	struct ringq_delivery four = take(queue, 4, 1), five = take(queue, 5, 1), six = take(queue, 6, 1);
+	struct ringq_delivery four = take_number(queue, 4, 1), five = take_number(queue, 5, 1),
+			      six = take_number(queue, 6, 1);
 	check_eq(ringq_requeue(queue, &six), 0);
 	check_eq(ringq_requeue(queue, &four), 0);
 	check_eq(ringq_requeue(queue, &five), 0);
 	for (int64_t i = 4; i < 9; i++) {
-		struct ringq_delivery d = take(queue, i, i < 7 ? 2 : 1);
+		struct ringq_delivery d = take_number(queue, i, i < 7 ? 2 : 1);
 		check_eq(ringq_ack(queue, &d), 0);
 	}
 	ringq_queue_release(queue);
@@ -158,7 +125,7 @@ Test(acknowledged, what_a_killed_process_had_comes_back)
 		check_eq(ringq_size(queue), 20);
 		die_with(queue, 0, 3, 2);
 		for (int64_t i = 0; i < 20; i++) {
-			struct ringq_delivery d = take(queue, i, i < 3 ? 3 : i < 5 ? 2 : 1);
+			struct ringq_delivery d = take_number(queue, i, i < 3 ? 3 : i < 5 ? 2 : 1);
 			check_eq(ringq_ack(queue, &d), 0);
 		}
 		check_eq(ringq_join(queue, RINGQ_NOWAIT), 0);
@@ -170,7 +137,7 @@ static ringq_queue *thread_queue;
 
 static void *take_and_end(void *arg)
 {
-	*(struct ringq_delivery *)arg = take(thread_queue, 0, 1);
+	*(struct ringq_delivery *)arg = take_number(thread_queue, 0, 1);
 	return NULL;
 }
 
@@ -183,7 +150,7 @@ Test(acknowledged, what_a_thread_had_that_ends_comes_back)
 	put_numbers(queue, 0, 2);
 	join_thread(start_thread(take_and_end, &theirs));
 	check_eq(ringq_ack(queue, &theirs), -ESTALE);
-	mine = take(queue, 0, 2);
+	mine = take_number(queue, 0, 2);
 	check_eq(ringq_ack(queue, &theirs), -ESTALE);
 	check_eq(ringq_ack(queue, &mine), 0);
 	check_eq(get_number(queue, RINGQ_NOWAIT), 1);
@@ -203,7 +170,7 @@ Test(acknowledged, another_thread_may_acknowledge)
 	thread_queue = queue;
 	put_numbers(queue, 0, 100);
 	for (int64_t i = 0; i < 50; i++) {
-		struct ringq_delivery theirs = take(queue, 2 * i, 1), mine = take(queue, 2 * i + 1, 1);
+		struct ringq_delivery theirs = take_number(queue, 2 * i, 1), mine = take_number(queue, 2 * i + 1, 1);
 		join_thread(start_thread(ack_it, &theirs));
 		check_eq(ringq_ack(queue, &mine), 0);
 	}
@@ -220,7 +187,7 @@ Test(acknowledged, a_delivery_names_its_record)
 
 	put_numbers(queue, 0, 5000);
 	for (int64_t i = 0; i < 5000; i++) {
-		struct ringq_delivery d = take(queue, i, 1), again;
+		struct ringq_delivery d = take_number(queue, i, 1), again;
 		check_eq(ringq_delivery_id(queue, &d, &lane, &sequence), 0);
 		first_lane = i == 0 ? lane : first_lane;
 		check_eq(lane, first_lane);
@@ -228,7 +195,7 @@ Test(acknowledged, a_delivery_names_its_record)
 		if (i % 7 == 0) {
 			check_eq(ringq_requeue(queue, &d), 0);
 			check_eq(ringq_delivery_id(queue, &d, &lane, &sequence), -ESTALE);
-			again = take(queue, i, 2);
+			again = take_number(queue, i, 2);
 			check_eq(ringq_delivery_id(queue, &again, &lane, &sequence), 0);
 			check_eq(lane, first_lane);
 			check_eq(sequence, i);
@@ -239,7 +206,7 @@ Test(acknowledged, a_delivery_names_its_record)
 	}
 	put_numbers(queue, 5000, 5001);
 	die_with(queue, 5000, 1, 1);
-	struct ringq_delivery d = take(queue, 5000, 2);
+	struct ringq_delivery d = take_number(queue, 5000, 2);
 	check_eq(ringq_delivery_id(queue, &d, &lane, &sequence), 0);
 	check_eq(sequence, 5000);
 	check_eq(ringq_delivery_id(NULL, &d, &lane, &sequence), -EINVAL);
@@ -252,7 +219,7 @@ Test(acknowledged, a_child_holds_nothing_of_its_parents)
 	ringq_queue *queue = acknowledged(RINGQ_ORDER_TOTAL, (struct ringq_queue_options){0});
 
 	put_numbers(queue, 0, 2);
-	struct ringq_delivery d = take(queue, 0, 1);
+	struct ringq_delivery d = take_number(queue, 0, 1);
 	pid_t child = fork();
 	check_compare(child, >=, 0);
 	if (child == 0) {
@@ -272,10 +239,10 @@ Test(acknowledged, a_released_handle_gives_back)
 
 	check_eq(ringq_queue_open(&other, ringq_queue_region(queue), "q"), 0);
 	put_numbers(queue, 0, 3);
-	struct ringq_delivery mine = take(queue, 0, 1);
-	take(other, 1, 1);
+	struct ringq_delivery mine = take_number(queue, 0, 1);
+	take_number(other, 1, 1);
 	ringq_queue_release(other);
-	struct ringq_delivery again = take(queue, 1, 2);
+	struct ringq_delivery again = take_number(queue, 1, 2);
 	check_eq(ringq_ack(queue, &mine), 0);
 	check_eq(ringq_ack(queue, &again), 0);
 	ringq_queue_release(queue);
@@ -315,7 +282,7 @@ Test(acknowledged, bounds_count_what_is_in_hand)
 
 		put_numbers(queue, 0, 3);
 		for (int64_t i = 0; i < 3; i++) {
-			d[i] = take(queue, i, 1);
+			d[i] = take_number(queue, i, 1);
 			check_eq(put_number(queue, 9, RINGQ_NOWAIT), -EAGAIN);
 		}
 		check_eq(ringq_ack(queue, &d[1]), 0);
@@ -381,79 +348,6 @@ Test(acknowledged, what_is_held_for_long_keeps_its_own_memory_only)
 	}
 }
 
-Test(acknowledged, a_record_that_kills_is_set_aside)
-{
-	ringq_region *region;
-	ringq_queue *queue, *dead;
-	struct {
-		struct ringq_dead_letter letter;
-		int64_t number;
-	} record;
-	pid_t last = 0;
-
-	check_eq(ringq_region_create(&region, NULL), 0);
-	check_eq(ringq_queue_create(&dead, region, &(struct ringq_queue_options){.name = "dead"}), 0);
-	check_eq(ringq_queue_create(&queue, region,
-			 &(struct ringq_queue_options){
-				 .flags = RINGQ_ACKNOWLEDGED, .max_attempts = 3, .dead_letters = "dead"}),
-		0);
-	put_numbers(queue, 0, 2);
-	for (unsigned i = 1; i <= 3; i++)
-		last = die_with(queue, 0, 1, i);
-	check_eq(get_number(queue, RINGQ_NOWAIT), 1);
-	check_eq(ringq_get(dead, &record, sizeof record, RINGQ_NOWAIT), sizeof record);
-	check_eq(record.number, 0);
-	check_eq(record.letter.size, sizeof record.letter);
-	check_eq(record.letter.attempts, 3);
-	check_eq(record.letter.process, last);
-	check_eq(stat_of(queue).dead_lettered, 1);
-	check_eq(ringq_join(queue, RINGQ_NOWAIT), 0);
-	ringq_queue_release(queue);
-	ringq_queue_release(dead);
-	ringq_region_detach(region);
-}
-
-Test(acknowledged, without_a_dead_letter_queue_it_is_dropped_and_counted)
-{
-	ringq_queue *queue = acknowledged(RINGQ_ORDER_PRODUCER, (struct ringq_queue_options){.max_attempts = 1});
-
-	put_numbers(queue, 0, 3);
-	die_with(queue, 0, 2, 1);
-	check_eq(get_number(queue, RINGQ_NOWAIT), 2);
-	check_eq(stat_of(queue).dead_lettered, 2);
-	check(ringq_empty(queue));
-	ringq_queue_release(queue);
-}
-
-/* It stays until there is room, and stands in nobody's way. */
-Test(acknowledged, a_full_dead_letter_queue_loses_nothing)
-{
-	ringq_region *region;
-	ringq_queue *queue, *dead;
-	char record[64];
-
-	check_eq(ringq_region_create(&region, NULL), 0);
-	check_eq(ringq_queue_create(&dead, region, &(struct ringq_queue_options){.name = "dead", .max_records = 1}), 0);
-	check_eq(ringq_queue_create(&queue, region,
-			 &(struct ringq_queue_options){
-				 .flags = RINGQ_ACKNOWLEDGED, .max_attempts = 1, .dead_letters = "dead"}),
-		0);
-	put_numbers(queue, 0, 4);
-	die_with(queue, 0, 2, 1);
-	check_eq(get_number(queue, RINGQ_NOWAIT), 2);
-	check_eq(ringq_size(queue), 2);
-	check_eq(stat_of(queue).dead_lettered, 1);
-	check_eq(ringq_get(dead, record, sizeof record, RINGQ_NOWAIT), sizeof(struct ringq_dead_letter) + 8);
-	check_eq(((struct ringq_dead_letter *)record)->attempts, 1);
-	check_eq(get_number(queue, RINGQ_NOWAIT), 3);
-	check_eq(stat_of(queue).dead_lettered, 2);
-	check_eq(ringq_get(dead, record, sizeof record, RINGQ_NOWAIT), sizeof(struct ringq_dead_letter) + 8);
-	check_eq(((struct ringq_dead_letter *)record)->attempts, 1);
-	ringq_queue_release(queue);
-	ringq_queue_release(dead);
-	ringq_region_detach(region);
-}
-
 static struct sleeper {
 	ringq_queue *queue;
 	_Atomic pid_t thread;
@@ -496,7 +390,7 @@ Test(acknowledged, who_sleeps_is_woken_by_what_comes_back)
 	ringq_queue *queue = acknowledged(RINGQ_ORDER_TOTAL, (struct ringq_queue_options){0});
 
 	put_numbers(queue, 0, 1);
-	struct ringq_delivery d = take(queue, 0, 1);
+	struct ringq_delivery d = take_number(queue, 0, 1);
 	pthread_t thread = start_sleeper(queue, sleep_in_take);
 	check_eq(ringq_requeue(queue, &d), 0);
 	join_thread(thread);
@@ -516,7 +410,7 @@ Test(acknowledged, who_sleeps_is_woken_by_a_death)
 	pid_t child = fork();
 	check_compare(child, >=, 0);
 	if (child == 0) {
-		take(queue, 0, 1);
+		take_number(queue, 0, 1);
 		check_eq(read(to_child[0], &byte, 1), 1);
 		kill(getpid(), SIGKILL);
 	}
@@ -539,7 +433,7 @@ Test(acknowledged, a_closed_queue_ends_when_nothing_is_in_hand)
 	struct ringq_delivery unused;
 
 	put_numbers(queue, 0, 2);
-	struct ringq_delivery a = take(queue, 0, 1), b = take(queue, 1, 1);
+	struct ringq_delivery a = take_number(queue, 0, 1), b = take_number(queue, 1, 1);
 	check_eq(ringq_close(queue), 0);
 	check_eq(ringq_take(queue, &unused, RINGQ_NOWAIT), -EAGAIN);
 	check_eq(ringq_ack(queue, &a), 0);
@@ -553,7 +447,7 @@ Test(acknowledged, a_closed_queue_ends_when_nothing_is_in_hand)
 
 	queue = acknowledged(RINGQ_ORDER_TOTAL, (struct ringq_queue_options){0});
 	put_numbers(queue, 0, 1);
-	a = take(queue, 0, 1);
+	a = take_number(queue, 0, 1);
 	check_eq(ringq_close(queue), 0);
 	thread = start_sleeper(queue, sleep_in_take);
 	check_eq(ringq_ack(queue, &a), 0);
@@ -569,7 +463,7 @@ Test(acknowledged, a_join_waits_for_what_waits_and_what_is_in_hand)
 	check_eq(ringq_join(queue, RINGQ_NOWAIT), 0);
 	put_numbers(queue, 0, 2);
 	check_eq(ringq_join(queue, RINGQ_NOWAIT), -EAGAIN);
-	struct ringq_delivery a = take(queue, 0, 1), b = take(queue, 1, 1);
+	struct ringq_delivery a = take_number(queue, 0, 1), b = take_number(queue, 1, 1);
 	check_eq(ringq_join(queue, RINGQ_MS(1)), -ETIMEDOUT);
 	pthread_t thread = start_sleeper(queue, sleep_in_join);
 	check_eq(ringq_ack(queue, &b), 0);
@@ -621,7 +515,7 @@ Test(acknowledged, an_event_descriptor_tells_of_what_is_back)
 	ringq_queue *queues[1] = {queue};
 
 	put_numbers(queue, 0, 1);
-	d = take(queue, 0, 1);
+	d = take_number(queue, 0, 1);
 	check_eq(ringq_take(queue, &unused, RINGQ_NOWAIT), -EAGAIN);
 	int r = ringq_wait_any(queues, 1, RINGQ_MS(1));
 	if (r == -ENOSYS)
@@ -629,7 +523,7 @@ Test(acknowledged, an_event_descriptor_tells_of_what_is_back)
 	check_eq(r, -ETIMEDOUT);
 	check_eq(ringq_requeue(queue, &d), 0);
 	check_eq(ringq_wait_any(queues, 1, TEST_SOON), 0);
-	d = take(queue, 0, 2);
+	d = take_number(queue, 0, 2);
 	check_eq(ringq_close(queue), 0);
 	check_eq(ringq_wait_any(queues, 1, RINGQ_MS(1)), -ETIMEDOUT);
 	check_eq(ringq_ack(queue, &d), 0);

@@ -27,13 +27,7 @@ static ringq_queue *single(unsigned order)
 
 static struct ringq_delivery take(ringq_queue *queue, int64_t number)
 {
-	struct ringq_delivery d;
-
-	check_eq(ringq_take(queue, &d, TEST_SOON), 0);
-	check_eq(d.len, sizeof number);
-	check_eq(memcmp(d.data, &number, sizeof number), 0);
-	check_eq(d.attempt, 1);
-	return d;
+	return take_number(queue, number, 1);
 }
 
 static void take_and_finish(ringq_queue *queue, int64_t number)
