@@ -163,8 +163,10 @@ static int list_objects(const char *spec)
 	ssize_t n = objects_of(target.region, &objects);
 	int error = n < 0 ? (int)n : 0;
 	struct table *t = table_new("objects", object_columns, sizeof object_columns / sizeof *object_columns);
-	for (ssize_t i = 0; error == 0 && i < n; i++)
-		error = add_row(t, target.region, &objects[i]);
+	for (ssize_t i = 0; i < n; i++) {
+		int e = add_row(t, target.region, &objects[i]);
+		error = error ? error : e; /* told behind the rows: one that cannot be read hides no other */
+	}
 	r = table_print(t);
 	if (error)
 		r = fail(error, spec);
