@@ -149,7 +149,7 @@ struct later {
 	int result;
 };
 
-static void *close_later(void *arg)
+static void *close_end_later(void *arg)
 {
 	pause_ns(RINGQ_MS(30));
 	ringq_pipe_close(arg);
@@ -169,14 +169,14 @@ Test(pipe, close_wakes_who_sleeps_at_the_other_end)
 
 	for (size_t i = 0; i < COUNT(flags); i++) {
 		struct ends ends = pipe_new(flags[i]);
-		pthread_t thread = start_thread(close_later, ends.a);
+		pthread_t thread = start_thread(close_end_later, ends.a);
 
 		check_eq(receive_number(ends.b, RINGQ_FOREVER), -EPIPE);
 		join_thread(thread);
 		ringq_pipe_close(ends.b);
 
 		ends = pipe_new(flags[i]);
-		thread = start_thread(close_later, ends.a);
+		thread = start_thread(close_end_later, ends.a);
 		int rc;
 		while ((rc = ringq_send(ends.b, record, sizeof(record), RINGQ_FOREVER)) == 0)
 			continue;
@@ -185,7 +185,7 @@ Test(pipe, close_wakes_who_sleeps_at_the_other_end)
 		ringq_pipe_close(ends.b);
 
 		ends = pipe_new(flags[i]);
-		thread = start_thread(close_later, ends.a);
+		thread = start_thread(close_end_later, ends.a);
 		check_eq(ringq_poll(ends.b, RINGQ_FOREVER), 1);
 		join_thread(thread);
 		ringq_pipe_close(ends.b);
@@ -267,7 +267,7 @@ Test(pipe, event_fd_tells_of_records_and_of_the_end)
 	check_eq(receive_number(ends.b, RINGQ_NOWAIT), 5);
 	while (receive_number(ends.b, RINGQ_NOWAIT) != -EAGAIN || readable(fd, RINGQ_MS(20)))
 		continue;
-	thread = start_thread(close_later, ends.a);
+	thread = start_thread(close_end_later, ends.a);
 	check(readable(fd, TEST_SOON));
 	join_thread(thread);
 	check_eq(receive_number(ends.b, RINGQ_NOWAIT), -EPIPE);
@@ -290,7 +290,7 @@ Test(pipe, waits_beside_queues)
 	check_eq(ringq_wait_any(all, 2, RINGQ_FOREVER), 1);
 	join_thread(thread);
 	check_eq(receive_number(ends.b, RINGQ_NOWAIT), 5);
-	thread = start_thread(close_later, ends.a);
+	thread = start_thread(close_end_later, ends.a);
 	check_eq(ringq_wait_any(all, 2, RINGQ_FOREVER), 1);
 	join_thread(thread);
 	check_eq(receive_number(ends.b, RINGQ_NOWAIT), -EPIPE);
