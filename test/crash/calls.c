@@ -8,6 +8,7 @@
 
 #include "acts.h"
 #include "arrays.h"
+#include "looks.h"
 #include "pipes.h"
 
 #define SMALL 40
@@ -441,7 +442,7 @@ static void prepare_doomed(struct stage *s)
 			 &s->doomed, s->region, &(struct ringq_queue_options){.name = ACT_NAME, .max_producers = 8}),
 		0);
 	for (int i = 0; i < 3; i++)
-		check_eq(put_number(s->doomed, 1, RINGQ_NOWAIT), 0);
+		check_eq(put_number(s->doomed, LOOKS_DOOMED, RINGQ_NOWAIT), 0);
 }
 
 static void set_doomed(struct stage *s)
@@ -449,6 +450,11 @@ static void set_doomed(struct stage *s)
 	check_eq(ringq_queue_open(&s->doomed, s->region, ACT_NAME), 0);
 	check_eq(put_number(s->doomed, 1, RINGQ_NOWAIT), 0);
 	check_eq(get_number(s->doomed, RINGQ_NOWAIT), 1);
+}
+
+static void after_looked_at(struct stage *s)
+{
+	delete_doomed(s);
 }
 
 static void after_doomed(struct stage *s)
@@ -484,6 +490,8 @@ static void check_named_after_sweep(struct stage *s)
 #define FEW_BYTES .queue.max_bytes = 1500
 /* What is in hand counts: the longest record has room beside one that a stopped consumer holds. */
 #define BYTES_BESIDE_HELD .queue.max_bytes = 8192
+/* By an observer, beside three records in the lanes of two. */
+#define LOOK .prepare = two_lanes, .looks = true
 #define PIPE .prepare = pipe_for_child, .after = check_pipe_ended, .one_order = true
 #define PIPE_SENT .prepare = pipe_for_child_sent, .after = check_pipe_ended, .one_order = true
 
@@ -607,6 +615,20 @@ const struct call calls[] = {
 	{"pipe_close", set_pipe, .act = &act_pipe_close, PIPE},
 	{"pipe_close_both", set_pipe_both, .act = &act_pipe_close_both, .after = check_pipes_gone, .one_order = true},
 	{"pipe_take", set_pipe_untaken, .act = &act_pipe_take, PIPE},
+	{"observe", looks_setup_descriptor, .act = &act_observe, LOOK, .one_order = true},
+	{"look_objects", looks_setup, .act = &act_look_objects, .expect = 1, LOOK, .one_order = true},
+	{"look_members", looks_setup, .act = &act_look_members, .expect = 1, LOOK, .one_order = true},
+	{"look_stat", looks_setup, .act = &act_look_stat, .expect = 3, LOOK, .one_order = true},
+	{"look_stat_returned", looks_setup, .act = &act_look_stat, .expect = 3, .prepare = dead_taker, .looks = true,
+		ACKNOWLEDGED, .one_order = true},
+	{"look_holder", looks_setup, .act = &act_look_holder, .expect = 1, .prepare = looks_prepare_locked,
+		.after = looks_after_locked, .looks = true, .one_order = true},
+	{"browse", looks_setup, .act = &act_browse, .expect = 3, LOOK},
+	{"browse_returned", looks_setup, .act = &act_browse, .expect = 3, .prepare = dead_taker, .looks = true,
+		ACKNOWLEDGED},
+	{"browse_doomed", looks_setup, .act = &act_browse_doomed, .expect = 3, .prepare = prepare_doomed,
+		.during = looks_during_doomed, .after = after_looked_at, .looks = true, .memory = 256 << 10,
+		.one_order = true},
 };
 
 const size_t calls_count = COUNT(calls);

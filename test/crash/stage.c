@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/sys.h"
@@ -208,6 +209,54 @@ static void child_finish(void *stage)
 		check_eq(s->result, s->call->expect);
 }
 
+/* ---- who takes no part ---- */
+
+static uint64_t mix(uint64_t digest, uint64_t word)
+{
+	digest = (digest ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+	return digest ^ digest >> 32;
+}
+
+/* Of all that has memory in the region's file, where it lies, and how much it is. */
+static uint64_t digest_of(const struct stage *s)
+{
+	int fd = ringq_region_fd(s->region);
+	off_t at = 0, end;
+	uint64_t digest = 0, words[512];
+	struct stat st;
+
+	check_eq(fstat(fd, &st), 0);
+	digest = mix(digest, (uint64_t)st.st_blocks);
+	for (; (at = lseek(fd, at, SEEK_DATA)) >= 0; at = end) {
+		end = lseek(fd, at, SEEK_HOLE);
+		check_compare(end, >, at);
+		digest = mix(digest, (uint64_t)at);
+		while (at < end) {
+			check_eq(pread(fd, words, sizeof(words), at), sizeof(words));
+			for (size_t i = 0; i < COUNT(words); i++)
+				digest = mix(digest, words[i]);
+			at += (off_t)sizeof(words);
+		}
+	}
+	return digest;
+}
+
+/* Takes the child to its instruction. The others stand still meanwhile. */
+static void step_to(struct stage *s, struct traced *child, uint64_t instruction)
+{
+	uint64_t before = s->call->looks ? digest_of(s) : 0;
+
+	if (s->undisturbed)
+		trace_record(child, &s->book->path);
+	else
+		trace_to(child, &s->book->path, instruction);
+	s->book->pc = child->pc;
+	if (child->gone) /* it has returned from its call, in its way */
+		s->book->done[CHILD] = s->book->begun[CHILD];
+	if (s->call->looks)
+		check_eq(digest_of(s), before);
+}
+
 /* ---- rounds ---- */
 
 static void clear_book(struct book *book)
@@ -241,17 +290,6 @@ static void end(struct stage *s)
 		s->call->after(s);
 	ringq_queue_release(s->queue);
 	ringq_region_detach(s->region);
-}
-
-static void step_to(struct stage *s, struct traced *child, uint64_t instruction)
-{
-	if (s->undisturbed)
-		trace_record(child, &s->book->path);
-	else
-		trace_to(child, &s->book->path, instruction);
-	s->book->pc = child->pc;
-	if (child->gone) /* it has returned from its call, in its way */
-		s->book->done[CHILD] = s->book->begun[CHILD];
 }
 
 static void others_go_on(struct stage *s, unsigned order, uint64_t held, ssize_t members)

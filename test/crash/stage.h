@@ -91,6 +91,7 @@ struct call {
 	bool closes;       /* the queue, for everybody */
 	bool acknowledges; /* what it sees before it acknowledges it: if it is killed, nothing is missing */
 	bool turn;     /* of a single producer, or consumer: nobody else may before it is over, by death for instance */
+	bool looks;    /* it takes no part: not a byte of the region becomes another, and no memory is taken */
 	size_t region; /* its size, if it is to be a small one */
 	int64_t memory; /* what the lane of a dead child may keep until it has another owner */
 };

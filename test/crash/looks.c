@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Looks at a region from outside, by an observer with a descriptor that may only read. What others can notice of one is
+ * its system calls: it is killed, stopped or held at each of them, and the region stays as it was, byte by byte (stage.c).
+ */
+#include "looks.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "arrays.h"
+
+enum { MEMBERS = 16, OBJECTS = 4 };
+
+/* The child's. */
+static struct {
+	ringq_region *region;
+	ringq_queue *queue; /* the one that is to be deleted, if there is one */
+	uint64_t array;
+	struct ringq_object objects[OBJECTS];
+	struct ringq_member members[MEMBERS];
+	struct ringq_queue_stat stat;
+	struct ringq_lane_stat lanes[PARTIES];
+	struct ringq_producer holder;
+	struct ringq_record_info infos[STAGE_MANY];
+	size_t lens[STAGE_MANY];
+	uint32_t count;
+} look;
+
+void looks_setup_descriptor(struct stage *s)
+{
+	s->fd = open_read_only(s->region);
+}
+
+void looks_setup(struct stage *s)
+{
+	ringq_queue *queue = s->doomed ? s->doomed : s->queue;
+
+	looks_setup_descriptor(s);
+	check_eq(ringq_region_observe(&look.region, s->fd), 0);
+	check_eq(ringq_queue_open_id(&look.queue, look.region, ringq_queue_id(queue)), 0);
+	if (s->array)
+		look.array = ringq_array_id(s->array);
+}
+
+/* ---- attaching ---- */
+
+static void observe(struct stage *s)
+{
+	s->result = ringq_region_observe(&look.region, s->fd);
+	if (s->result == 0)
+		s->result = ringq_queue_open(&look.queue, look.region, NULL);
+	if (s->result)
+		return;
+	ringq_queue_release(look.queue);
+	ringq_region_detach(look.region);
+}
+
+static void finish_observe(struct stage *s)
+{
+	check_eq(s->result, 0);
+}
+
+const struct act act_observe = {observe, finish_observe};
+
+/* ---- lists and figures ---- */
+
+static void list_objects(struct stage *s)
+{
+	s->result = ringq_region_objects(look.region, look.objects, OBJECTS);
+}
+
+static void finish_objects(struct stage *s)
+{
+	check_eq(s->result, 1);
+	check_eq(look.objects[0].kind, RINGQ_OBJECT_QUEUE);
+	check_eq(look.objects[0].id, ringq_queue_id(s->queue));
+}
+
+const struct act act_look_objects = {list_objects, finish_objects};
+
+static void list_members(struct stage *s)
+{
+	s->result = ringq_region_members(look.region, look.members, MEMBERS);
+}
+
+/* Of those who came while it was held, none or some. It is no member itself. */
+static void finish_members(struct stage *s)
+{
+	check_compare(s->result, >=, 0);
+	for (long i = 0; i < s->result && i < MEMBERS; i++) {
+		check_compare(look.members[i].process, >, 0);
+		check(look.members[i].process != (uint32_t)getpid());
+	}
+}
+
+const struct act act_look_members = {list_members, finish_members};
+
+static void look_at_stat(struct stage *s)
+{
+	s->result = ringq_queue_stat(look.queue, &look.stat);
+	if (s->result == 0)
+		s->result = ringq_queue_lanes(look.queue, look.lanes, PARTIES);
+}
+
+static void finish_stat(struct stage *s)
+{
+	check_compare(s->result, >=, 0);
+	check_compare(s->result, <=, 3);
+	check_compare(look.stat.records_in, >=, look.stat.records_out);
+	s->result = (long)(look.stat.records_in - look.stat.records_out);
+	check_compare(s->result, <=, PARTIES * STAGE_RECORDS);
+}
+
+const struct act act_look_stat = {look_at_stat, finish_stat};
+
+/* ---- the holder of a lock ---- */
+
+void looks_prepare_locked(struct stage *s)
+{
+	if (s->array)
+		return;
+	arrays_prepare_named(s);
+	check_eq(ringq_lock(s->array, RINGQ_NOWAIT), 0);
+}
+
+void looks_after_locked(struct stage *s)
+{
+	check_eq(ringq_unlock(s->array), 0);
+	ringq_array_release(s->array);
+}
+
+static void find_holder(struct stage *s)
+{
+	s->result = ringq_region_lock_holder(look.region, look.array, &look.holder);
+}
+
+static void finish_holder(struct stage *s)
+{
+	check_eq(s->result, 1);
+	check_eq(look.holder.state, RINGQ_ALIVE);
+	check_eq(look.holder.process, getppid());
+}
+
+const struct act act_look_holder = {find_holder, finish_holder};
+
+/* ---- browsing ---- */
+
+/* What it shows is checked later: that takes many instructions. */
+static void browse(struct stage *s)
+{
+	ringq_browser *browser;
+	uint32_t n = 0;
+
+	s->result = ringq_browse(&browser, look.queue);
+	if (s->result)
+		return;
+	for (; n < STAGE_MANY; n++) {
+		s->result = ringq_browse_next(browser, s->buffer + n * STAGE_SLOT, STAGE_SLOT, &look.infos[n]);
+		if (s->result < 0)
+			break;
+		look.lens[n] = (size_t)s->result;
+	}
+	look.count = n;
+	ringq_browse_end(browser);
+}
+
+/* Each was put, and is shown once, behind those of its lane that were put before. */
+static void finish_browse(struct stage *s)
+{
+	struct record_id ids[STAGE_MANY];
+
+	if (look.count < STAGE_MANY)
+		check_eq(s->result, -ENOENT);
+	for (uint32_t i = 0; i < look.count; i++) {
+		check_compare(look.lens[i], <=, STAGE_SLOT);
+		ids[i] = record_check(s->buffer + i * STAGE_SLOT, look.lens[i]);
+		check_compare(ids[i].producer, <, PARTIES);
+		check_compare(ids[i].number, <, s->book->begun[ids[i].producer]);
+		check(look.infos[i].producer.state != RINGQ_NOBODY);
+		for (uint32_t k = 0; k < i; k++)
+			check(ids[k].producer != ids[i].producer || ids[k].number < ids[i].number);
+	}
+	s->result = look.count;
+}
+
+const struct act act_browse = {browse, finish_browse};
+
+/* ---- of a queue that is deleted meanwhile ---- */
+
+/* Nobody keeps its memory for an observer that does not move, and what is made there next is another's. */
+void looks_during_doomed(struct stage *s)
+{
+	int64_t before = ringq_region_memory(s->region);
+
+	check_eq(ringq_queue_delete(s->doomed), 0);
+	ringq_queue_release(s->doomed);
+	check_compare(ringq_region_memory(s->region), <, before);
+	s->doomed = queue_in(s->region, &(struct ringq_queue_options){.max_producers = 8});
+	for (int i = 0; i < STAGE_MANY; i++)
+		check_eq(put_number(s->doomed, LOOKS_OTHER, RINGQ_NOWAIT), 0);
+}
+
+static void finish_browse_doomed(struct stage *s)
+{
+	check_compare(look.count, <, STAGE_MANY);
+	check_eq(s->result, -ENOENT);
+	for (uint32_t i = 0; i < look.count; i++) {
+		int64_t number;
+
+		check_eq(look.lens[i], sizeof(number));
+		memcpy(&number, s->buffer + i * STAGE_SLOT, sizeof(number));
+		check_eq(number, LOOKS_DOOMED);
+	}
+	s->result = look.count;
+}
+
+const struct act act_browse_doomed = {browse, finish_browse_doomed};
