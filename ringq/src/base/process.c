@@ -27,6 +27,7 @@ static _Thread_local volatile sig_atomic_t held; /* locks that this thread has, 
 static struct listed_thread *threads;
 static pthread_key_t thread_end;
 static bool key_made;
+static pid_t owner; /* whose memory this is: a child of vfork() sees it as well */
 static uint32_t *wiped; /* a page that the kernel gives to a child empty, however the child was made */
 
 static void forget_parent(void);
@@ -204,6 +205,7 @@ static void forget_parent(void)
 	}
 	rq_thread_current = &rq_no_thread;
 	pthread_setspecific(thread_end, NULL);
+	owner = getpid();
 	*wiped = 1;
 }
 
@@ -252,6 +254,7 @@ static int start(void)
 		return r;
 	}
 	*word = 1;
+	owner = getpid();
 	rq_process_is_parent = wiped = word;
 	return 0;
 }
@@ -259,13 +262,13 @@ static int start(void)
 /*
  * The library is unloaded, or the process exits: no code of it must be called any more, be it the watching thread's or what
  * threads are to call when they end. Not where this thread has a lock, as where exit() is called by a signal handler in the
- * middle of a call: then it is the process's end. A lock that another has, be it the watching thread in a look, is waited for.
- * What other threads have stays where it is, as data only.
+ * middle of a call: then it is the process's end. Nor in a child of vfork() that exits: all this is its parent's. A lock that
+ * another has, be it the watching thread in a look, is waited for. What other threads have stays where it is, as data only.
  */
 static __attribute__((destructor)) void end(void)
 {
 	struct rq_thread *t = rq_thread_current;
-	if (!key_made || is_new_child() || held)
+	if (!key_made || is_new_child() || held || owner != getpid())
 		return;
 	rq_upcalls.unload();
 	rq_process_lock();
