@@ -167,6 +167,7 @@ static void write_on(void *arg)
 		for (int i = 0; i < CONTENT; i++)
 			content[i] = n;
 		check_eq(ringq_array_write(s->array, content, sizeof(content)), 0);
+		s->locked = 1;
 	}
 }
 
@@ -187,9 +188,12 @@ static void kill_writers(struct scene *s, struct rng *rng, uint64_t rounds)
 
 	s->stop = 0;
 	for (uint64_t k = 0; k < rounds; k++) {
-		pid_t child = fork_child(write_on, s);
+		pid_t child;
 		int status;
 
+		reset(s);
+		child = fork_child(write_on, s);
+		wait_set(&s->locked);
 		pause_ns((int64_t)(RINGQ_MS(1) + rng_below(rng, 500000)));
 		kill(child, SIGSTOP);
 		check_eq(waitpid(child, &status, WUNTRACED), child);

@@ -22,8 +22,10 @@ static const struct ringq_queue_options queues_made[NAMES] = {
 };
 
 static ringq_region *region;
-static _Atomic unsigned *deletions; /* shared */
-static struct rng rng;              /* each process has its own */
+static struct {
+	atomic_uint uses, deletions;
+} * done;              /* shared */
+static struct rng rng; /* each process has its own */
 
 static uint64_t below(uint64_t limit)
 {
@@ -97,11 +99,12 @@ static void use(uint32_t name)
 	if (below(3) == 0) {
 		e = ringq_queue_delete(queue);
 		check(is_usual(e));
-		*deletions += e == 0;
+		done->deletions += e == 0;
 		if (e == 0)
 			check_eq(put_number(queue, 0, RINGQ_FOREVER), -EPIPE);
 	}
 	ringq_queue_release(queue);
+	done->uses++;
 }
 
 static void work(void *seed)
@@ -130,7 +133,7 @@ int main(int argc, char **argv)
 	unsigned deaths = 0;
 	int64_t end = now_ns() + (int64_t)brief_or_long((uint64_t)RINGQ_SEC(4), (uint64_t)RINGQ_SEC(60));
 
-	deletions = share_memory(sizeof *deletions);
+	done = share_memory(sizeof *done);
 	region = region_new((size_t)8 << 20);
 	int fit = count_queues_that_fit(region);
 	printf("seed %llu\n", (unsigned long long)seed);
@@ -140,7 +143,10 @@ int main(int argc, char **argv)
 		children[i] = fork_child(work, (void *)(uintptr_t)++seed);
 	while (now_ns() < end) {
 		int i = (int)below(WORKERS), status;
+		unsigned uses = done->uses;
 		pause_ns(RINGQ_US(below(6000)));
+		for (int64_t late = now_ns() + TEST_SOON; done->uses == uses && now_ns() < late;) /* else all die early */
+			pause_ns(RINGQ_US(100));
 		check_names();
 		check_eq(waitpid(children[i], &status, WNOHANG), 0); /* no check of its own has failed */
 		kill_child(children[i]);
@@ -161,8 +167,8 @@ int main(int argc, char **argv)
 	}
 	count_queues_that_fit(region); /* runs short, and so sweeps */
 	int left = count_queues_that_fit(region);
-	printf("%u deletions, %u deaths; of %d queues %d fit again\n", *deletions, deaths, fit, left);
-	check_compare(*deletions, >, 0);
+	printf("%u deletions, %u deaths; of %d queues %d fit again\n", done->deletions, deaths, fit, left);
+	check_compare(done->deletions, >, 0);
 	/* What the members' books have stays theirs. */
 	check_compare(left, >=, fit - 2 * WORKERS);
 	ringq_region_detach(region);

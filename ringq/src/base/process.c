@@ -27,7 +27,7 @@ static _Thread_local volatile sig_atomic_t held; /* locks that this thread has, 
 static struct listed_thread *threads;
 static pthread_key_t thread_end;
 static bool key_made;
-static pid_t owner; /* whose memory this is: a child of vfork() sees it as well */
+static pid_t owner;     /* whose memory this is: a child of vfork() sees it as well */
 static uint32_t *wiped; /* a page that the kernel gives to a child empty, however the child was made */
 
 static void forget_parent(void);
