@@ -25,14 +25,14 @@ static bool free_lane_unit(struct ringq_region *region, uint64_t unit, uint64_t 
 	struct rq_lane_set set;
 	if (first >= rq_units_frontier(region) || !sweep->membership)
 		return false;
-	uint64_t of = rq_load_acquire(rq_owner_at(region, first));
+	uint64_t of = rq_load_acquire(rq_owner_at(region, first)); /* as N4 */
 	if (!rq_owner_is_object(of) || !rq_object_visit(sweep->membership, first, of))
 		return false;
 	bool freed = rq_load(rq_owner_at(region, unit)) == owner &&
 	             rq_lane_set_load(&set, region, first, rq_owner_object_units(of),
 			     (const struct rq_queue_shared *)rq_unit_at(region, first)) &&
 	             rq_lane_unit_is_garbage(&set, unit, owner) && !rq_hand_has_chunk(&set, owner) &&
-	             rq_cas(rq_owner_at(region, unit), &owner, 0);
+	             rq_cas(rq_owner_at(region, unit), &owner, 0); /* as A2 */
 	rq_object_leave(sweep->membership);
 	return freed;
 }
@@ -55,7 +55,7 @@ static bool is_garbage(struct ringq_region *region, uint64_t unit, uint64_t owne
 		uint64_t first = rq_owner_first(owner);
 		if (first >= rq_units_frontier(region))
 			return true;
-		uint64_t of = rq_load_acquire(rq_owner_at(region, first));
+		uint64_t of = rq_load_acquire(rq_owner_at(region, first)); /* as A5: the word that is judged */
 		if (rq_owner_kind(of) == RQ_OWNER_MEMBER)
 			return is_garbage(region, first, of, sweep);
 		bool whole = rq_owner_kind(of) == RQ_OWNER_OBJECT || rq_owner_kind(of) == RQ_OWNER_PIPE;
@@ -79,7 +79,7 @@ static bool free_garbage(struct ringq_region *region, uint64_t unit, uint64_t ow
 		return rq_expire_reap(region, unit, owner);
 	if (rq_owner_kind(owner) == RQ_OWNER_LANE)
 		return free_lane_unit(region, unit, owner, sweep);
-	return is_garbage(region, unit, owner, sweep) && rq_cas(rq_owner_at(region, unit), &owner, 0);
+	return is_garbage(region, unit, owner, sweep) && rq_cas(rq_owner_at(region, unit), &owner, 0); /* as A2 */
 }
 
 uint64_t rq_sweep(struct ringq_region *region)

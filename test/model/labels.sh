@@ -7,7 +7,7 @@
 set -euo pipefail
 cd "$1"
 
-code=$(grep -roE --include='*.[ch]' '/\* (P|[A-Z][0-9])([:, ]| and [A-Z][0-9])' ringq/src |
+code=$(grep -roE --include='*.[ch]' '/\* (P|[A-Z][0-9])([:., ]| and [A-Z][0-9])' ringq/src |
 	sed -E 's,ringq/src/([^:]*):/\* ([A-Z][0-9]?).*,\2 \1,' | sort -u)
 table=$(sed -nE 's/^\| ([A-Z][0-9]?) \| `([a-z_./]*)`.*/\1 \2/p' docs/memory-model.md | sort -u)
 [[ -n $code && -n $table ]] || { echo 'no labels found'; exit 1; }
@@ -16,24 +16,44 @@ if ! difference=$(diff <(echo "$code") <(echo "$table")); then
 	echo "$difference"
 	exit 1
 fi
-# In these folders each ordered access has a label or a reason: a comment on its line or right above. In the others, so far, the
-# labelled ones have.
-for folder in array base order pipe; do
-	files=$(find "ringq/src/$folder" -name '*.[ch]' ! -name atomic.h ! -name late.h)
-	# shellcheck disable=SC2086 # names without blanks
-	unlabelled=$(awk '
-		FNR == 1 { before = "" }
-		/rq_(load_acquire|store_release|swap|add|cas|cas_full|cas_two|fence|fence_behind_cas|acquire_fence|release_fence)\(/ &&
-			!/^(#|static|[[:space:]]*\*|[[:space:]]*\/\*)/ && !/\/\*/ && before !~ /\*\/[[:space:]]*$/ {
-			print FILENAME ":" FNR ":" $0
-		}
-		{ before = $0 }' $files)
-	if [[ -n $unlabelled ]]; then
-		echo "ordered accesses without a label or a reason:"
-		echo "$unlabelled"
-		exit 1
-	fi
-done
+# Each statement with an ordered access names a label that has a row: in its lines, or in the comment right above it.
+files=$(find ringq/src -name '*.[ch]' ! -name atomic.h ! -name late.h)
+# shellcheck disable=SC2086 # names without blanks
+unlabelled=$(awk -v known="$(cut -d' ' -f1 <<<"$table" | sort -u | tr '\n' ' ')" '
+	BEGIN {
+		n = split(known, row)
+		for (i = 1; i <= n; i++)
+			has_row[row[i]] = 1
+	}
+	function is_label(text, i, n, word) {
+		n = split(text, word, /[^A-Za-z0-9_]+/)
+		for (i = 1; i <= n; i++)
+			if (word[i] in has_row)
+				return 1
+		return 0
+	}
+	FNR == 1 { comment = statement = access = "" }
+	in_comment || /^[[:space:]]*\/\*/ { comment = comment " " $0; in_comment = !/\*\//; next }
+	/^#/ { comment = statement = ""; next }
+	{
+		code = $0
+		gsub(/\/\*.*\*\//, "", code)
+		at = index($0, "/*")
+		statement = statement " " (at ? substr($0, at) : "")
+	}
+	code ~ /rq_(load_acquire|store_release|swap|add|cas|cas_full|cas_two|fence|fence_behind_cas|acquire_fence|release_fence)\(/ {
+		access = access FILENAME ":" FNR ":" $0 "\n"
+	}
+	code ~ /[;{}:][[:space:]]*$/ && code !~ /= \(.*\)\{[[:space:]]*$/ {
+		if (access != "" && !is_label(statement) && !is_label(comment))
+			printf "%s", access
+		comment = statement = access = ""
+	}' $files)
+if [[ -n $unlabelled ]]; then
+	echo "ordered accesses without a label that has a row in docs/memory-model.md:"
+	echo "$unlabelled"
+	exit 1
+fi
 
 # What is _Atomic is read and stored by atomic.h, which says the order: C's own operators are sequentially consistent.
 if implicit=$(grep -rnE --include='*.[ch]' '(queue->watch|membership->region)\b' ringq/src |

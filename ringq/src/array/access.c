@@ -73,7 +73,7 @@ int ringq_load(const ringq_array *array, size_t index, void *value)
 	void *e = element(array, index);
 	if (!e || !value)
 		return -EINVAL;
-	/* Promised to callers: sees what was before the store that it reads of. */
+	/* V6, promised to callers: sees what was before the store that it reads of. */
 	FOR_WIDTH(rq_array_width(array->type), plain v = rq_load_acquire((word *)e); memcpy(value, &v, sizeof v));
 	return 0;
 }
@@ -83,7 +83,7 @@ int ringq_store(ringq_array *array, size_t index, const void *value)
 	void *e = element(array, index);
 	if (!e || !value)
 		return -EINVAL;
-	/* Promised to callers: with it comes what was before. */
+	/* V6, promised to callers: with it comes what was before. */
 	FOR_WIDTH(rq_array_width(array->type), plain v; memcpy(&v, value, sizeof v); rq_store_release((word *)e, v));
 	return 0;
 }
@@ -94,7 +94,7 @@ int ringq_add(ringq_array *array, size_t index, int64_t delta, int64_t *previous
 	uint64_t was;
 	if (!e || !is_integer(array->type))
 		return -EINVAL;
-	/* Promised to callers: both. */
+	/* V6, promised to callers: both. */
 	FOR_WIDTH(rq_array_width(array->type), was = rq_add((word *)e, (plain)delta));
 	if (previous)
 		*previous = as_number(array->type, was);
@@ -108,7 +108,7 @@ int ringq_compare_exchange(ringq_array *array, size_t index, int64_t *expected, 
 	uint64_t was;
 	if (!e || !expected || !is_integer(array->type))
 		return -EINVAL;
-	/* Promised to callers: both, or as a load. */
+	/* V6, promised to callers: both, or as a load. */
 	FOR_WIDTH(rq_array_width(array->type), plain v = (plain)*expected; done = rq_cas((word *)e, &v, (plain)desired);
 		  was = v);
 	if (done)
@@ -123,7 +123,7 @@ static void write_word(struct ringq_array *a, const void *buf)
 {
 	uint64_t word = 0;
 	memcpy(&word, buf, a->bytes);
-	rq_store_release((rq_u64 *)a->data, word); /* as ringq_store() */
+	rq_store_release((rq_u64 *)a->data, word); /* as V6 */
 }
 
 int ringq_array_write(ringq_array *array, const void *buf, size_t size)
@@ -145,7 +145,7 @@ int ringq_array_read(const ringq_array *array, void *buf, size_t size)
 	if (!array || !buf || size != array->bytes)
 		return -EINVAL;
 	if (!array->shadow) {
-		/* As ringq_load(). */
+		/* As V6. */
 		uint64_t word = rq_load_acquire((rq_u64 *)array->data);
 		memcpy(buf, &word, size < sizeof word ? size : sizeof word); /* never more; a compiler cannot know */
 		return 0;

@@ -49,7 +49,7 @@ static int try_lock(struct ringq_array *a, struct rq_membership *membership, uin
 		bool dead = *word && !rq_member_alive(a->region, holder(*word));
 		if (*word && !dead)
 			return -EAGAIN;
-		/* All who sleep on a dead one's word may have been woken for this: keep its WAITERS for those who were not. */
+		/* V5. All who sleep on a dead one's word may have been woken for this: keep its WAITERS for those who were not. */
 		if (!rq_cas(&a->shared->lock, word, membership->id | waiters | (*word & WAITERS)))
 			continue;
 		rq_store(&a->shared->depth, 1);
@@ -112,7 +112,7 @@ static int wait_for_lock(struct ringq_array *a, struct rq_membership *membership
 		r = try_lock(a, membership, WAITERS, &word);
 		if (r != -EAGAIN)
 			break;
-		/* Only the mark: who lets go by rq_swap() sees it, or changes the word that this sleeps on. */
+		/* V5, only the mark: who lets go by rq_swap() sees it, or changes the word that this sleeps on. */
 		bool marked = word & WAITERS || rq_cas(&a->shared->lock, &word, word | WAITERS);
 		int64_t now = rq_sys.now();
 		if (until >= 0 && now >= until) {
@@ -140,7 +140,7 @@ int ringq_lock(ringq_array *array, int64_t timeout)
 	int r = rq_membership_of(&membership, array->region);
 	if (r)
 		return r;
-	/* Acquires what the last holder did, which rq_swap() released. */
+	/* V5: acquires what the last holder did, which rq_swap() released. */
 	if (rq_likely(rq_cas(&array->shared->lock, &word, membership->id))) {
 		rq_store(&array->shared->depth, 1);
 		rq_snapshot_repair(array);
@@ -172,7 +172,7 @@ int ringq_unlock(ringq_array *array)
 		rq_store(&array->shared->depth, depth - 1);
 		return 0;
 	}
-	/* Releases what was done with the lock, and sees who waits. */
+	/* V5: releases what was done with the lock, and sees who waits. */
 	if (rq_swap(&array->shared->lock, 0) & WAITERS)
 		rq_sys.futex_wake((const rq_u32 *)&array->shared->lock, 1);
 	return 0;

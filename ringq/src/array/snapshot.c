@@ -50,7 +50,7 @@ static void copy_shadow(struct ringq_array *a)
 
 void rq_snapshot_repair(struct ringq_array *a)
 {
-	uint64_t version = rq_load_acquire(&a->shared->version); /* the lock's acquire is enough */
+	uint64_t version = rq_load_acquire(&a->shared->version); /* behind V5, which is enough */
 	if (!a->shadow || version % 2 == 0)
 		return;
 	rq_release_fence(); /* F4 */

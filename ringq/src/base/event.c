@@ -8,7 +8,7 @@
 void rq_event_wake(rq_u32 *event, int n)
 {
 	rq_fence(); /* W2 */
-	/* Acquire is not needed: the fence is before it. */
+	/* Behind W2: acquire is not needed. */
 	uint32_t word = rq_load_acquire(event);
 	if (!(word & RQ_EVENT_WAITERS) || rq_sys.futex_wake(event, n) >= n)
 		return;
@@ -64,7 +64,7 @@ uint32_t rq_event_prepare(rq_u32 *event)
 void rq_event_fence(rq_u32 *event)
 {
 	uint32_t word = rq_load(event);
-	/* Of a region of fences, before anybody else sees the event. */
+	/* As S2, of a region of fences: before anybody else sees the event. */
 	while (!(word & RQ_EVENT_FENCED) && !rq_cas_full(event, &word, word | RQ_EVENT_FENCED))
 		;
 }
@@ -73,6 +73,6 @@ void rq_event_disarm(rq_u32 *event)
 {
 	uint32_t word = rq_load(event);
 	if ((word & RQ_EVENT_FENCED) && !(word & RQ_EVENT_WAITERS))
-		/* The sequence moves on, so that a sleeper that was about to sleep by FENCED begins again. */
+		/* As S1: the sequence moves on, so that a sleeper that was about to sleep by FENCED begins again. */
 		rq_cas_full(event, &word, (word + RQ_EVENT_SEQUENCE) & ~RQ_EVENT_FENCED);
 }

@@ -150,7 +150,7 @@ void rq_sys_settle(void)
 	rq_fence(); /* this side of the barrier that the sleep stands for: S2, H3, Y3 */
 	for (int64_t left = SETTLE; left > 0; left = end - rq_sys.now())
 		rq_sys_sleep(left);
-	rq_fence(); /* the same: what the caller looks at next is not read before the sleep */
+	rq_fence(); /* as above, S2, H3, Y3: what the caller looks at next is not read before the sleep */
 }
 
 bool rq_sys_has_barrier(void)

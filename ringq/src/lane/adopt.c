@@ -22,7 +22,7 @@ struct walk {
 /* The ring of the walk's chunk, named as a hazard; size 0 if it has none. False too if consumers have left it. */
 static bool walk_into(const struct rq_producer *p, struct walk *w)
 {
-	uint64_t entry = rq_load_acquire(rq_entry_at(p->set, p->lane, w->chunk));
+	uint64_t entry = rq_load_acquire(rq_entry_at(p->set, p->lane, w->chunk)); /* as T2 */
 	w->from = w->bytes;
 	if (entry == 0 || rq_entry_chunk(entry) != w->chunk) {
 		w->ring = (struct rq_ring){0};
@@ -42,7 +42,7 @@ static int walk_on(struct rq_producer *p, struct walk *w)
 		return 0;
 	if (offset + RQ_GRANULE > w->ring.size || w->bytes - w->from >= w->ring.size)
 		return -EBADMSG;
-	uint64_t header = rq_load_acquire((rq_u64 *)(w->ring.base + offset)), len = rq_record_len(header);
+	uint64_t header = rq_load_acquire((rq_u64 *)(w->ring.base + offset)), len = rq_record_len(header); /* as G2 */
 	switch (header & 7) {
 	case RQ_RECORD_NONE:
 		return 0;
@@ -89,7 +89,7 @@ static int walk_to_tail(struct rq_producer *p, struct walk *w, uint64_t start, u
 		if (head != start && head != here && rq_head_reached(head, here))
 			return -EAGAIN;
 	}
-	return r == -EBADMSG && rq_load_acquire(&p->lane->head) != start ? -EAGAIN : r;
+	return r == -EBADMSG && rq_load_acquire(&p->lane->head) != start ? -EAGAIN : r; /* as P1 */
 }
 
 /* Whether a place where the tail once was is one that head has not passed. */
@@ -100,7 +100,7 @@ static bool is_ahead(const struct rq_producer *p, uint64_t at, uint64_t head)
 
 static int find_tail(struct rq_producer *p, struct walk *w, bool knows, bool all)
 {
-	uint64_t start = rq_load_acquire(&p->lane->head);
+	uint64_t start = rq_load_acquire(&p->lane->head); /* as G1: before all headers */
 	uint64_t mine = rq_head(p->chunk, p->tail), hint = rq_load(&p->lane->tail);
 	if (knows && is_ahead(p, mine, start))
 		return walk_to_tail(p, w, start, mine);
@@ -116,9 +116,10 @@ static void drop_unpublished(struct rq_producer *p, bool owner_died)
 	struct ringq_region *region = p->set->region;
 	struct rq_ring ring;
 	for (uint32_t i = 0; i < p->set->table; i++) {
-		uint64_t entry = rq_load_acquire(&p->lane->table[i]);
+		uint64_t entry = rq_load_acquire(&p->lane->table[i]); /* as T3: compared by its CAS */
 		uint64_t owner = rq_chunk_owner(p->set, p->index, rq_entry_chunk(entry));
 		if (entry && rq_chunk_is_before(p->chunk, rq_entry_chunk(entry)) &&
+			/* As T3: no P led there. */
 			rq_cas(&p->lane->table[i], &entry, 0) && rq_ring_of(p->set, entry, &ring))
 			rq_units_give_back(p->membership, rq_entry_unit(entry), rq_entry_units(entry), owner);
 	}
@@ -133,7 +134,7 @@ static void drop_unpublished(struct rq_producer *p, bool owner_died)
 			continue;
 		int32_t ahead = rq_owner_chunk_ahead(owner, p->chunk);
 		if ((ahead > 0 || (ahead == 0 && u - from >= n)) && !rq_hand_has_chunk(p->set, owner))
-			rq_cas(rq_owner_at(region, u), &owner, 0);
+			rq_cas(rq_owner_at(region, u), &owner, 0); /* as A2, for the dead */
 	}
 }
 
@@ -158,7 +159,7 @@ int rq_producer_find(struct rq_producer *p, const struct rq_lane_set *set, struc
 		r = find_tail(p, &w, knows, all);
 		knows = false; /* it has noted PADs that it may note again */
 	}
-	rq_store_release(&membership->member->hazard, 0);
+	rq_store_release(&membership->member->hazard, 0); /* as H1: after all that was read of the chunk */
 	p->lane = r ? NULL : p->lane;
 	if (r)
 		return r == -EAGAIN ? -EBADMSG : r;
@@ -190,13 +191,13 @@ static void sign(struct rq_producer *p)
 	if (rq_load(&a[old == a].id) == owner)
 		return;
 	rq_store(&old->id, 0);
-	rq_release_fence(); /* F2 */
+	rq_release_fence(); /* S5 */
 	rq_store(&old->since, p->puts);
 	rq_store(&old->process, rq_load(&m->process));
 	rq_store(&old->thread, rq_load(&m->thread));
 	rq_store(&old->name[0], rq_load(&m->name[0]));
 	rq_store(&old->name[1], rq_load(&m->name[1]));
-	rq_store_release(&old->id, owner); /* F3 */
+	rq_store_release(&old->id, owner); /* S6 */
 }
 
 int rq_producer_adopt(struct rq_producer *p, const struct rq_lane_set *set, struct rq_membership *membership,
@@ -207,8 +208,8 @@ int rq_producer_adopt(struct rq_producer *p, const struct rq_lane_set *set, stru
 		return r;
 	p->drained_rounds = RQ_DRAINED_ROUNDS_MOST; /* if it is drained, its memory was for somebody else's needs */
 	drop_unpublished(p, owner_died);
-	rq_lane_trim(set, membership, index); /* what it kept for the backlog of somebody else */
-	rq_store_release(&p->lane->newest, p->chunk);
+	rq_lane_trim(set, membership, index);         /* what it kept for the backlog of somebody else */
+	rq_store_release(&p->lane->newest, p->chunk); /* a hint, as behind T1 */
 	rq_store(&p->lane->tail, p->adopted);
 	rq_store(&p->lane->puts, p->puts);
 	sign(p);

@@ -23,6 +23,7 @@ static void give_back(
 	const struct rq_lane_set *set, struct rq_membership *membership, uint32_t index, const struct spare *spare)
 {
 	struct ringq_region *region = set->region;
+	/* T8, and before H3. */
 	if (region->fences)
 		rq_fence();
 	else if (rq_sys.barrier())
@@ -47,13 +48,12 @@ static void take_spares(const struct rq_lane_set *set, struct rq_membership *mem
 {
 	struct rq_lane *lane = rq_lane_at(set, index);
 	struct spare spare = {.n = 0};
-	rq_store_release(&membership->member->hazard, 0);
+	rq_store_release(&membership->member->hazard, 0); /* as H1: after all that was read of the chunk */
 	for (uint32_t i = 0; i < set->table; i++) {
-		uint64_t entry = rq_load_acquire(&lane->table[i]);
+		uint64_t entry = rq_load_acquire(&lane->table[i]); /* as T3: compared by its CAS */
 		uint32_t chunk = rq_entry_chunk(entry);
-		/* T3 */
 		if (entry == 0 || chunk == keep || !rq_chunk_is_before(chunk, head_chunk) ||
-			!rq_cas(&lane->table[i], &entry, 0))
+			!rq_cas(&lane->table[i], &entry, 0)) /* T3 */
 			continue;
 		spare.entries[spare.n++] = entry;
 		if (spare.n == GIVE_BACK_AT_ONCE) {
@@ -80,8 +80,9 @@ void rq_chunk_left(const struct rq_lane_set *set, struct rq_membership *membersh
 {
 	struct rq_lane *lane = rq_lane_at(set, index);
 	uint32_t now = left + 1, spares = count_spares(set, lane, now);
-	uint64_t next = rq_load_acquire(rq_entry_at(set, lane, now));
+	uint64_t next = rq_load_acquire(rq_entry_at(set, lane, now)); /* as T2: only what it says counts */
 	uint64_t used = next && rq_entry_chunk(next) == now ? rq_entry_units(next) * set->region->at.page : 0;
+	/* `newest` is a hint: T3 compares the entry itself. */
 	bool large = ring->size > RQ_SPARE_LARGEST, caught_up = rq_load_acquire(&lane->newest) == now;
 	bool keep = large ? ring->size == used && ring->size <= RQ_SPARE_SINGLE && rq_ring_is_round(ring)
 	                  : ring->size <= used;
@@ -95,7 +96,7 @@ void rq_chunk_left(const struct rq_lane_set *set, struct rq_membership *membersh
 void rq_lane_trim(const struct rq_lane_set *set, struct rq_membership *membership, uint32_t index)
 {
 	struct rq_lane *lane = rq_lane_at(set, index);
-	uint32_t now = rq_head_chunk(rq_load_acquire(&lane->head));
+	uint32_t now = rq_head_chunk(rq_load_acquire(&lane->head)); /* as T7: before the entries */
 	if (count_spares(set, lane, now))
 		take_spares(set, membership, index, now, now);
 }
@@ -107,14 +108,14 @@ static bool is_in_hand(const struct rq_lane_set *set, uint32_t index, uint64_t e
 {
 	if (rq_likely(!set->hands))
 		return false;
-	rq_fence();
+	rq_fence(); /* T8 */
 	return rq_hand_has_chunk(set, rq_chunk_owner(set, index, rq_entry_chunk(entry)));
 }
 
 bool rq_chunk_clear_entry(const struct rq_lane_set *set, uint32_t index, uint32_t chunk, uint64_t head)
 {
 	rq_u64 *at = rq_entry_at(set, rq_lane_at(set, index), chunk);
-	uint64_t entry = rq_load_acquire(at);
+	uint64_t entry = rq_load_acquire(at); /* as T5: compared by its CAS */
 	struct rq_ring ring;
 	if (chunk - rq_head_chunk(head) >= set->table)
 		return false;
@@ -130,7 +131,7 @@ int64_t rq_chunk_reuse(const struct rq_lane_set *set, uint32_t index, uint32_t c
 	struct rq_lane *lane = rq_lane_at(set, index);
 	struct rq_ring ring;
 	for (uint32_t i = 0; i < set->table; i++) {
-		uint64_t entry = rq_load_acquire(&lane->table[i]);
+		uint64_t entry = rq_load_acquire(&lane->table[i]); /* as T4: compared by its CAS */
 		if (entry == 0 || (entry & RQ_ENTRY_CODE_MASK) != code ||
 			!rq_chunk_is_before(rq_entry_chunk(entry), rq_head_chunk(head)) || is_in_hand(set, index, entry))
 			continue;

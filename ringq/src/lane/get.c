@@ -28,7 +28,7 @@ static inline int enter(struct rq_reader *reader, struct rq_lane *lane, uint32_t
 	uint32_t chunk = rq_head_chunk(head);
 	uint64_t entry = rq_load_acquire(rq_entry_at(reader->set, lane, chunk)); /* T2 */
 	if (rq_unlikely(entry == 0 || rq_entry_chunk(entry) != chunk))
-		return rq_load_acquire(&lane->head) == head ? 0 : -EAGAIN;
+		return rq_load_acquire(&lane->head) == head ? 0 : -EAGAIN; /* G7 */
 	uint64_t key = rq_chunk_owner(reader->set, index, chunk);
 	if (rq_unlikely(!announce(reader, lane, head, key)))
 		return -EAGAIN;
@@ -36,7 +36,7 @@ static inline int enter(struct rq_reader *reader, struct rq_lane *lane, uint32_t
 		reader->entry = 0;
 		rq_reader_forget(reader);
 		if (!rq_ring_of(reader->set, entry, &reader->ring))
-			return rq_load_acquire(&lane->head) == head ? -EBADMSG : -EAGAIN;
+			return rq_load_acquire(&lane->head) == head ? -EBADMSG : -EAGAIN; /* G7 */
 		reader->entry = entry;
 		reader->end = reader->ring.base + reader->ring.size;
 		reader->key = key;
@@ -60,7 +60,7 @@ static inline int parse(const struct rq_reader *reader, uint64_t at, struct rq_v
 		return RQ_RECORD_DATA;
 	if (offset + RQ_GRANULE > ring->size)
 		return -EBADMSG;
-	uint64_t header = rq_load_acquire((rq_u64 *)(ring->base + offset)), len = rq_record_len(header);
+	uint64_t header = rq_load_acquire((rq_u64 *)(ring->base + offset)), len = rq_record_len(header); /* G2 */
 	view->head = at;
 	switch (header & 7) {
 	case RQ_RECORD_PAD:
@@ -84,6 +84,7 @@ static inline int parse(const struct rq_reader *reader, uint64_t at, struct rq_v
 static void step_over(struct rq_reader *reader, const struct rq_view *view, int kind)
 {
 	uint64_t head = view->head;
+	/* G3: past what is no record, which P0 then writes over as if it were one. */
 	if (rq_cas(&view->lane->head, &head, view->next) && kind == RQ_RECORD_LINK)
 		rq_chunk_left(reader->set, reader->membership, &reader->ring, view->index, rq_head_chunk(view->head));
 }
@@ -104,7 +105,7 @@ int rq_lane_look(struct rq_reader *reader, uint32_t index, struct rq_view *view)
 		r = parse(reader, head, view);
 		if (rq_likely(r == RQ_RECORD_DATA))
 			return 1;
-		if (rq_load_acquire(&lane->head) != head)
+		if (rq_load_acquire(&lane->head) != head) /* G7 */
 			continue;
 		if (r <= 0)
 			return r;
@@ -133,7 +134,7 @@ void rq_lane_count(struct rq_reader *reader, uint32_t index, uint64_t least, str
 {
 	struct rq_view view;
 	int r = rq_lane_look(reader, index, &view);
-	uint64_t puts = rq_load_acquire(&view.lane->puts);
+	uint64_t puts = rq_load_acquire(&view.lane->puts); /* before P4 */
 	if ((int64_t)(least - puts) > 0)
 		puts = least;
 	uint64_t n = r == 1 ? rq_lane_count_from(reader->set, view.lane, view.head, view.sequence, puts) : 0;
@@ -156,16 +157,16 @@ static bool read_header(const struct rq_lane_set *set, const char *at, uint64_t 
 uint64_t rq_lane_count_outside(const struct rq_lane_set *set, uint32_t index)
 {
 	struct rq_lane *lane = rq_lane_at(set, index);
-	uint64_t head = rq_load_acquire(&lane->head), at = head;
+	uint64_t head = rq_load_acquire(&lane->head), at = head; /* as G1 */
 	for (unsigned steps = 0; steps < RQ_LOOK_STEPS; steps++) {
 		struct rq_ring ring;
-		uint64_t header = 0, entry = rq_load_acquire(rq_entry_at(set, lane, rq_head_chunk(at)));
-		uint64_t puts = rq_load_acquire(&lane->puts);
+		uint64_t header = 0, entry = rq_load_acquire(rq_entry_at(set, lane, rq_head_chunk(at))); /* T2 */
+		uint64_t puts = rq_load_acquire(&lane->puts);                                            /* before P4 */
 		if (entry && rq_entry_chunk(entry) == rq_head_chunk(at) &&
 			(!rq_ring_of(set, entry, &ring) ||
 				!read_header(set, ring.base + (rq_head_bytes(at) & ring.mask), &header)))
 			return 0;
-		uint64_t now = rq_load_acquire(&lane->head);
+		uint64_t now = rq_load_acquire(&lane->head); /* as P4 */
 		if (now != head) {
 			head = at = now;
 			continue;

@@ -197,11 +197,11 @@ static rq_always_inline void rq_reader_advance(struct rq_reader *reader, const s
 /* Whether the lane that the reader read last, still in the same chunk, was empty at some instant. */
 static inline bool rq_lane_nothing_yet(const struct rq_reader *reader)
 {
-	uint64_t head = rq_load_acquire(&reader->lane->head);
+	uint64_t head = rq_load_acquire(&reader->lane->head); /* G1 */
 	if (head >> 32 != reader->quick || rq_load(reader->hazard) != reader->key)
 		return false;
 	const char *record = reader->ring.base + (rq_head_bytes(head) & reader->ring.mask);
-	return rq_load_acquire((const rq_u64 *)record) == 0 && rq_load_acquire(&reader->lane->head) == head;
+	return rq_header_at(record) == 0 && rq_load_acquire(&reader->lane->head) == head; /* G7 */
 }
 
 /* 1: there is a record, *view is it. 0: the lane was empty at some instant, with its head at view->head. -EBADMSG. */
@@ -213,7 +213,7 @@ int rq_lane_look_behind(const struct rq_reader *reader, const struct rq_view *vi
 /* Whether the view is still at the lane's head. */
 static inline bool rq_view_is_current(const struct rq_view *view)
 {
-	return rq_load_acquire(&view->lane->head) == view->head;
+	return rq_load_acquire(&view->lane->head) == view->head; /* G7 */
 }
 
 /* Takes everything up to `next` from a lane of which nobody else takes. */

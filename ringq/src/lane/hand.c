@@ -12,6 +12,7 @@
 
 static void copy_entry(struct rq_entry *entry, struct rq_hand *hand)
 {
+	/* Z6: each before its state is read again. */
 	*hand = (struct rq_hand){
 		.entry = entry,
 		.key = rq_load_acquire(&entry->key),
@@ -22,7 +23,7 @@ static void copy_entry(struct rq_entry *entry, struct rq_hand *hand)
 		.from = rq_load_acquire(&entry->from),
 		.killer = rq_load_acquire(&entry->killer),
 	};
-	hand->state = rq_load_acquire(&entry->state);
+	hand->state = rq_load_acquire(&entry->state); /* Z6 */
 }
 
 /*
@@ -48,11 +49,12 @@ enum verdict { OPEN, LOST, WON };
 /* Of a claim whose lane is `lane`: see CLAIM. */
 static enum verdict judge(const struct ringq_region *region, struct rq_lane *lane, const struct rq_hand *hand)
 {
+	/* Before taker: Z3 has written both at once, so that is no older. */
 	uint64_t claim = rq_state_claim(hand->state), head = rq_load_acquire(&lane->head);
 	const struct rq_member *m = rq_member_known(region, rq_claim_member(claim));
 	if (head == hand->pos || !rq_head_reached(head, hand->pos))
 		return OPEN;
-	if (rq_load_acquire(&lane->taker) == claim)
+	if (rq_load_acquire(&lane->taker) == claim) /* before `won`: Z4 */
 		return WON;
 	return m && rq_load_acquire(&m->won) == claim ? WON : LOST; /* Z4 */
 }
@@ -77,7 +79,7 @@ static bool is_taken(const struct rq_lane_set *set, struct rq_hand *hand)
 		enum verdict verdict = judge(set->region, lane, hand);
 		if (verdict == WON)
 			return true;
-		if (rq_load_acquire(&hand->entry->state) == hand->state || !read_entry(hand->entry, hand))
+		if (rq_load_acquire(&hand->entry->state) == hand->state || !read_entry(hand->entry, hand)) /* as Z6 */
 			return false;
 		lane = lane_of(set, hand->key);
 	}
@@ -88,14 +90,14 @@ static bool is_taken(const struct rq_lane_set *set, struct rq_hand *hand)
 static void record_won(const struct ringq_region *region, uint64_t claim)
 {
 	struct rq_member *m = rq_member_known(region, rq_claim_member(claim));
-	uint64_t won = m ? rq_load_acquire(&m->won) : claim;
+	uint64_t won = m ? rq_load_acquire(&m->won) : claim;                /* Z4: compared by the CAS */
 	while ((int64_t)(claim - won) > 0 && !rq_cas(&m->won, &won, claim)) /* Z4 */
 		;
 }
 
 bool rq_hand_claim(const struct rq_lane_set *set, struct rq_lane *lane, uint64_t head, uint64_t next, uint64_t claim)
 {
-	uint64_t taker = rq_load_acquire(&lane->taker);
+	uint64_t taker = rq_load_acquire(&lane->taker); /* compared by Z3, behind Z4 */
 	if (rq_claim_member(taker) != rq_claim_member(claim))
 		record_won(set->region, taker);
 	return rq_hand_claim_again(lane, head, taker, next, claim);
@@ -115,7 +117,7 @@ struct walk {
 
 static struct walk begin(const struct rq_lane_set *set)
 {
-	return (struct walk){.set = set, .bits = rq_load_acquire(&set->hands->takers[0])};
+	return (struct walk){.set = set, .bits = rq_load_acquire(&set->hands->takers[0])}; /* D5 */
 }
 
 /* The next entry of the queue that says something; false at the end. */
@@ -133,7 +135,7 @@ static bool next_entry(struct walk *w, struct rq_hand *hand)
 		while (!w->bits) {
 			if (++w->word == WORDS)
 				return false;
-			w->bits = rq_load_acquire(&w->set->hands->takers[w->word]);
+			w->bits = rq_load_acquire(&w->set->hands->takers[w->word]); /* D5 */
 		}
 		w->member = w->word * 64 + (uint32_t)__builtin_ctzll(w->bits);
 		w->bits &= w->bits - 1;
@@ -156,7 +158,7 @@ static struct rq_entry *arriving(const struct ringq_region *region, uint64_t cla
 	struct rq_entry *entry;
 	rq_book_walk(&book, region, rq_claim_member(claim));
 	while ((entry = rq_book_next(&book)))
-		if (rq_load_acquire(&entry->state) == (claim | RQ_ENTRY_ARRIVING))
+		if (rq_load_acquire(&entry->state) == (claim | RQ_ENTRY_ARRIVING)) /* as Z6: this one word */
 			return entry;
 	return NULL;
 }
@@ -166,10 +168,10 @@ static void finish_move(const struct rq_lane_set *set, struct rq_entry *old, str
 {
 	uint64_t state = claim | RQ_ENTRY_ARRIVING;
 	if (to)
-		rq_cas(&to->state, &state, claim | RQ_ENTRY_HELD);
-	rq_add(&set->hands->moves, 1); /* Z8 */
+		rq_cas(&to->state, &state, claim | RQ_ENTRY_HELD); /* as Z5, by whoever comes first */
+	rq_add(&set->hands->moves, 1);                             /* Z8 */
 	state = claim | RQ_ENTRY_LEAVING;
-	rq_cas(&old->state, &state, 0);
+	rq_cas(&old->state, &state, 0); /* Z0, behind Z8 */
 }
 
 static void finish_leaving(const struct rq_lane_set *set, const struct rq_hand *hand)
@@ -189,9 +191,9 @@ bool rq_hand_move(const struct rq_lane_set *set, const struct rq_hand *hand, str
 	rq_store(&to->taken, taken);
 	rq_store(&to->from, rq_hand_from(rq_hand_attempt(hand->from) + UINT64_C(1), offset));
 	rq_store(&to->killer, hand->killer);
-	rq_store_release(&to->state, claim | RQ_ENTRY_ARRIVING);
+	rq_store_release(&to->state, claim | RQ_ENTRY_ARRIVING);                   /* as Z2 */
 	if (!rq_cas_full(&hand->entry->state, &state, claim | RQ_ENTRY_LEAVING)) { /* Z7 */
-		rq_store_release(&to->state, 0);
+		rq_store_release(&to->state, 0);                                   /* as Z0: it never was anything */
 		return false;
 	}
 	finish_move(set, hand->entry, to, claim);
@@ -205,13 +207,13 @@ static void settle(const struct rq_lane_set *set, const struct rq_hand *hand)
 	struct rq_lane *lane = lane_of(set, hand->key);
 	if (rq_state_kind(state) == RQ_ENTRY_ARRIVING) {
 		struct rq_entry *old = rq_entry_of(set->region, hand->from & 0xffffffffff);
-		if (old && rq_load_acquire(&old->state) == (claim | RQ_ENTRY_LEAVING))
+		if (old && rq_load_acquire(&old->state) == (claim | RQ_ENTRY_LEAVING)) /* as Z6: this one word */
 			finish_move(set, old, hand->entry, claim);
 		else
-			rq_cas(&hand->entry->state, &state, 0);
+			rq_cas(&hand->entry->state, &state, 0); /* as Z0, for the dead */
 	} else if (rq_state_kind(state) == RQ_ENTRY_CLAIM) {
 		bool won = lane && judge(set->region, lane, hand) == WON;
-		rq_cas(&hand->entry->state, &state, won ? claim | RQ_ENTRY_HELD : 0);
+		rq_cas(&hand->entry->state, &state, won ? claim | RQ_ENTRY_HELD : 0); /* as Z5 or Z0, for the dead */
 	}
 }
 
@@ -227,7 +229,7 @@ void rq_hand_settle(const struct rq_lane_set *set, struct rq_entry *entry)
 static void look_again(struct rq_queue_shared *shared)
 {
 	uint64_t word = rq_load(&shared->returned);
-	while (!rq_cas_full(&shared->returned, &word, (word + 2) | RQ_RETURNED_SOME))
+	while (!rq_cas_full(&shared->returned, &word, (word + 2) | RQ_RETURNED_SOME)) /* D6 */
 		;
 }
 
@@ -235,7 +237,7 @@ void rq_hand_enlist(const struct rq_lane_set *set, struct rq_queue_shared *share
 {
 	rq_u64 *word = &set->hands->takers[member / 64 % WORDS];
 	uint64_t bits = rq_load(word), bit = UINT64_C(1) << member % 64;
-	while (!(bits & bit) && !rq_cas_full(word, &bits, bits | bit))
+	while (!(bits & bit) && !rq_cas_full(word, &bits, bits | bit)) /* D4 */
 		;
 	look_again(shared);
 }
@@ -243,7 +245,7 @@ void rq_hand_enlist(const struct rq_lane_set *set, struct rq_queue_shared *share
 int64_t rq_hand_next_taker(const struct rq_lane_set *set, uint32_t from, uint32_t self)
 {
 	for (uint32_t i = from; i < RQ_MEMBERS_MOST; i++) {
-		uint64_t bits = rq_load_acquire(&set->hands->takers[i / 64]) >> i % 64;
+		uint64_t bits = rq_load_acquire(&set->hands->takers[i / 64]) >> i % 64; /* D5 */
 		if (!bits) {
 			i |= 63;
 			continue;
@@ -260,7 +262,7 @@ uint64_t rq_hand_header(const struct ringq_region *region, uint64_t record)
 	uint64_t size = region->at.size;
 	if (record < region->at.units || record % RQ_GRANULE || record > size - RQ_GRANULE)
 		return 0;
-	uint64_t header = rq_load_acquire((rq_u64 *)(region->base + record));
+	uint64_t header = rq_load_acquire((rq_u64 *)(region->base + record)); /* as G2 */
 	return rq_record_is_data(header) && rq_record_footprint(header) <= size - record ? header : 0;
 }
 
@@ -272,7 +274,7 @@ struct rq_hand_sum rq_hand_of_lane(const struct rq_lane_set *set, uint32_t lane,
 	do {
 		struct walk w = begin(set);
 		struct rq_hand hand;
-		moves = rq_load_acquire(&set->hands->moves);
+		moves = rq_load_acquire(&set->hands->moves); /* Z9 */
 		sum = (struct rq_hand_sum){.lowest = head};
 		while (next_entry(&w, &hand)) {
 			if (((hand.key ^ key) & RQ_KEY_LANE) || !is_taken(set, &hand))
@@ -300,7 +302,7 @@ static bool has_entry(const struct rq_lane_set *set, uint64_t key, uint64_t key_
 	do {
 		struct walk w = begin(set);
 		struct rq_hand hand;
-		moves = rq_load_acquire(&set->hands->moves);
+		moves = rq_load_acquire(&set->hands->moves); /* Z9 */
 		while (next_entry(&w, &hand))
 			if (!((hand.key ^ key) & key_mask) && !((hand.pos >> 2 ^ pos) & pos_mask) && is_taken(set, &hand))
 				return true;
@@ -326,7 +328,7 @@ struct rq_hand_count rq_hand_count(const struct rq_lane_set *set)
 	do {
 		struct walk w = begin(set);
 		struct rq_hand hand;
-		moves = rq_load_acquire(&set->hands->moves);
+		moves = rq_load_acquire(&set->hands->moves); /* Z9 */
 		count = (struct rq_hand_count){0};
 		while (next_entry(&w, &hand)) {
 			if (!is_taken(set, &hand))
@@ -355,6 +357,7 @@ static uint64_t who(const struct ringq_region *region, uint64_t port)
 	if (!m)
 		return 0;
 	uint64_t ids = (uint64_t)rq_load(&m->process) << 32 | rq_load(&m->thread);
+	/* As M3. For people: with no fence before it as G6, the ids may be the next holder's. */
 	return rq_load_acquire(rq_lease_at(region, index)) >> 32 == port >> 32 ? ids : 0;
 }
 
@@ -397,7 +400,7 @@ static bool is_nothing(const struct rq_lane_set *set, const struct rq_hand *hand
 {
 	uint64_t state = hand->state;
 	return (!lane_of(set, hand->key) || !rq_hand_header(set->region, hand->record)) &&
-	       rq_cas(&hand->entry->state, &state, 0);
+	       rq_cas(&hand->entry->state, &state, 0); /* as Z0 */
 }
 
 uint64_t rq_hand_returned(const struct rq_lane_set *set, uint32_t attempts, struct rq_hand *first)
@@ -407,7 +410,7 @@ uint64_t rq_hand_returned(const struct rq_lane_set *set, uint32_t attempts, stru
 	uint64_t moves, n;
 	do {
 		struct walk w = begin(set);
-		moves = rq_load_acquire(&set->hands->moves);
+		moves = rq_load_acquire(&set->hands->moves); /* Z9 */
 		n = 0;
 		while (next_entry(&w, &hand)) {
 			if (!is_back(set, &hand) || is_nothing(set, &hand) || rq_hand_attempt(hand.from) >= attempts)
@@ -431,7 +434,7 @@ void rq_hand_say_returned(struct rq_queue_shared *shared)
 void rq_hand_none_returned(struct rq_queue_shared *shared, uint64_t word)
 {
 	if (word & RQ_RETURNED_SOME)
-		rq_cas_full(&shared->returned, &word, word & ~RQ_RETURNED_SOME);
+		rq_cas_full(&shared->returned, &word, word & ~RQ_RETURNED_SOME); /* D8 */
 }
 
 void rq_hand_drop(const struct rq_lane_set *set, struct rq_queue_shared *shared, uint32_t member, uint64_t port)
@@ -445,7 +448,7 @@ void rq_hand_drop(const struct rq_lane_set *set, struct rq_queue_shared *shared,
 		if (!read_entry(entry, &hand) || hand.port != port || rq_state_kind(hand.state) != RQ_ENTRY_HELD)
 			continue;
 		uint64_t state = hand.state;
-		some |= rq_cas_full(&entry->state, &state, rq_state_claim(state) | RQ_ENTRY_BACK);
+		some |= rq_cas_full(&entry->state, &state, rq_state_claim(state) | RQ_ENTRY_BACK); /* D9, before D6 */
 	}
 	if (some)
 		rq_hand_say_returned(shared);
@@ -458,12 +461,12 @@ void rq_hand_left(const struct rq_lane_set *set, struct rq_membership *membershi
 	struct ringq_region *region = set->region;
 	struct rq_lane *lane = lane_of(set, key);
 	uint64_t unit = (record - region->at.units) / region->at.page, frontier = rq_units_frontier(region);
-	rq_fence();
+	rq_fence(); /* T9 */
 	if (!lane || record < region->at.units || unit >= frontier)
 		return;
 	/* Is it in the table still, it is a spare chunk, as any that head has left. */
 	for (uint32_t i = 0; i < set->table; i++) {
-		uint64_t entry = rq_load_acquire(&lane->table[i]);
+		uint64_t entry = rq_load_acquire(&lane->table[i]); /* T9, behind the fence */
 		if (entry && ((rq_chunk_owner(set, rq_hand_lane(key), rq_entry_chunk(entry)) ^ key) == 0))
 			return;
 	}
@@ -474,7 +477,7 @@ void rq_hand_left(const struct rq_lane_set *set, struct rq_membership *membershi
 		first--;
 	while (end < frontier && rq_load(rq_owner_at(region, end)) == key)
 		end++;
-	if (region->fences)
+	if (region->fences) /* as T8, before H3 */
 		rq_fence();
 	else if (rq_sys.barrier())
 		rq_sys_settle();

@@ -36,11 +36,11 @@ bool rq_lane_unit_is_garbage(const struct rq_lane_set *set, uint64_t unit, uint6
 	if (index >= set->max)
 		return false;
 	struct rq_lane *lane = rq_lane_at(set, index);
-	uint32_t head = rq_head_chunk(rq_load_acquire(&lane->head));
+	uint32_t head = rq_head_chunk(rq_load_acquire(&lane->head)); /* T7: before the entry */
 	int32_t ahead = rq_owner_chunk_ahead(owner, head);
 	if (ahead >= 0)
 		return false; /* in use, or about to be; if its producer is dead, the lane's next owner sees to it */
-	uint64_t entry = rq_load_acquire(rq_entry_at(set, lane, head + (uint32_t)ahead));
+	uint64_t entry = rq_load_acquire(rq_entry_at(set, lane, head + (uint32_t)ahead)); /* as T2: a value */
 	if (entry && rq_owner_chunk_ahead(owner, rq_entry_chunk(entry)) == 0 &&
 		unit - rq_entry_unit(entry) < rq_entry_units(entry))
 		return false;

@@ -135,7 +135,7 @@ static int take_chunk(struct rq_producer *p, uint64_t size, bool once, uint64_t 
 	p->one_shot_end = once ? size : 0;
 	p->tail = p->room = p->limit = p->skipped = 0;
 	p->drained_rounds = 0;
-	rq_store_release(&p->lane->newest, chunk);
+	rq_store_release(&p->lane->newest, chunk); /* a hint, behind T1 */
 	return 0;
 }
 
@@ -324,7 +324,7 @@ void rq_producer_leave(struct rq_producer *p)
 	p->ring = (struct rq_ring){0};
 	p->tail = p->room = p->limit = p->skipped = 0;
 	p->one_shot = false;
-	rq_store_release(&p->lane->newest, p->chunk);
+	rq_store_release(&p->lane->newest, p->chunk); /* a hint; P of the LINK is yet to come */
 }
 
 void rq_producer_vacate(struct rq_producer *p)

@@ -76,7 +76,7 @@ static void witness(struct rq_port *port)
 	rq_u64 *mine = witness_of(port->queue, port->queue->side);
 	uint64_t none = rq_load(mine);
 	if (none == 0)
-		/* Decides among those who would be witnesses; what it names was there before: M4. */
+		/* X0: decides among those who would be witnesses; what it names was there before, by M4. */
 		rq_cas(mine, &none, port->membership->id);
 }
 
@@ -84,7 +84,7 @@ static void leave(struct rq_port *port)
 {
 	uint64_t mine = port->membership->id;
 	rq_u64 *word = witness_of(port->queue, port->queue->side);
-	/* That it is gone is told by the event of rq_queue_wake(), behind this. */
+	/* X0. That it is gone is told by the event of rq_queue_wake(), behind this. */
 	if (rq_load(word) == mine && rq_cas(word, &mine, 0))
 		rq_queue_wake(port->queue); /* who sleeps on its lease must know that it tells no more */
 }
@@ -110,11 +110,11 @@ static bool is_alive(struct rq_port *port, uint64_t id)
 static bool has_witness(struct rq_port *port)
 {
 	rq_u64 *theirs = witness_of(port->queue, other(port->queue->side));
-	uint64_t id = rq_load_acquire(theirs); /* whose lease is then read: it was taken before the name was written */
+	uint64_t id = rq_load_acquire(theirs); /* X0: M3 comes behind it */
 	if (rq_likely(id && is_alive(port, id)))
 		return true;
 	if (id)
-		/* The word that was judged, and no other: coherence. */
+		/* X0: the word that was judged, and no other. */
 		rq_cas(theirs, &id, 0);
 	return false;
 }
@@ -182,12 +182,12 @@ static void end_hold(struct ringq_queue *queue)
 		return;
 	}
 	rq_store_release(&membership->member->hazard, owner); /* X1 */
-	rq_fence();
+	rq_fence();                                           /* after X1, before the end of the hold */
 	close_hold(queue);
 	if (!is_held(region, first, queue->side, -1))
 		rq_queue_close(queue);
 	rq_store_release(&membership->member->hazard, 0); /* X2 */
-	rq_fence();
+	rq_fence();                                       /* after X2, before the look whether it is the last */
 	rq_hold_reap(region, first, owner);
 }
 

@@ -91,9 +91,9 @@ static void show_asleep(struct rq_member *m, const struct rq_op *op, int64_t sin
 static void note_sleep(const struct rq_op *op, bool woken)
 {
 	struct rq_queue_shared *s = op->queue->shared;
-	rq_add(is_get(op) ? &s->sleeps_get : &s->sleeps_put, 1);
+	rq_add(is_get(op) ? &s->sleeps_get : &s->sleeps_put, 1); /* a figure, as P2 */
 	if (woken)
-		rq_add(&s->wakes, 1);
+		rq_add(&s->wakes, 1); /* as above: P2 */
 }
 
 /*

@@ -12,8 +12,8 @@ static int open_dead_letters(struct ringq_queue *queue, struct ringq_queue **out
 	uint64_t word = rq_load_once(&h->dead_letters), first = rq_load_once(&h->dead_first);
 	*out = NULL;
 	if (!rq_owner_is_object(word) || first >= rq_units_frontier(region) ||
-		rq_load_acquire(rq_owner_at(region, first)) != word)
-		return 0; /* there was none, or it was deleted */
+		rq_load_acquire(rq_owner_at(region, first)) != word) /* as N4: there was none, or it was deleted */
+		return 0;
 	return rq_queue_handle(out, region, first, rq_owner_object_units(word), word);
 }
 
@@ -49,6 +49,6 @@ int rq_set_aside(struct ringq_queue *queue, struct ringq_delivery *d)
 		rq_requeue(queue, d);
 		return r;
 	}
-	rq_add(&queue->set.hands->dead_lettered, 1);
+	rq_add(&queue->set.hands->dead_lettered, 1); /* a figure, as P2 */
 	return rq_ack(queue, d);
 }

@@ -58,7 +58,7 @@ int ringq_delivery_id(ringq_queue *queue, const struct ringq_delivery *delivery,
 		return r;
 	const struct rq_entry *entry = rq_delivery_entry(queue, delivery);
 	uint64_t state = delivery->own[RQ_OWN_STATE], header = 0;
-	if (entry && state && rq_load_acquire(&entry->state) == state)
+	if (entry && state && rq_load_acquire(&entry->state) == state) /* as Z6 */
 		header = rq_hand_header(queue->region, rq_load(&entry->record));
 	if (header) {
 		*lane = rq_hand_lane(delivery->own[RQ_OWN_KEY]);

@@ -14,14 +14,14 @@ bool rq_is_drained(struct rq_port *b)
 	uint64_t before = 0, after = 0;
 	uint32_t n = rq_order_lanes(&b->order);
 	for (uint32_t i = 0; i < n; i++)
-		before += rq_load_acquire(&rq_lane_at(set, i)->head);
+		before += rq_load_acquire(&rq_lane_at(set, i)->head); /* G7, before the books and the lanes */
 	if (!rq_was_empty(&b->order))
 		return false;
 	struct rq_hand_count count = rq_hand_count(set);
 	if (count.held || count.returned || !rq_was_empty(&b->order))
 		return false;
 	for (uint32_t i = 0; i < n; i++)
-		after += rq_load_acquire(&rq_lane_at(set, i)->head);
+		after += rq_load_acquire(&rq_lane_at(set, i)->head); /* G7, behind them */
 	return before == after && n == rq_order_lanes(&b->order);
 }
 

@@ -53,7 +53,7 @@ static inline void rq_leave(void)
 /* The handle's id, named by the calling thread; RQ_HANDLE_GONE once it was released, and then nothing is named. */
 static inline uint64_t rq_name_handle(struct rq_thread *thread, const struct ringq_queue *queue)
 {
-	uint64_t id = rq_load_acquire(&queue->id);
+	uint64_t id = rq_load_acquire(&queue->id); /* its value alone counts; Y2 decides */
 	if (rq_unlikely(id == RQ_HANDLE_GONE))
 		return id;
 	rq_store(&thread->handle_hazard, id); /* Y1 */

@@ -61,12 +61,12 @@ static bool is_user(const struct ringq_region *region, uint32_t index, uint64_t 
 	const struct rq_member *m = rq_member_known(region, index);
 	if (!m || !rq_lease_held(rq_load_acquire(rq_lease_at(region, index)))) /* M3 */
 		return false;
-	return !deleted || (int64_t)(rq_load_acquire(&m->joined) - deleted) < 0;
+	return !deleted || (int64_t)(rq_load_acquire(&m->joined) - deleted) < 0; /* M7 */
 }
 
 static bool has_users(const struct ringq_region *region, const struct rq_queue_shared *shared)
 {
-	uint64_t deleted = rq_load_acquire(&shared->deleted);
+	uint64_t deleted = rq_load_acquire(&shared->deleted); /* M7 */
 	for (uint32_t w = 0; w < RQ_MEMBERS_MAX / 64; w++)
 		for (uint64_t bits = rq_load_acquire(&shared->users[w]); bits; bits &= bits - 1) /* X7 */
 			if (is_user(region, 64 * w + (uint32_t)__builtin_ctzll(bits), deleted))
@@ -80,7 +80,7 @@ bool rq_expire_delete(struct ringq_region *region, struct rq_queue_shared *share
 {
 	if (!rq_cas(rq_owner_at(region, first), &owner, rq_owner_deleted(owner))) /* X9 */
 		return false;
-	rq_store_release(&shared->deleted, rq_add(&region->header->creations, 1) + 1);
+	rq_store_release(&shared->deleted, rq_add(&region->header->creations, 1) + 1); /* M7, behind X9 */
 	return true;
 }
 
@@ -129,7 +129,7 @@ static bool is_nobodys(const struct ringq_region *region, uint64_t first, uint64
 		return !rq_member_alive(region, rq_owner_member_id(owner));
 	if (!rq_owner_is_deleted(owner))
 		return false;
-	rq_fence();
+	rq_fence(); /* X6: behind the look at the word, before the names */
 	return !rq_members_visit(region, rq_owner_before_deletion(owner)) && !has_users(region, queue_at(region, first));
 }
 

@@ -34,10 +34,11 @@ static rq_cold void make_room(struct rq_port *b, const struct ended *e)
 	const struct rq_lane_set *set = &b->queue->set;
 	struct rq_lane *lane = rq_lane_at(set, rq_hand_lane(e->key));
 	if ((rq_load(&lane->head) ^ e->pos) >> 32) {
-		rq_store_release(b->order.reader.hazard, 0); /* this may be the last to name it */
+		rq_store_release(b->order.reader.hazard, 0); /* as H1: this may be the last to name it */
 		rq_hand_left(set, b->membership, e->key, e->record);
 	}
-	rq_fence();
+	rq_fence(); /* after Z0, as W2; before W4 */
+	/* W4, and how much has been freed since: whose sum comes to it wakes. */
 	if (rq_load_acquire(&lane->not_full) & RQ_EVENT_WAITERS &&
 		rq_add(&lane->freed, e->bytes) + e->bytes >= rq_load_acquire(&lane->wake_at))
 		rq_event_wake(&lane->not_full, 1);
@@ -74,10 +75,11 @@ static int share(struct ringq_queue *queue, uint64_t id)
 			if (b->id != id || !b->taker)
 				continue;
 			found = true;
+			/* As Y6: under the process lock, which orders it. */
 			if (!rq_load_acquire(&b->taker->book->is_shared)) {
-				rq_store_release(&b->taker->book->is_shared, 1); /* V2 */
+				rq_store_release(&b->taker->book->is_shared, 1); /* Y6 */
 				rq_process_barrier();
-				inside = rq_load_acquire(&b->thread->handle_hazard) == rq_load(&queue->id);
+				inside = rq_load_acquire(&b->thread->handle_hazard) == rq_load(&queue->id); /* as Y3 */
 				if (inside)
 					rq_store(&b->taker->book->is_shared, 0);
 			}
@@ -104,7 +106,7 @@ static rq_noinline int end_slowly(struct ringq_queue *queue, struct ringq_delive
 	if (!own)
 		r = share(queue, d->own[RQ_OWN_PORT]);
 	uint64_t record = rq_load(&entry->record), bytes = d->len + 2 * RQ_GRANULE;
-	if (r == 0 && !rq_cas_full(&entry->state, &state, kind ? rq_state_claim(state) | kind : 0))
+	if (r == 0 && !rq_cas_full(&entry->state, &state, kind ? rq_state_claim(state) | kind : 0)) /* Z0, or D9 */
 		r = -ESTALE;
 	if (r == 0) {
 		d->own[RQ_OWN_STATE] = 0;
@@ -128,7 +130,7 @@ static rq_always_inline bool end_own(struct rq_port *b, struct ringq_delivery *d
 	struct rq_entry *entry = rq_delivery_entry(b->queue, d);
 	uint64_t state = d->own[RQ_OWN_STATE];
 	if (rq_unlikely(!entry) || rq_unlikely(d->own[RQ_OWN_PORT] != b->id) || rq_unlikely(!b->taker) ||
-		rq_unlikely(rq_load(&b->taker->book->is_shared)) || /* V1 */
+		rq_unlikely(rq_load(&b->taker->book->is_shared)) || /* Y5 */
 		rq_unlikely(!state) || rq_unlikely(rq_load(&entry->state) != state))
 		return false;
 	e->pos = d->own[RQ_OWN_POS];
@@ -182,7 +184,7 @@ static size_t end_many(struct rq_port *b, struct ringq_delivery *d, size_t n)
 			make_room(b, &e);
 	} while (done < n && done != before);
 	if (rq_unlikely(somebody_waits(&b->queue->shared->drained))) {
-		rq_fence();
+		rq_fence(); /* after Z0, as W2 */
 		tell_drained(b);
 	}
 	return done;

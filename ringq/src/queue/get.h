@@ -19,9 +19,9 @@ static rq_always_inline void rq_get_wake_producer(const struct rq_reader *reader
 	if (rq_likely(!(rq_load(&lane->not_full) & (RQ_EVENT_WAITERS | RQ_EVENT_FENCED))))
 		return;
 	if (reader->single)
-		rq_fence();
+		rq_fence(); /* after G3, before W4 */
 	else
-		rq_fence_behind_cas();
+		rq_fence_behind_cas();                              /* as above: W4 */
 	if (rq_head_reached(next, rq_load_acquire(&lane->wake_at))) /* W4 */
 		rq_event_wake(&lane->not_full, 1);
 }

@@ -114,7 +114,7 @@ static int load_mapped(struct ringq_queue *q, uint64_t first, uint64_t units, ui
 	q->shared = s;
 	q->permits.hint = &s->permit_hint;
 	bool good = constants_load(q, first, units, s);
-	rq_acquire_fence();
+	rq_acquire_fence(); /* G6 */
 	if (rq_load(rq_owner_at(q->region, first)) != owner)
 		return -ENOENT;
 	if (!good)
@@ -197,13 +197,13 @@ void rq_handle_discard(struct ringq_queue *queue)
 
 void rq_handle_ref(struct ringq_queue *queue)
 {
-	rq_add(&queue->refs, 1);
+	rq_add(&queue->refs, 1); /* Q5 */
 }
 
 /* The last one out, be it the releaser or a sleeper that the release has woken, frees the handle. */
 void rq_handle_unref(struct ringq_queue *queue)
 {
-	if (rq_add(&queue->refs, -1u) != 1)
+	if (rq_add(&queue->refs, -1u) != 1) /* Q5 */
 		return;
 	if (queue->peer)
 		queue->peer->ended(queue);

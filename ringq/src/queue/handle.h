@@ -50,7 +50,7 @@ extern struct ringq_queue *rq_process_queues; /* under the process lock */
 
 static inline bool rq_handle_is_gone(const struct ringq_queue *queue)
 {
-	return rq_load_acquire(&queue->id) == RQ_HANDLE_GONE;
+	return rq_load_acquire(&queue->id) == RQ_HANDLE_GONE; /* as Q2 */
 }
 
 /* All sleepers wake, and look again. */

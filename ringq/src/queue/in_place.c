@@ -124,13 +124,13 @@ static rq_always_inline bool ack_again(struct rq_port *b, struct ringq_delivery 
 /* Head goes past what is in the port's hands, if that is this delivery. */
 static int move_head(struct rq_port *taker, const struct ringq_delivery *d, struct rq_view *view)
 {
-	uint64_t next = rq_load_acquire(&taker->open), head = taker->open_at;
+	uint64_t next = rq_load_acquire(&taker->open), head = taker->open_at; /* O6 */
 	if (!next || next != d->own[RQ_OWN_STATE] || head != d->own[RQ_OWN_POS])
 		return -ESTALE;
 	*view = (struct rq_view){.lane = taker->open_lane, .head = head, .next = next};
 	bool done = rq_cas(&view->lane->head, &head, next); /* G3 */
-	rq_store_release(&taker->open, 0);
-	return done ? 0 : -ESTALE; /* somebody has scribbled there, or got beside this turn */
+	rq_store_release(&taker->open, 0);                  /* O6 */
+	return done ? 0 : -ESTALE;                          /* somebody has scribbled there, or got beside this turn */
 }
 
 static int finish_of(struct ringq_queue *queue, const struct ringq_delivery *d, struct rq_view *view)

@@ -10,7 +10,7 @@ static rq_u32 news;
 
 void rq_watch_news(void)
 {
-	rq_add(&news, 1);
+	rq_add(&news, 1); /* J4 */
 	rq_sys.futex_wake(&news, INT_MAX);
 }
 
@@ -24,7 +24,7 @@ int rq_wait_begin(struct ringq_queue *queue, uint64_t *seen)
 	uint64_t word = rq_load(&queue->waits);
 	for (;;) {
 		bool left = word & RQ_INTERRUPT_LEFT;
-		if (!rq_cas(&queue->waits, &word, left ? word - RQ_INTERRUPT_LEFT : word + 1))
+		if (!rq_cas(&queue->waits, &word, left ? word - RQ_INTERRUPT_LEFT : word + 1)) /* Q3 */
 			continue;
 		*seen = word / RQ_INTERRUPT;
 		return left ? -EINTR : 0;
@@ -38,7 +38,7 @@ void rq_wait_end(struct ringq_queue *queue, uint64_t seen, bool interrupted)
 		next = word - 1;
 		if (!interrupted && word / RQ_INTERRUPT != seen)
 			next |= RQ_INTERRUPT_LEFT;
-	} while (!rq_cas(&queue->waits, &word, next));
+	} while (!rq_cas(&queue->waits, &word, next)); /* Q3 */
 }
 
 void rq_waits_forget_parent(struct ringq_queue *queue)
@@ -53,7 +53,7 @@ int ringq_interrupt(ringq_queue *queue)
 		return -EINVAL;
 	int error = errno;
 	uint64_t word = rq_load(&queue->waits);
-	while (!rq_cas(&queue->waits, &word, word & RQ_WAITING ? word + RQ_INTERRUPT : word | RQ_INTERRUPT_LEFT))
+	while (!rq_cas(&queue->waits, &word, word & RQ_WAITING ? word + RQ_INTERRUPT : word | RQ_INTERRUPT_LEFT)) /* Q3 */
 		;
 	if (word & RQ_WAITING) {
 		rq_queue_wake(queue);

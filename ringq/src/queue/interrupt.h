@@ -32,7 +32,7 @@ void rq_wait_end(struct ringq_queue *queue, uint64_t seen, bool interrupted);
 
 static inline bool rq_wait_interrupted(const struct ringq_queue *queue, uint64_t seen)
 {
-	return rq_load_acquire(&queue->waits) / RQ_INTERRUPT != seen;
+	return rq_load_acquire(&queue->waits) / RQ_INTERRUPT != seen; /* Q4 */
 }
 
 /* Wakes who waits in wait_any by watches, to look again; and what they sleep on. */

@@ -15,7 +15,7 @@ bool rq_is_ready(struct rq_port *b)
 	struct rq_view view;
 	if (b->queue->set.hands)
 		return rq_take_is_ready(b);
-	return rq_load_acquire(&b->queue->shared->closed) || rq_choose(&b->order, &view) != 0 ||
+	return rq_load_acquire(&b->queue->shared->closed) || rq_choose(&b->order, &view) != 0 || /* E2 */
 	       (b->queue->peer && b->queue->peer->gone(b));
 }
 
@@ -42,16 +42,17 @@ bool rq_watch_lower(struct rq_watch *w)
 	uint64_t count;
 	rq_store(&w->high, 0);
 	bool was_high = rq_watch_has_number(w) && rq_read(w->fd, &count, sizeof count) > 0;
-	rq_fence(); /* whoever raises it now has seen what the next look sees */
+	rq_fence(); /* W9: whoever raises it now has seen what the next look sees */
 	return was_high;
 }
 
 bool rq_watch_has_room(const struct rq_watch *w)
 {
 	const struct ringq_queue *queue = w->queue;
-	struct rq_lane *lane = rq_load_acquire(&w->lane);
-	if (rq_load_acquire(&queue->shared->closed) || !rq_load(&w->waits))
+	struct rq_lane *lane = rq_load_acquire(&w->lane);                   /* W8 */
+	if (rq_load_acquire(&queue->shared->closed) || !rq_load(&w->waits)) /* as E3 */
 		return true;
+	/* As P0: nothing is written yet. */
 	if (lane && !rq_head_reached(rq_load_acquire(&lane->head), rq_load(&w->wake_at)))
 		return false;
 	return !rq_permits_full(&queue->permits, &queue->set);

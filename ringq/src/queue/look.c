@@ -29,7 +29,7 @@ static bool is_full_ahead(struct rq_port *b, bool places_full)
 static bool is_there(const struct ringq_queue *q)
 {
 	return !rq_handle_is_gone(q) && !rq_region_is_observed(q->region) &&
-	       (q->side || rq_load_acquire(rq_owner_at(q->region, q->set.first)) == q->owner);
+	       (q->side || rq_load_acquire(rq_owner_at(q->region, q->set.first)) == q->owner); /* as N4 */
 }
 
 /*

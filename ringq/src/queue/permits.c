@@ -120,7 +120,7 @@ unsigned rq_permits_drop(const struct rq_permits *places, uint32_t lane, uint64_
 {
 	unsigned dropped = 0;
 	for (uint64_t i = 0; i < places->count; i++) {
-		uint64_t word = rq_load_acquire(&places->words[i]);
+		uint64_t word = rq_load_acquire(&places->words[i]); /* as C2: compared by C5 */
 		if (is_behind(word, lane, end))
 			dropped += rq_cas(&places->words[i], &word, 0); /* C5 */
 	}
@@ -140,7 +140,7 @@ void rq_permits_renew(const struct rq_permits *places, const struct rq_lane_set 
 bool rq_permits_left(const struct rq_permits *places, uint32_t lane, uint64_t end)
 {
 	for (uint64_t i = 0; i < places->count; i++)
-		if (is_behind(rq_load_acquire(&places->words[i]), lane, end))
+		if (is_behind(rq_load_acquire(&places->words[i]), lane, end)) /* as C2 */
 			return true;
 	return false;
 }

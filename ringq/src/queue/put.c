@@ -134,7 +134,7 @@ static rq_always_inline int put_again(ringq_queue *queue, struct rq_port *b, con
 	struct rq_queue_shared *s = queue->shared;
 	struct rq_producer *p = b->producer;
 	uint64_t next;
-	if (rq_unlikely(!rq_producer_may_put(p, len, most, stamped, &next) || rq_load_acquire(&s->closed) ||
+	if (rq_unlikely(!rq_producer_may_put(p, len, most, stamped, &next) || rq_load_acquire(&s->closed) || /* E3 */
 			rq_load(&p->lane->owner) != b->id))
 		return put_after_all(b, data, len, timeout);
 	rq_producer_put(p, data, len, most, stamped, rq_stamp_if(&b->order, stamped), next);

@@ -61,7 +61,7 @@ void ringq_queue_release(ringq_queue *queue)
 	rq_ports_drop_queue(queue);
 	rq_handle_unlist(queue); /* not before: a child of a fork meanwhile ends its copy of what it finds in the list */
 	rq_process_unlock();
-	uint64_t owner = rq_load_acquire(rq_owner_at(queue->region, queue->set.first));
+	uint64_t owner = rq_load_acquire(rq_owner_at(queue->region, queue->set.first)); /* as N4: X9 */
 	if (owner == rq_owner_deleted(queue->owner))
 		rq_expire_reap(queue->region, queue->set.first, owner);
 	rq_handle_unref(queue);

@@ -41,13 +41,13 @@ bool rq_take_empty(struct rq_port *b)
 {
 	const rq_u64 *returned = &b->queue->shared->returned;
 	for (unsigned looks = 0; looks < LOOKS_MOST; looks++) {
-		uint64_t word = rq_load_acquire(returned);
+		uint64_t word = rq_load_acquire(returned); /* D7 */
 		struct rq_hand hand;
 		if (is_deleted(b))
 			return rq_was_empty(&b->order);
 		if (rq_hand_returned(&b->queue->set, UINT32_MAX, &hand) || !rq_was_empty(&b->order))
 			return false;
-		if (rq_load_acquire(returned) == word)
+		if (rq_load_acquire(returned) == word) /* D7 */
 			return true;
 	}
 	return false;
@@ -61,9 +61,10 @@ uint64_t rq_take_waiting(struct rq_port *b, uint64_t least)
 	if (is_deleted(b))
 		return rq_records_waiting(&b->order, least);
 	do {
-		moves = rq_load_acquire(&h->moves);
-		word = rq_load_acquire(&b->queue->shared->returned);
+		moves = rq_load_acquire(&h->moves);                  /* as Z9 */
+		word = rq_load_acquire(&b->queue->shared->returned); /* D7 */
 		n = rq_hand_count(&b->queue->set).returned + rq_records_waiting(&b->order, least);
+		/* As Z9, and D7, behind both counts. */
 	} while ((rq_load_acquire(&h->moves) != moves || rq_load_acquire(&b->queue->shared->returned) != word) &&
 		 ++counts < 16);
 	return n;

@@ -7,10 +7,10 @@
 int rq_guard_enter(rq_u64 *guard, const struct ringq_region *region, uint64_t id)
 {
 	uint64_t who = 0;
-	while (guard && !rq_cas(guard, &who, id)) {
+	while (guard && !rq_cas(guard, &who, id)) { /* O5 */
 		if (rq_member_alive(region, who))
 			return -EBUSY;
-		if (rq_cas(guard, &who, id)) /* its holder died inside */
+		if (rq_cas(guard, &who, id)) /* O5: its holder died inside */
 			break;
 		who = 0;
 	}

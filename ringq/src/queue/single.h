@@ -35,7 +35,7 @@ static inline rq_u64 *rq_guard_get(const struct ringq_queue *queue)
 static inline void rq_guard_leave(rq_u64 *guard)
 {
 	if (RQ_GUARDS && guard)
-		rq_store_release(guard, 0);
+		rq_store_release(guard, 0); /* O5 */
 }
 
 #endif

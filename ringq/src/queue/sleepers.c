@@ -56,7 +56,7 @@ bool rq_watcher_refuses(int r)
 
 void rq_watcher_poke(void)
 {
-	rq_add(&change, 1);
+	rq_add(&change, 1); /* J4 */
 	rq_sys.futex_wake(&change, 1);
 }
 
@@ -93,8 +93,8 @@ static int sleep_once(struct rq_sleeper *s)
 static void *run(void *arg)
 {
 	struct rq_sleeper *s = arg;
-	while (!rq_load_acquire(&stopping)) {
-		if (rq_load_acquire(&s->state) == FREE) {
+	while (!rq_load_acquire(&stopping)) {             /* J7: its value alone counts */
+		if (rq_load_acquire(&s->state) == FREE) { /* J6 */
 			rq_sys.futex_wait(&s->state, FREE, rq_sys.now() + RQ_SLEEP_LONG);
 			continue;
 		}
@@ -103,7 +103,7 @@ static void *run(void *arg)
 		while ((r == -ETIMEDOUT || r == -EINTR) && rq_load(&s->wanted) && !rq_load(&stopping))
 			r = sleep_once(s);
 		bool wanted = rq_load(&s->wanted);
-		rq_store_release(&s->state, FREE);
+		rq_store_release(&s->state, FREE); /* J6, after the words were read */
 		if (wanted)
 			rq_watcher_poke();
 	}
@@ -113,7 +113,7 @@ static void *run(void *arg)
 static struct rq_sleeper *free_one(void)
 {
 	for (struct rq_sleeper *s = sleepers; s; s = s->next)
-		if (rq_load_acquire(&s->state) == FREE)
+		if (rq_load_acquire(&s->state) == FREE) /* J6 */
 			return s;
 	struct rq_sleeper *s = calloc(1, sizeof *s);
 	if (s && rq_start_thread(&s->thread, run, s, "ringq-sleeper")) {
@@ -129,7 +129,7 @@ static struct rq_sleeper *free_one(void)
 
 struct rq_sleeper *rq_sleeper_for(struct rq_sleeper *have, const struct rq_sys_wait *words, unsigned n)
 {
-	if (have && rq_load_acquire(&have->state) != FREE && rq_load(&have->wanted) && have->n == n &&
+	if (have && rq_load_acquire(&have->state) != FREE && rq_load(&have->wanted) && have->n == n && /* J6 */
 		memcmp(have->words + 1, words, n * sizeof *words) == 0)
 		return have;
 	rq_sleeper_let_go(have);
@@ -140,23 +140,23 @@ struct rq_sleeper *rq_sleeper_for(struct rq_sleeper *have, const struct rq_sys_w
 	memcpy(s->words + 1, words, n * sizeof *words);
 	s->words[0] = (struct rq_sys_wait){&s->call_back, rq_load(&s->call_back)};
 	rq_store(&s->wanted, 1);
-	rq_store_release(&s->state, GIVEN);
+	rq_store_release(&s->state, GIVEN); /* J6, after the words */
 	rq_sys.futex_wake(&s->state, 1);
 	return s;
 }
 
 void rq_sleeper_let_go(struct rq_sleeper *s)
 {
-	if (!s || rq_load_acquire(&s->state) == FREE)
+	if (!s || rq_load_acquire(&s->state) == FREE) /* J6 */
 		return;
 	rq_store(&s->wanted, 0);
-	rq_add(&s->call_back, 1);
+	rq_add(&s->call_back, 1); /* J4, after `wanted` */
 	rq_sys.futex_wake(&s->call_back, 1);
 }
 
 void rq_sleepers_stop(void)
 {
-	rq_store_release(&stopping, 1);
+	rq_store_release(&stopping, 1); /* J7 */
 	while (sleepers) {
 		struct rq_sleeper *s = sleepers;
 		sleepers = s->next;

@@ -28,7 +28,7 @@ static rq_always_inline bool take_again(struct rq_port *b, uint64_t most, struct
 {
 	struct rq_taker *t = b->taker;
 	struct rq_view view;
-	if (rq_unlikely(!t) || rq_unlikely(rq_load_acquire(&b->queue->shared->returned) != t->returned) ||
+	if (rq_unlikely(!t) || rq_unlikely(rq_load_acquire(&b->queue->shared->returned) != t->returned) || /* D7 */
 		rq_unlikely(!b->order.quantum) || rq_unlikely(!rq_taker_others_live(t)) || !rq_book_is_ready(t->book) ||
 		rq_unlikely(!rq_lane_look_again(&t->reader, most < RQ_LONG ? most : RQ_LONG, &view)) ||
 		rq_unlikely(view.head != t->at) || rq_unlikely(!rq_choose_may_stay(&b->order, &view)))
@@ -42,7 +42,7 @@ static rq_always_inline bool take_again(struct rq_port *b, uint64_t most, struct
 	rq_hand_write(entry, claim, t->reader.key, view.head, (uint64_t)(t->reader.record - region->base), b->id,
 		(uint64_t)now);
 	if (rq_unlikely(!rq_hand_claim_again(view.lane, view.head, t->claim, view.next, claim))) {
-		rq_store_release(&entry->state, 0);
+		rq_store_release(&entry->state, 0); /* as Z0: it was lost */
 		t->reader.uncontended = 0;
 		t->at = RQ_NOWHERE;
 		return false;
@@ -72,7 +72,7 @@ static int claim_view(struct rq_port *b, const struct rq_view *view, int64_t now
 	uint64_t record = rq_record_of_payload(region, view->payload);
 	rq_hand_write(entry, claim, b->order.reader.key, view->head, record, b->id, (uint64_t)now);
 	if (!rq_hand_claim(&b->queue->set, view->lane, view->head, view->next, claim)) {
-		rq_store_release(&entry->state, 0);
+		rq_store_release(&entry->state, 0); /* as Z0: it was lost */
 		return -EAGAIN;
 	}
 	rq_hand_hold(entry, claim);
@@ -135,7 +135,7 @@ static int take_returned(struct rq_op *op, int64_t now, uint64_t returned)
 	out->len = rq_record_len(header);
 	out->attempt = rq_hand_attempt(hand.from) + 1;
 	if (!aside)
-		rq_add(&set->hands->redelivered, 1);
+		rq_add(&set->hands->redelivered, 1); /* a figure, as P2 */
 	return aside ? SET_ASIDE : 0;
 }
 
@@ -162,8 +162,8 @@ static int take_round(struct rq_op *op, bool *again)
 	struct rq_queue_shared *s = b->queue->shared;
 	struct rq_view view;
 	*again = true;
-	uint64_t returned = rq_load_acquire(&s->returned);
-	uint32_t closed = rq_load_acquire(&s->closed); /* E2 */
+	uint64_t returned = rq_load_acquire(&s->returned); /* D7 */
+	uint32_t closed = rq_load_acquire(&s->closed);     /* E2 */
 	if (rq_unlikely(closed == RQ_CLOSED_DELETED))
 		return -EPIPE;
 	int64_t now = rq_sys.tick();
@@ -180,7 +180,7 @@ static int take_round(struct rq_op *op, bool *again)
 		return rq_view_is_current(&view) ? -EMSGSIZE : -EAGAIN;
 	if (r == 1)
 		return claim_view(b, &view, now, op->buf);
-	if (rq_load_acquire(&s->returned) != returned)
+	if (rq_load_acquire(&s->returned) != returned) /* D7 */
 		return -EAGAIN;
 	/* Before it sleeps, and where a call does not wait: what the dead had, since the last look. */
 	if (!looked && !b->spinning) {

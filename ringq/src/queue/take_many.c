@@ -20,6 +20,7 @@
 static bool nothing_is_back(const struct rq_port *b, int64_t now)
 {
 	const struct rq_taker *t = b->taker;
+	/* As D7: nothing may be back. */
 	return t && now - t->looked < RQ_LOOK_EVERY && rq_load_acquire(&b->queue->shared->returned) == t->returned &&
 	       rq_taker_others_live(t);
 }
@@ -76,7 +77,7 @@ static size_t take_batch(struct rq_port *b, struct ringq_delivery *out, size_t n
 	n = write_entries(b, first, claim, now, out, n, &next);
 	if (!rq_hand_claim(&b->queue->set, first.lane, first.head, next, claim)) {
 		for (size_t i = 0; i < n; i++)
-			rq_store_release(&entry_for(book, i)->state, 0);
+			rq_store_release(&entry_for(book, i)->state, 0); /* as Z0: it was lost */
 		return 0;
 	}
 	for (size_t i = 0; i < n; i++)

@@ -23,9 +23,9 @@ static void inherit(struct rq_membership *membership, uint32_t member)
 	while ((entry = rq_book_next(&book))) {
 		struct rq_lane_set set;
 		uint64_t first = rq_owner_first(rq_load(&entry->key));
-		if (rq_load_acquire(&entry->state) == 0 || first >= rq_units_frontier(region))
+		if (rq_load_acquire(&entry->state) == 0 || first >= rq_units_frontier(region)) /* as Z6: M4 is before */
 			continue;
-		uint64_t of = rq_load_acquire(rq_owner_at(region, first));
+		uint64_t of = rq_load_acquire(rq_owner_at(region, first)); /* as N4 */
 		if (!rq_owner_is_object(of) || !rq_object_visit(membership, first, of))
 			continue;
 		if (rq_lane_set_load(&set, region, first, rq_owner_object_units(of),
@@ -69,7 +69,7 @@ void rq_taker_watch_others(struct rq_port *b)
 		rq_u64 *lease = rq_lease_at(b->queue->region, (uint32_t)i);
 		if (!lease)
 			break;
-		uint64_t word = rq_load_acquire(lease);
+		uint64_t word = rq_load_acquire(lease); /* as M3 */
 		if (!rq_lease_held(word))
 			continue;
 		t->other[t->others].lease = lease;

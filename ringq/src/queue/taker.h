@@ -41,7 +41,7 @@ void rq_taker_watch_others(struct rq_port *port);
 static rq_always_inline bool rq_taker_others_live(const struct rq_taker *t)
 {
 	for (uint32_t i = 0; i < t->others; i++)
-		if (rq_unlikely(rq_load_acquire(t->other[i].lease) != t->other[i].word))
+		if (rq_unlikely(rq_load_acquire(t->other[i].lease) != t->other[i].word)) /* as M3 */
 			return false;
 	return true;
 }

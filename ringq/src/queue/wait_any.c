@@ -138,7 +138,7 @@ static int wait_by_watches(struct wait_any *a, int64_t until)
 	rq_watcher_poke();
 	for (;;) {
 		rq_u32 *word = rq_watch_news_word();
-		uint32_t value = rq_load_acquire(word);
+		uint32_t value = rq_load_acquire(word); /* J5: before the looks */
 		int r = look_at_all(a, NULL);
 		int64_t now = rq_sys.now();
 		if (r != -EAGAIN)
@@ -206,7 +206,7 @@ static void end(struct wait_any *a, int r)
 		if (i < a->counted)
 			rq_wait_end(w->queue, w->seen, r == -EINTR);
 		if (w->watch)
-			rq_add(&w->watch->subscribers, -1u);
+			rq_add(&w->watch->subscribers, -1u); /* J3 */
 	}
 }
 

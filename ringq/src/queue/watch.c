@@ -20,7 +20,7 @@
 
 bool rq_watch_emptied(struct rq_port *port)
 {
-	struct rq_watch *w = rq_load_acquire(&port->queue->watch);
+	struct rq_watch *w = rq_load_acquire(&port->queue->watch); /* W6 */
 	if (!w || (!rq_load(&w->high) && !rq_load(&w->shared)))
 		return false;
 	bool knew = rq_load(&w->high);
@@ -41,7 +41,7 @@ void rq_watch_refused(struct rq_port *port, uint64_t wake_at)
 	struct rq_lane *lane = port->producer->lane;
 	rq_store(&w->wake_at, wake_at ? wake_at : rq_load(&lane->head));
 	rq_store(&w->waits, 1);
-	rq_store_release(&w->lane, lane);
+	rq_store_release(&w->lane, lane); /* W7 */
 	rq_watch_lower(w);
 	if (rq_watch_has_room(w))
 		rq_watch_raise(w);
@@ -135,7 +135,7 @@ static int watch_of(struct rq_watch **out, struct rq_port *port, unsigned what)
 	if (!w)
 		return -ENOMEM;
 	if (what == RINGQ_READABLE)
-		rq_store_release(&queue->watch, w);
+		rq_store_release(&queue->watch, w); /* W5 */
 	*out = w;
 	return rq_load(&w->state) == RQ_WATCH_FAILED ? rq_watcher_add(w) : rq_watcher_start();
 }
@@ -145,13 +145,13 @@ int rq_watch_subscribe(struct rq_watch **out, struct rq_port *port)
 	rq_watch_lock();
 	int r = watch_of(out, port, RINGQ_READABLE);
 	if (r == 0)
-		rq_add(&(*out)->subscribers, 1);
+		rq_add(&(*out)->subscribers, 1); /* J3 */
 	rq_watch_unlock();
 	if (r)
 		return r;
 	r = rq_watcher_await(*out);
 	if (r)
-		rq_add(&(*out)->subscribers, -1u);
+		rq_add(&(*out)->subscribers, -1u); /* J3 */
 	return r;
 }
 

@@ -86,7 +86,7 @@ int rq_watcher_await(struct rq_watch *watch)
 {
 	if (rq_process_is_forking()) /* it cannot look before the fork is over */
 		return 0;
-	while (rq_load_acquire(&watch->state) == RQ_WATCH_NEW) {
+	while (rq_load_acquire(&watch->state) == RQ_WATCH_NEW) { /* J8 */
 		rq_watcher_poke();
 		rq_sys.futex_wait(&watch->state, RQ_WATCH_NEW, rq_sys.now() + RQ_SLEEP_SHORT);
 	}
@@ -109,7 +109,7 @@ void rq_watcher_stop(void)
 	rq_watch_unlock();
 	if (!ran)
 		return;
-	rq_store_release(&stop, 1);
+	rq_store_release(&stop, 1); /* J7 */
 	rq_watcher_poke();
 	pthread_join(thread, NULL);
 	rq_sleepers_stop();
@@ -123,7 +123,7 @@ static void settle(struct rq_watch *w, int error)
 	if (rq_load(&w->state) != RQ_WATCH_NEW)
 		return;
 	w->error = error;
-	rq_store_release(&w->state, error ? RQ_WATCH_FAILED : RQ_WATCH_RUNS);
+	rq_store_release(&w->state, error ? RQ_WATCH_FAILED : RQ_WATCH_RUNS); /* J8, after `error` */
 	rq_sys.futex_wake(&w->state, INT_MAX);
 }
 
@@ -147,7 +147,7 @@ static void found_high(struct round *r, struct rq_watch *w)
 	w->moves = moves;
 	if (!told)
 		rq_watch_raise(w);
-	w->done = rq_load_acquire(&w->queue->shared->closed);
+	w->done = rq_load_acquire(&w->queue->shared->closed); /* as E2 */
 	w->ticks = !w->done;
 	if (told && r->fd_count < r->fd_room && w->fd >= 0) {
 		r->fds[r->fd_count] = (struct pollfd){.fd = w->fd, .events = POLLIN};
@@ -202,7 +202,7 @@ static bool others_filled(struct rq_watch *w)
 static void look_for_room(struct rq_watch *w)
 {
 	struct rq_queue_shared *s = w->queue->shared;
-	struct rq_lane *lane = rq_load_acquire(&w->lane);
+	struct rq_lane *lane = rq_load_acquire(&w->lane); /* W8 */
 	if (!rq_load(&w->waits) && !others_filled(w))
 		return;
 	if (lane)
@@ -376,8 +376,8 @@ static void *watcher(void *arg)
 	int64_t full_look = 0;
 	(void)arg;
 	is_watcher = true;
-	while (!rq_load_acquire(&stop)) {
-		uint32_t value = rq_load_acquire(rq_watcher_word());
+	while (!rq_load_acquire(&stop)) {                            /* J7 */
+		uint32_t value = rq_load_acquire(rq_watcher_word()); /* J5: before the looks */
 		if (all)
 			full_look = rq_sys.now() + RQ_SLEEP_SHORT;
 		look_at(&r, all);

@@ -23,6 +23,7 @@ static struct rq_entry *page_at(const struct ringq_region *region, uint64_t page
 static int adopt_pages(struct rq_book *book, const struct rq_member *member)
 {
 	const struct ringq_region *region = rq_load(&book->membership->region);
+	/* As Z1's reader: pages that an earlier member of this number made. */
 	uint64_t next = rq_load_acquire(&member->book);
 	for (struct rq_entry *page; (page = page_at(region, next)) && book->pages < RQ_BOOK_PAGES_MOST;) {
 		struct rq_entry **more = realloc(book->page, (book->pages + 1) * sizeof(struct rq_entry *));
@@ -30,7 +31,7 @@ static int adopt_pages(struct rq_book *book, const struct rq_member *member)
 			return -ENOMEM;
 		book->page = more;
 		book->page[book->pages++] = page;
-		next = rq_load_acquire(&page->state);
+		next = rq_load_acquire(&page->state); /* as above: Z1 */
 	}
 	return 0;
 }
@@ -77,6 +78,7 @@ static int look_through(struct rq_book *book)
 	book->spares = 0;
 	for (uint32_t i = book->open; i-- > 0;) {
 		struct rq_entry *entry = own_entry(book, i);
+		/* As Z6: another has ended it (Z0), and has read what it said before this one writes there. */
 		if (rq_load_acquire(&entry->state) == 0)
 			rq_book_spare(book, entry);
 	}
@@ -102,7 +104,7 @@ static int widen(struct rq_book *book)
 		want = book->pages * each;
 	}
 	book->open = want;
-	rq_store_release(&book->membership->member->open, want);
+	rq_store_release(&book->membership->member->open, want); /* B6: after the Z1 of its pages */
 	return 0;
 }
 
@@ -110,7 +112,7 @@ static void set_tickets_apart(struct rq_book *book)
 {
 	rq_u64 *tickets = &book->membership->member->tickets;
 	uint64_t from = rq_load(tickets), number = ((uint32_t)book->membership->id & RQ_ID_INDEX_MASK) << 3;
-	rq_store_release(tickets, from + TICKETS_AT_ONCE);
+	rq_store_release(tickets, from + TICKETS_AT_ONCE); /* B8: before the first claim of them */
 	book->claim = from * RQ_TICKET | number;
 	book->limit = (from + TICKETS_AT_ONCE - 1) * RQ_TICKET | number;
 }
@@ -139,7 +141,7 @@ void rq_book_narrow(struct rq_book *book)
 	if (book->open <= OPEN_FEW || book->spares != book->open)
 		return;
 	book->open = 1;
-	rq_store_release(&book->membership->member->open, 1);
+	rq_store_release(&book->membership->member->open, 1); /* B6: after the end of all, as of each by Z0 */
 	book->spares = 0;
 	rq_book_spare(book, own_entry(book, 0));
 }
@@ -183,9 +185,10 @@ void rq_book_walk(struct rq_book_walk *walk, const struct ringq_region *region, 
 	*walk = (struct rq_book_walk){.region = region, .member = rq_member_known(region, index)};
 	if (!walk->member)
 		return;
+	/* B7: before the entries. */
 	uint32_t open = rq_load_acquire(&walk->member->open), most = RQ_BOOK_PAGES_MOST * entries_a_page(region);
 	walk->left = open < most ? open : most;
-	walk->page = page_at(region, rq_load_acquire(&walk->member->book));
+	walk->page = page_at(region, rq_load_acquire(&walk->member->book)); /* as Z1's reader */
 }
 
 struct rq_entry *rq_book_next(struct rq_book_walk *walk)
@@ -193,7 +196,7 @@ struct rq_entry *rq_book_next(struct rq_book_walk *walk)
 	if (!walk->left || !walk->page)
 		return NULL;
 	if (walk->at == entries_a_page(walk->region)) {
-		walk->page = page_at(walk->region, rq_load_acquire(&walk->page->state));
+		walk->page = page_at(walk->region, rq_load_acquire(&walk->page->state)); /* as Z1's reader */
 		walk->at = 0;
 		if (!walk->page)
 			return NULL;

@@ -21,13 +21,13 @@ static uint32_t cells_a_unit(const struct ringq_region *region)
 
 static uint64_t cells_word(struct ringq_region *region)
 {
-	return rq_owner_cells(rq_add(&region->header->creations, 1) + 1);
+	return rq_owner_cells(rq_add(&region->header->creations, 1) + 1); /* as N8 */
 }
 
 static bool is_cut_up(const struct ringq_region *region, uint64_t unit)
 {
 	return unit < rq_units_frontier(region) &&
-	       rq_owner_kind(rq_load_acquire(rq_owner_at(region, unit))) == RQ_OWNER_CELLS;
+	       rq_owner_kind(rq_load_acquire(rq_owner_at(region, unit))) == RQ_OWNER_CELLS; /* B4 */
 }
 
 /* ---- units ---- */
@@ -49,8 +49,9 @@ static int64_t cut_up(struct rq_membership *membership)
 	}
 	for (uint32_t i = 0; i < cells_a_unit(region); i++) {
 		uint64_t none = 0;
-		rq_cas(&words[i], &none, RQ_CELL_FREE); /* another word is a late claim's, which will look at Z2 */
+		rq_cas(&words[i], &none, RQ_CELL_FREE); /* another word is a late claim's, which will look at B4 */
 	}
+	/* B5: cut up, once its words have memory and are free: B4 sees them. */
 	rq_cas_full(rq_owner_at(region, (uint64_t)unit), &mine, cells_word(region));
 	return unit;
 }
@@ -69,8 +70,9 @@ static bool close_cells(struct ringq_region *region, uint64_t unit)
 {
 	rq_u64 *words = rq_cells_at(region, unit);
 	for (uint32_t i = 0; i < cells_a_unit(region); i++) {
+		/* As A3: only what is free goes, by the CAS that B3 would have to win. */
 		uint64_t word = rq_load_acquire(&words[i]);
-		if (word > RQ_CELL_FREE || (word == RQ_CELL_FREE && !rq_cas(&words[i], &word, 0)))
+		if (word > RQ_CELL_FREE || (word == RQ_CELL_FREE && !rq_cas(&words[i], &word, 0))) /* as A3 */
 			return false;
 	}
 	return true;
@@ -78,6 +80,7 @@ static bool close_cells(struct ringq_region *region, uint64_t unit)
 
 static void give_back(struct rq_membership *membership, uint64_t unit)
 {
+	/* As A5: the word that is judged, and then replaced by A3. */
 	uint64_t owner = rq_load_acquire(rq_owner_at(rq_load(&membership->region), unit));
 	if (rq_owner_kind(owner) == RQ_OWNER_CELLS && close_cells(rq_load(&membership->region), unit))
 		rq_units_give_back(membership, unit, 1, owner);
@@ -87,10 +90,11 @@ bool rq_cells_sweep(struct ringq_region *region, uint64_t unit, struct rq_family
 {
 	rq_u64 *words = rq_cells_at(region, unit);
 	for (uint32_t i = 0; i < cells_a_unit(region); i++) {
+		/* As A5, of a cell: the word that is judged, B9 behind it. */
 		uint64_t word = rq_load_acquire(&words[i]);
 		if (word > RQ_CELL_FREE &&
 			(rq_owner_kind(word) != RQ_OWNER_FAMILY || !rq_family_alive(region, word, cache)))
-			rq_cas(&words[i], &word, RQ_CELL_FREE);
+			rq_cas(&words[i], &word, RQ_CELL_FREE); /* as A2, for the dead */
 	}
 	return all_free(region, unit) && close_cells(region, unit);
 }
@@ -117,10 +121,10 @@ static int claim_in(struct ringq_region *region, uint64_t unit, uint32_t n, uint
 	if (!is_cut_up(region, unit)) /* its words may have no memory */
 		return -1;
 	for (int i = find_run(region, unit, n, from); i >= 0; i = find_run(region, unit, n, (uint32_t)i + 1)) {
-		if (!rq_words_claim(words, (uint64_t)i, n, owner)) /* Z1 */
+		if (!rq_words_claim(words, (uint64_t)i, n, owner)) /* B3 */
 			continue;
-		rq_fence(); /* Z1 before Z2, against a cutter's or a sweeper's change of the unit's word */
-		if (is_cut_up(region, unit)) /* Z2 */
+		rq_fence(); /* B3 before B4, against a cutter's or a sweeper's change of the unit's word */
+		if (is_cut_up(region, unit)) /* B4 */
 			return i;
 		rq_words_release(words, (uint64_t)i, n, owner);
 		return -1;

@@ -14,12 +14,12 @@
  *   a family's        taken
  *
  *   cut up     claim a unit as a member; memory behind its words; each word 0 -> free; the unit's owner word says CELLS
- *   claim      the word, free -> owner (Z1); then look that the unit says CELLS (Z2), or put the word back
+ *   claim      the word, free -> owner (B3); then look that the unit says CELLS (B4), or put the word back
  *   release    owner -> free
  *   give back  each word free -> 0; when all 64 are 0, the unit's owner word by CAS to the member, then free
  *
  * A unit is given back only when every word has been seen at 0, and in a unit that says CELLS no word leaves 0: so a
- * claim that has passed Z2 keeps its unit. Z2 is for words that are free in a unit that is not cut up: one that is being
+ * claim that has passed B4 keeps its unit. B4 is for words that are free in a unit that is not cut up: one that is being
  * cut, or whose cutter died. What a give-back cannot get (a cell was claimed meanwhile) or does not finish (a death) is
  * words at 0 in a unit that is still in use: they are lost until its other cells are free, and then any give-back or sweep
  * goes on. One that comes too late, into a unit cut up anew, does no more harm: the unit's word has a creation number.

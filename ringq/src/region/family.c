@@ -32,7 +32,7 @@ static int take_number(struct ringq_region *region, int fd, uint64_t *owner)
 		rq_u32 *families = rq_member_families(region, i);
 		if (!families)
 			return -EBADMSG;
-		*owner = rq_owner_family(rq_add(families, 1) + 1, i);
+		*owner = rq_owner_family(rq_add(families, 1) + 1, i); /* B9: before anything has that word */
 		return 0;
 	}
 	return -EUSERS;
@@ -53,14 +53,14 @@ static int found(struct ringq_region *region, uint64_t *owner)
 	}
 	f->next = region->families;
 	region->families = f;
-	rq_store_release(&region->family, *owner);
+	rq_store_release(&region->family, *owner); /* B9, for the other threads of the process */
 	return 0;
 }
 
 int rq_family_of(struct ringq_region *region, uint64_t *owner)
 {
 	int r = 0;
-	*owner = rq_load_acquire(&region->family);
+	*owner = rq_load_acquire(&region->family); /* B9: what this thread makes is behind the count */
 	if (*owner)
 		return 0;
 	rq_process_lock();
@@ -75,6 +75,7 @@ static bool ask(struct ringq_region *region, uint64_t owner)
 {
 	uint32_t number = rq_owner_family_number(owner);
 	const rq_u32 *families = rq_member_families(region, number);
+	/* B9: behind the owner's word (A5), so no older than what that says. */
 	return families && rq_load_acquire(families) == rq_owner_incarnation(owner) &&
 	       rq_sys.held(&region->file, rq_load(&region->file.fd), LOCKS_AT + number) != 0;
 }

@@ -25,7 +25,7 @@ int rq_glance_read(const struct ringq_region *region, uint64_t offset, void *buf
 		offset += (uint64_t)n;
 		len -= (uint64_t)n;
 	}
-	rq_acquire_fence(); /* F1 */
+	rq_acquire_fence(); /* S4 */
 	return rq_file_is_behind(&region->file, fd) ? 0 : -ESTALE;
 }
 

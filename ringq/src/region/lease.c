@@ -62,6 +62,7 @@ bool rq_lease_watch(rq_u64 *lease, struct rq_sys_wait *wait)
 {
 	uint64_t word = rq_load(lease);
 	while (rq_lease_held(word)) {
+		/* M6: the kernel, or M5, wakes who set it; what was read is compared again by the futex call. */
 		if ((word & FUTEX_WAITERS) || rq_cas(lease, &word, word | FUTEX_WAITERS)) {
 			*wait = (struct rq_sys_wait){(const rq_u32 *)lease, (uint32_t)word | FUTEX_WAITERS};
 			return true;

@@ -43,11 +43,12 @@ struct rq_member *rq_member_known(const struct ringq_region *region, uint32_t in
 bool rq_member_has_page(const struct ringq_region *region, uint32_t index, uint64_t unit)
 {
 	const struct rq_member *m = rq_member_known(region, index);
+	/* As Z1's reader: where the next page is, is read of this one once it is clean. */
 	uint64_t page = m ? rq_load_acquire(&m->book) : 0;
 	for (uint32_t n = 0; page && page <= region->at.unit_count && n < RQ_BOOK_PAGES_MOST; n++) {
 		if (page == unit + 1)
 			return true;
-		page = rq_load_acquire((rq_u64 *)rq_unit_at(region, page - 1));
+		page = rq_load_acquire((rq_u64 *)rq_unit_at(region, page - 1)); /* as above: Z1 */
 	}
 	return false;
 }
@@ -131,6 +132,7 @@ int rq_members_watch(
 	const struct ringq_region *region, const rq_u64 *own, struct rq_sys_wait *waits, int most, bool *all)
 {
 	int n = 0;
+	/* J2: before the leases. Who joins later changes it (J1), so that the sleep begins again, and watches that one, too. */
 	waits[n++] = (struct rq_sys_wait){&region->header->joins, rq_load_acquire(&region->header->joins)};
 	uint32_t count = backed(region);
 	*all = true;

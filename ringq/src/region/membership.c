@@ -21,6 +21,7 @@ static void introduce(struct rq_member *m, const struct rq_header *header)
 	prctl(PR_GET_NAME, name.text);
 	rq_store(&m->hazard, 0);
 	rq_store(&m->visit, 0);
+	/* M7: behind M4, before any X7 of this member. */
 	rq_store_release(&m->joined, rq_load_acquire(&header->creations));
 	rq_store(&m->activity, RINGQ_AWAKE);
 	rq_store(&m->process, (uint32_t)getpid());
@@ -37,7 +38,7 @@ static int join(struct rq_membership *membership, struct ringq_region *region)
 		if (r)
 			return r;
 		rq_u64 *shared = rq_lease_at(region, i);
-		uint64_t word = rq_load_acquire(shared);
+		uint64_t word = rq_load_acquire(shared); /* as M3 */
 		bool left = rq_lease_was_left(word);
 		if (rq_lease_held(word))
 			continue;
@@ -67,6 +68,7 @@ static void forget_book(struct rq_membership *s)
 static void leave(struct rq_membership *membership)
 {
 	if (rq_load(&membership->region))
+		/* As H1: after all that was read of the chunk. */
 		rq_store_release(&membership->member->hazard, 0);
 	rq_lease_drop(&membership->lease, rq_load(&membership->region) ? membership->lease_word : NULL);
 }

@@ -61,7 +61,7 @@ static rq_u64 *place_at(struct ringq_region *region, uint64_t i)
 	if (rq_unlikely(!(backed & bit))) {
 		if (rq_region_back(region, region->at.names + offset / page * page, page))
 			return NULL;
-		while (!rq_cas(&region->names_backed, &backed, backed | bit))
+		while (!rq_cas(&region->names_backed, &backed, backed | bit)) /* N9 */
 			;
 	}
 	return (rq_u64 *)(region->base + at);
@@ -94,7 +94,7 @@ static bool has_name(struct ringq_region *region, uint64_t first, uint64_t owner
 		return false;
 	rq_copy_out(there, object_at(region, first)->name, RQ_NAME_MAX);
 	bool same = strncmp(there, name, RQ_NAME_MAX) == 0;
-	rq_acquire_fence();
+	rq_acquire_fence(); /* G6 */
 	return same && rq_load(rq_owner_at(region, first)) == owner;
 }
 
@@ -142,7 +142,7 @@ static bool read_candidate(
 	rq_copy_out(name, object_at(region, first)->name, RQ_NAME_MAX);
 	name[RQ_NAME_MAX - 1] = 0;
 	*creator = rq_load_once(&object_at(region, first)->creator);
-	rq_acquire_fence();
+	rq_acquire_fence(); /* G6 */
 	return rq_load(rq_owner_at(region, first)) == *owner;
 }
 
@@ -189,7 +189,7 @@ bool rq_object_is_garbage(struct ringq_region *region, uint64_t first, uint64_t 
 	if (rq_region_back(region, region->at.units + first * page, page))
 		return false;
 	creator = rq_load_once(&object_at(region, first)->creator);
-	rq_acquire_fence();
+	rq_acquire_fence(); /* G6 */
 	return rq_load(rq_owner_at(region, first)) == owner && !rq_member_alive(region, creator);
 }
 
@@ -198,6 +198,7 @@ static void withdraw(struct rq_membership *membership, uint64_t first, uint64_t 
 {
 	struct ringq_region *region = rq_load(&membership->region);
 	uint64_t mine = rq_owner_member(membership->id);
+	/* As A4: the word says refused (N5) or unplaced, and nobody changes it any more. */
 	rq_store_release(rq_owner_at(region, first), mine);
 	rq_units_move(region, first + 1, units - 1, rq_owner_body(created, first), mine);
 	rq_object_drop(membership, first, units);
@@ -213,7 +214,7 @@ static void put_words(struct ringq_region *region, uint64_t first, uint64_t unit
 
 static uint64_t next_created(struct ringq_region *region)
 {
-	return (rq_add(&region->header->creations, 1) + 1) & RQ_OWNER_CREATED_MASK;
+	return (rq_add(&region->header->creations, 1) + 1) & RQ_OWNER_CREATED_MASK; /* N8 */
 }
 
 void rq_object_publish_pipe(struct rq_membership *membership, uint64_t first, uint64_t units)
@@ -291,8 +292,8 @@ int rq_object_find(struct ringq_region *region, uint32_t kind, const char *name,
 
 bool rq_object_visit(struct rq_membership *membership, uint64_t first, uint64_t owner)
 {
-	rq_store(&membership->member->visit, owner); /* X4 */
-	rq_fence();
+	rq_store(&membership->member->visit, owner);                                    /* X4 */
+	rq_fence();                                                                     /* after X4, before X5 */
 	if (rq_load_acquire(rq_owner_at(rq_load(&membership->region), first)) == owner) /* X5 */
 		return true;
 	rq_object_leave(membership);

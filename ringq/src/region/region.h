@@ -92,7 +92,7 @@ int rq_region_back(struct ringq_region *region, uint64_t offset, uint64_t len);
 static inline void rq_region_light_barrier(const struct ringq_region *region)
 {
 	if (rq_unlikely(region->fences))
-		rq_fence();
+		rq_fence(); /* H1, in a region of fences */
 	else
 		rq_light_barrier();
 }

@@ -44,7 +44,7 @@ void rq_words_release(struct rq_words words, uint64_t first, uint64_t n, uint64_
 /* Units whose owner words may be looked at. */
 static inline uint64_t rq_units_frontier(const struct ringq_region *region)
 {
-	uint64_t n = rq_load_acquire(&region->header->frontier);
+	uint64_t n = rq_load_acquire(&region->header->frontier); /* as A6: words below it have memory */
 	return n < region->at.unit_count ? n : region->at.unit_count;
 }
 
