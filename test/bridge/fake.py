@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A broker that does what a test tells it, right or wrong: as much of AMQP 0-9-1 as the bridge speaks."""
 
+import collections
 import socket
 import struct
 import threading
@@ -97,16 +98,17 @@ class Message:
 class Fake:
     """
     Listens on loopback. on_message(connection, message) is called for each message that is whole, on_consume(connection) when
-    a consumer has come; spoil(bytes) may change whatever goes out.
+    a consumer has come; spoil(bytes) may change whatever goes out. `said` has the last things that went in and out.
     """
 
     def __init__(self, on_message=None, on_consume=None, on_ack=None, spoil=None, tune=(1, 131072, 0)):
         self.on_message, self.on_consume, self.on_ack = on_message, on_consume, on_ack
         self.spoil, self.tune = spoil, tune
-        self.connections, self.faults = 0, []
+        self.connections, self.faults, self.said = 0, [], collections.deque(maxlen=100)
         self.listener = socket.create_server(('127.0.0.1', 0))
         self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self.accept, daemon=True).start()
+        self.accepting = threading.Thread(target=self.accept, daemon=True)
+        self.accepting.start()
 
     def accept(self):
         while True:
@@ -115,17 +117,20 @@ class Fake:
             except OSError:
                 return
             self.connections += 1
-            threading.Thread(target=self.serve, args=(peer,), daemon=True).start()
+            threading.Thread(target=self.serve, args=(peer, self.connections), daemon=True).start()
 
     def close(self):
+        """Nobody listens on its port any more: a descriptor that is closed is still accepted from by who waits in there."""
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.accepting.join()
         self.listener.close()
 
-    def serve(self, peer):
+    def serve(self, peer, number):
         peer.settimeout(20)
         try:
-            Connection(self, peer).run()
-        except (OSError, EOFError):
-            pass
+            Connection(self, peer, number).run()
+        except (OSError, EOFError) as end:
+            self.said.append(f'{number}: end: {end!r}')
         except Exception as fault:  # the test asks for it
             self.faults.append(fault)
         finally:
@@ -133,12 +138,14 @@ class Fake:
 
 
 class Connection:
-    def __init__(self, fake, peer):
-        self.fake, self.peer = fake, peer
+    def __init__(self, fake, peer, number):
+        self.fake, self.peer, self.number = fake, peer, number
         self.tags, self.message = 0, None
 
     def send(self, data):
-        self.peer.sendall(self.fake.spoil(data) if self.fake.spoil else data)
+        data = self.fake.spoil(data) if self.fake.spoil else data
+        self.fake.said.append(f'{self.number}: out: {data[:200].hex()}')
+        self.peer.sendall(data)
 
     def read(self, n):
         data = b''
@@ -166,6 +173,7 @@ class Connection:
 
     def whole(self):
         if len(self.message.body) == self.message.size and self.fake.on_message:
+            self.fake.said.append(f'{self.number}: message {self.message.tag}: {self.message.message_id}')
             self.fake.on_message(self, self.message)
 
     def on_method(self, which, arguments):
