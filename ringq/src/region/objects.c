@@ -212,9 +212,14 @@ static void put_words(struct ringq_region *region, uint64_t first, uint64_t unit
 	rq_store_release(rq_owner_at(region, first), word); /* N3 */
 }
 
+/* Never 0, which with the first unit would be no object's id. */
 static uint64_t next_created(struct ringq_region *region)
 {
-	return (rq_add(&region->header->creations, 1) + 1) & RQ_OWNER_CREATED_MASK; /* N8 */
+	uint64_t created;
+	do
+		created = (rq_add(&region->header->creations, 1) + 1) & RQ_OWNER_CREATED_MASK; /* N8 */
+	while (!created);
+	return created;
 }
 
 void rq_object_publish_pipe(struct rq_membership *membership, uint64_t first, uint64_t units)
@@ -265,16 +270,21 @@ int rq_object_publish(
 
 static int find_first(struct ringq_region *region, uint32_t kind, uint64_t *first, uint64_t *owner)
 {
-	uint64_t frontier = rq_units_frontier(region), oldest = UINT64_MAX;
+	uint64_t frontier = rq_units_frontier(region), oldest = 0;
+	int r = -ENOENT;
 	for (uint64_t u = 0; u < frontier; u++) {
 		uint64_t word = rq_load_acquire(rq_owner_at(region, u)); /* N4 */
-		if (!rq_owner_is_object(word) || rq_owner_created(word) >= oldest || object_at(region, u)->kind != kind)
+		if (!rq_owner_is_object(word) || object_at(region, u)->kind != kind)
 			continue;
-		oldest = rq_owner_created(word);
+		uint64_t number = rq_object_number(rq_load(&region->header->creations), word);
+		if (r == 0 && number >= oldest)
+			continue;
+		oldest = number;
 		*first = u;
 		*owner = word;
+		r = 0;
 	}
-	return oldest == UINT64_MAX ? -ENOENT : 0;
+	return r;
 }
 
 int rq_object_find(struct ringq_region *region, uint32_t kind, const char *name, uint64_t *first, uint64_t *owner)

@@ -39,6 +39,15 @@ static inline uint64_t rq_name_hash(const char *name)
 	return h ? h : 1;
 }
 
+/*
+ * An object's number, of which its word has the low bits: they come round. `creations` is what the header's word was after
+ * the object's had been read.
+ */
+static inline uint64_t rq_object_number(uint64_t creations, uint64_t owner)
+{
+	return creations - ((creations - rq_owner_created(owner)) & RQ_OWNER_CREATED_MASK);
+}
+
 /* What others call an object by, never given to another in the region: its number, and where it is. Never 0. */
 static inline uint64_t rq_object_id(uint64_t owner, uint64_t first)
 {

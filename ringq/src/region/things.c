@@ -90,22 +90,34 @@ int rq_thing_each(const struct ringq_region *region, rq_thing_see *see, void *ar
 
 /* ---- one of them ---- */
 
+struct oldest {
+	struct rq_thing *thing;
+	uint64_t number;
+};
+
 static int see_first(const struct ringq_region *region, const struct rq_thing *thing, void *arg)
 {
-	struct rq_thing *oldest = arg;
-	(void)region;
-	if (thing->shared.kind != oldest->shared.kind || rq_owner_kind(thing->owner) != RQ_OWNER_OBJECT)
+	struct oldest *oldest = arg;
+	uint64_t creations;
+	if (thing->shared.kind != oldest->thing->shared.kind || rq_owner_kind(thing->owner) != RQ_OWNER_OBJECT)
 		return 0;
-	if (!oldest->units || rq_owner_created(thing->owner) < rq_owner_created(oldest->owner))
-		*oldest = *thing;
+	int r = rq_glance_word(region, offsetof(struct rq_header, creations), &creations);
+	if (r)
+		return r;
+	uint64_t number = rq_object_number(creations, thing->owner);
+	if (!oldest->thing->units || number < oldest->number) {
+		*oldest->thing = *thing;
+		oldest->number = number;
+	}
 	return 0;
 }
 
 int rq_thing_find(const struct ringq_region *region, uint32_t kind, const char *name, struct rq_thing *out)
 {
 	if (!name) {
+		struct oldest oldest = {out, 0};
 		*out = (struct rq_thing){.shared = {.kind = kind}};
-		int r = rq_thing_each(region, see_first, out);
+		int r = rq_thing_each(region, see_first, &oldest);
 		return r ? r : out->units ? 0 : -ENOENT;
 	}
 	uint64_t n = region->at.name_count, *words = malloc(n * sizeof *words);
