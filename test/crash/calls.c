@@ -629,6 +629,9 @@ const struct call calls[] = {
 	{"browse_doomed", looks_setup, .act = &act_browse_doomed, .expect = 3, .prepare = prepare_doomed,
 		.during = looks_during_doomed, .after = after_looked_at, .looks = true, .memory = 256 << 10,
 		.one_order = true},
+	{"size_outside", NULL, .act = &act_size_outside, .expect = 3, .prepare = prepare_doomed,
+		.ready = looks_fill_members, .held = looks_let_members_go, .during = looks_during_doomed,
+		.after = after_looked_at, .looks = true, .memory = 256 << 10, SHORT},
 };
 
 const size_t calls_count = COUNT(calls);

@@ -11,7 +11,7 @@
 
 #include "arrays.h"
 
-enum { MEMBERS = 16, OBJECTS = 4 };
+enum { MEMBERS = 16, OBJECTS = 4, MEMBERS_MOST = 80 };
 
 /* The child's. */
 static struct {
@@ -217,3 +217,57 @@ static void finish_browse_doomed(struct stage *s)
 }
 
 const struct act act_browse_doomed = {browse, finish_browse_doomed};
+
+/* ---- asking by a handle without being a member ---- */
+
+static struct {
+	pthread_t threads[MEMBERS_MOST];
+	unsigned count;
+	_Atomic long joined; /* what the last one got; 0: nothing yet */
+	atomic_int go;
+} members;
+
+static void *be_a_member(void *stage)
+{
+	struct stage *s = stage;
+	char buffer[RECORD_MIN];
+
+	members.joined = ringq_peek(s->queue, buffer, sizeof(buffer));
+	while (!members.go)
+		pause_ns(RINGQ_US(200));
+	return NULL;
+}
+
+/* With threads that do nothing, until there is no entry for one more. */
+void looks_fill_members(struct stage *s)
+{
+	members.go = 0;
+	for (members.count = 0, members.joined = 0; members.joined != -EUSERS; members.count++) {
+		check_compare(members.count, <, MEMBERS_MOST);
+		members.joined = 0;
+		members.threads[members.count] = start_thread(be_a_member, s);
+		while (!members.joined)
+			pause_ns(RINGQ_US(20));
+	}
+}
+
+void looks_let_members_go(struct stage *s)
+{
+	(void)s;
+	members.go = 1;
+	while (members.count)
+		join_thread(members.threads[--members.count]);
+}
+
+static void ask_size(struct stage *s)
+{
+	s->result = (long)ringq_size(s->doomed);
+}
+
+/* Of the queue that it has a handle of, or nothing if that was deleted meanwhile. */
+static void finish_size(struct stage *s)
+{
+	check(s->result == 3 || s->result == 0);
+}
+
+const struct act act_size_outside = {ask_size, finish_size};

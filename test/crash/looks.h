@@ -5,7 +5,7 @@
 #include "stage.h"
 
 extern const struct act act_observe, act_look_objects, act_look_members, act_look_stat, act_look_holder, act_browse,
-	act_browse_doomed;
+	act_browse_doomed, act_size_outside;
 
 /* What the records of a queue that is to be deleted are, and those of another that is made in its place. */
 enum { LOOKS_DOOMED = 1, LOOKS_OTHER = 2 };
@@ -15,5 +15,7 @@ void looks_setup(struct stage *s);
 void looks_prepare_locked(struct stage *s);
 void looks_after_locked(struct stage *s);
 void looks_during_doomed(struct stage *s);
+void looks_fill_members(struct stage *s);
+void looks_let_members_go(struct stage *s);
 
 #endif

@@ -255,6 +255,8 @@ static void step_to(struct stage *s, struct traced *child, uint64_t instruction)
 		s->book->done[CHILD] = s->book->begun[CHILD];
 	if (s->call->looks)
 		check_eq(digest_of(s), before);
+	if (s->call->held)
+		s->call->held(s);
 }
 
 /* ---- rounds ---- */

@@ -84,6 +84,7 @@ struct call {
 	long expect;                     /* the result of an undisturbed call; of gets, 0 stands for a record */
 	void (*prepare)(struct stage *); /* the driver's, before it forks the child; */
 	void (*ready)(struct stage *);   /* after the setup, before the call */
+	void (*held)(struct stage *);    /* the driver's, when the child has come to its instruction */
 	void (*during)(struct stage *);  /* the driver's, while the child is stopped */
 	void (*after)(struct stage *);   /* the driver's, after all */
 	struct ringq_queue_options queue;

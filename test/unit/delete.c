@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/sys.h"
+
 #define MIB ((size_t)1 << 20)
 
 static ringq_queue *named(ringq_region *region, const char *name, unsigned flags)
@@ -493,4 +495,116 @@ Test(delete, is_seen_by_observers)
 	check_eq(ringq_queue_open(&looked, seen, "q"), -ENOENT);
 	ringq_region_detach(seen);
 	ringq_region_detach(region);
+}
+
+/* ---- who wakes up behind all that ---- */
+
+enum { ELEMENTS = 300 };
+
+static int (*real_wait)(const _Atomic uint32_t *, uint32_t, int64_t);
+static int (*real_waitv)(const struct rq_sys_wait *, unsigned, int64_t);
+static atomic_int sleepers, go;
+
+/* The sleeper has been woken, and is held before it does anything else. */
+static int held(int r)
+{
+	while (!atomic_load(&go))
+		pause_ns(RINGQ_US(100));
+	return r;
+}
+
+static int wait_held(const _Atomic uint32_t *word, uint32_t value, int64_t until)
+{
+	(void)until;
+	atomic_fetch_add(&sleepers, 1);
+	return held(real_wait(word, value, -1));
+}
+
+static int waitv_held(const struct rq_sys_wait *waits, unsigned n, int64_t until)
+{
+	(void)until;
+	atomic_fetch_add(&sleepers, 1);
+	return held(real_waitv(waits, n, -1));
+}
+
+static void *sleeps_in_get(void *queue)
+{
+	char buf[8];
+
+	check_eq(ringq_get(queue, buf, sizeof buf, RINGQ_FOREVER), -EBADF);
+	return NULL;
+}
+
+static void *sleeps_in_put(void *queue)
+{
+	check_eq(ringq_put(queue, "x", 1, RINGQ_FOREVER), -EBADF);
+	return NULL;
+}
+
+static void *sleeps_in_wait_any(void *queue)
+{
+	check_eq(ringq_wait_any(&(ringq_queue *){queue}, 1, RINGQ_FOREVER), -EBADF);
+	return NULL;
+}
+
+/* An array in the place of the queue, and locked: all of its words are such as a sleeper would change. */
+static ringq_array *in_place_of(ringq_region *region, uint64_t id)
+{
+	int64_t ones[ELEMENTS];
+	ringq_array *array;
+
+	memset(ones, 0xff, sizeof ones);
+	check_eq(ringq_array_create(&array, region, "array", RINGQ_INT64, ELEMENTS), 0);
+	check_eq(ringq_array_id(array) % (1 << 24), id % (1 << 24)); /* the same first unit */
+	check_eq(ringq_array_write(array, ones, sizeof ones), 0);
+	check_eq(ringq_lock(array, RINGQ_NOWAIT), 0);
+	return array;
+}
+
+static void check_untouched(ringq_array *array)
+{
+	int64_t content[ELEMENTS];
+
+	check_eq(ringq_unlock(array), 0);
+	check_eq(ringq_array_read(array, content, sizeof content), 0);
+	for (int i = 0; i < ELEMENTS; i++)
+		check_eq(content[i], -1);
+	ringq_array_release(array);
+}
+
+static void sleeper_is_left_behind(void *(*sleep)(void *), uint64_t max_records)
+{
+	ringq_region *region = region_new(4 * MIB);
+	ringq_queue *queue = queue_in(region, &(struct ringq_queue_options){.max_records = max_records});
+	uint64_t id = ringq_queue_id(queue);
+	pthread_t sleeper;
+
+	if (max_records)
+		fill(queue, (int)max_records);
+	atomic_store(&sleepers, 0);
+	atomic_store(&go, 0);
+	sleeper = start_thread(sleep, queue);
+	while (!atomic_load(&sleepers))
+		pause_ns(RINGQ_US(100));
+	check_eq(ringq_queue_delete(queue), 0);
+	ringq_queue_release(queue);
+	ringq_array *array = in_place_of(region, id);
+	atomic_store(&go, 1);
+	join_thread(sleeper);
+	check_untouched(array);
+	ringq_region_detach(region);
+}
+
+/* A sleep is outside of the call, so that it keeps neither a release nor the memory of what is deleted. */
+Test(delete, who_slept_when_the_handle_was_released_writes_nothing, .timeout = 60)
+{
+	real_wait = rq_sys.futex_wait;
+	real_waitv = rq_sys.futex_waitv;
+	rq_sys.futex_wait = wait_held;
+	rq_sys.futex_waitv = waitv_held;
+	sleeper_is_left_behind(sleeps_in_get, 0);
+	sleeper_is_left_behind(sleeps_in_put, 2);
+	sleeper_is_left_behind(sleeps_in_wait_any, 0);
+	rq_sys.futex_wait = real_wait;
+	rq_sys.futex_waitv = real_waitv;
 }

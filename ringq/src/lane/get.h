@@ -62,9 +62,6 @@ struct rq_count {
  */
 void rq_lane_count(struct rq_reader *reader, uint32_t index, uint64_t least, struct rq_count *count);
 
-/* How many records wait in a lane, by a caller that has no membership, and so no hazard. 0 where that cannot be told. */
-uint64_t rq_lane_count_outside(const struct rq_lane_set *set, uint32_t index);
-
 static rq_always_inline uint64_t rq_header_at(const char *record)
 {
 	return rq_load_acquire((const rq_u64 *)record); /* G2 */

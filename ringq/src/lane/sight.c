@@ -54,12 +54,13 @@ int rq_sight_parse(const struct rq_span *span, uint64_t at, uint64_t header, uin
 	}
 }
 
-/* The header at a position of a lane that was read: 1; 0: it has no memory. */
-static int header_at(
-	const struct rq_lane_set *set, const struct rq_lane *lane, uint64_t at, struct rq_span *span, uint64_t *header)
+/* The header at a position of a lane, which was read with its table, unless NULL: 1; 0: it has no memory. */
+static int header_at(const struct rq_lane_set *set, uint32_t index, const struct rq_lane *lane, uint64_t at,
+	struct rq_span *span, uint64_t *header)
 {
 	uint32_t chunk = rq_head_chunk(at);
-	int r = span_of(set, rq_load(&lane->table[chunk & (set->table - 1)]), chunk, span);
+	int r = lane ? span_of(set, rq_load(&lane->table[chunk & (set->table - 1)]), chunk, span)
+	             : rq_sight_span(set, index, chunk, span);
 	if (r < 1)
 		return r;
 	uint64_t offset = rq_head_bytes(at) & span->mask;
@@ -69,13 +70,14 @@ static int header_at(
 	return r ? r : 1;
 }
 
-/* The header of the first record from head on: 1; 0: there is none; -EAGAIN: head has moved meanwhile. */
-static int first_record(const struct rq_lane_set *set, uint32_t index, const struct rq_lane *lane, uint64_t *header)
+/* The header of the first record from head, `start`, on: 1; 0: there is none; -EAGAIN: head has moved meanwhile. */
+static int first_record(
+	const struct rq_lane_set *set, uint32_t index, const struct rq_lane *lane, uint64_t start, uint64_t *header)
 {
 	struct rq_span span;
-	uint64_t start = rq_load(&lane->head), at = start, head, next;
+	uint64_t at = start, head, next;
 	for (unsigned steps = 0; steps < STEPS_MOST; steps++) {
-		int r = header_at(set, lane, at, &span, header);
+		int r = header_at(set, index, lane, at, &span, header);
 		int kind = r == 1 ? rq_sight_parse(&span, at, *header, &next) : r;
 		r = rq_sight_head(set, index, &head);
 		if (r)
@@ -97,17 +99,32 @@ int rq_sight_lanes(const struct rq_lane_set *set, uint32_t index, uint32_t n, vo
 int rq_sight_waiting(const struct rq_lane_set *set, uint32_t index, struct rq_lane *lane, uint64_t *waiting)
 {
 	uint64_t header = 0;
-	int r = first_record(set, index, lane, &header);
+	int r = first_record(set, index, lane, rq_load(&lane->head), &header);
 	*waiting = 0;
 	for (unsigned looks = 0; r == -EAGAIN && looks < LOOKS_MOST; looks++) {
 		r = rq_sight_lanes(set, index, 1, lane);
 		if (r)
 			return r;
-		r = first_record(set, index, lane, &header);
+		r = first_record(set, index, lane, rq_load(&lane->head), &header);
 	}
 	if (r == 1 || (r == -EAGAIN && rq_record_is_data(header)))
 		*waiting = rq_lane_count_from(set, lane, rq_load(&lane->head), header >> 36, rq_load(&lane->puts));
 	return r < 0 && r != -EAGAIN ? r : 0;
+}
+
+uint64_t rq_sight_count(const struct rq_lane_set *set, uint32_t index)
+{
+	uint64_t head, header = 0, puts, puts_at = rq_lane_offset(set, index) + offsetof(struct rq_lane, puts);
+	int r = -EAGAIN;
+	for (unsigned looks = 0; r == -EAGAIN && looks < LOOKS_MOST; looks++) {
+		if (rq_sight_head(set, index, &head))
+			return 0;
+		r = first_record(set, index, NULL, head, &header);
+	}
+	if ((r != 1 && r != -EAGAIN) || !rq_record_is_data(header) || rq_glance_word(set->region, puts_at, &puts))
+		return 0;
+	uint64_t n = (puts - (header >> 36)) & RQ_SEQUENCE_MASK;
+	return n == 0 || n > RQ_SEQUENCE_MASK / 2 ? 1 : n;
 }
 
 uint64_t rq_sight_bytes_held(const struct rq_lane_set *set, const struct rq_lane *lane)

@@ -43,6 +43,9 @@ int rq_sight_parse(const struct rq_span *span, uint64_t at, uint64_t header, uin
 int rq_sight_lanes(const struct rq_lane_set *set, uint32_t index, uint32_t n, void *lanes);
 int rq_sight_waiting(const struct rq_lane_set *set, uint32_t index, struct rq_lane *lane, uint64_t *waiting);
 
+/* The same without memory to read a lane to, and without its table: right up to 2^27 records; 0 where that cannot be told. */
+uint64_t rq_sight_count(const struct rq_lane_set *set, uint32_t index);
+
 /* How much memory a lane that was read holds. */
 uint64_t rq_sight_bytes_held(const struct rq_lane_set *set, const struct rq_lane *lane);
 

@@ -87,7 +87,7 @@ static void show_asleep(struct rq_member *m, const struct rq_op *op, int64_t sin
 	rq_store(&m->activity, op->activity ? op->activity : is_get(op) ? RINGQ_ASLEEP_GET : RINGQ_ASLEEP_PUT);
 }
 
-/* Figures of the queue. With the handle held, so its region is there. */
+/* Figures of the queue. Inside the call again: else its memory may be another's. */
 static void note_sleep(const struct rq_op *op, bool woken)
 {
 	struct rq_queue_shared *s = op->queue->shared;
@@ -103,7 +103,7 @@ static void note_sleep(const struct rq_op *op, bool woken)
  * signal is to end: a sleep on several words begins anew by itself where the signal's handler asks for that. True: a handler
  * has run, and that ends the call.
  */
-static bool sleep_once(struct rq_op *op, struct rq_sleep *s, int64_t until, int64_t since)
+static bool sleep_once(struct rq_op *op, struct rq_sleep *s, int64_t until, int64_t since, bool *woken)
 {
 	bool interruptible = rq_load(&op->queue->interruptible);
 	int64_t now = rq_sys.now(), most = s->leases < 0 ? RQ_SLEEP_SHORT : rq_sleep_again(now - since, s->all);
@@ -116,37 +116,47 @@ static bool sleep_once(struct rq_op *op, struct rq_sleep *s, int64_t until, int6
 		int r = rq_sys.futex_waitv(s->waits, (unsigned)s->leases + 1, rq_sleep_until(now, until, most));
 		if (r > 0)
 			rq_members_woken(op->queue->region, &s->waits[r]);
-		if (r != -ENOSYS) {
-			note_sleep(op, r == 0);
+		*woken = r == 0;
+		if (r != -ENOSYS)
 			return false;
-		}
 	}
 	most = most < RQ_SLEEP_SHORT ? most : RQ_SLEEP_SHORT;
 	int r = rq_sys.futex_wait(s->waits[0].word, s->waits[0].value, rq_sleep_until(now, until, most));
-	note_sleep(op, r == 0);
+	*woken = r == 0;
 	return r == -EINTR && interruptible;
+}
+
+/* The handle was released under the call. The wake-up may have been for a sleeper of another handle. */
+static void leave_for_good(const struct rq_op *op, rq_u32 *event)
+{
+	struct rq_membership *membership;
+	if (!rq_outside_begin(op->queue, &membership))
+		return;
+	rq_event_wake(event, 1);
+	rq_guard_leave(op->guard);
+	rq_outside_end(op->queue, membership);
 }
 
 /* Sleeps outside the call, with the handle held. 0, -EINTR, or -EBADF and then the call has been left for good. */
 static int sleep_outside(struct rq_op *op, rq_u32 *event, struct rq_sleep *s, int64_t until, int64_t since)
 {
 	struct ringq_queue *queue = op->queue;
-	bool interrupted = false;
+	bool interrupted = false, woken = false;
 	bool gone = rq_handle_is_gone(queue); /* Q2: else its sleepers are yet to be woken, and this is one */
 	rq_handle_ref(queue);
 	if (!gone) {
 		struct rq_member *m = op->port->membership->member; /* the port may go meanwhile, but not the region */
 		show_asleep(m, op, since);
-		interrupted = sleep_once(op, s, until, since);
+		interrupted = sleep_once(op, s, until, since, &woken);
 		rq_store(&m->activity, RINGQ_AWAKE);
 		gone = !rq_enter_held(queue);
 	} else {
 		rq_leave();
 	}
-	if (gone) {
-		rq_event_wake(event, 1); /* the wake-up may have been for a sleeper of another handle */
-		rq_guard_leave(op->guard);
-	}
+	if (gone)
+		leave_for_good(op, event);
+	else
+		note_sleep(op, woken);
 	rq_handle_unref(queue);
 	return gone ? -EBADF : interrupted ? -EINTR : 0;
 }

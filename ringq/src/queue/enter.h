@@ -103,6 +103,14 @@ static inline bool rq_enter_held(const struct ringq_queue *queue)
 }
 
 /*
+ * Keeps the queue's memory until rq_outside_end(), for a thread that has left a call, was a member in it, and holds the handle.
+ * Once that was released, the thread uses the queue no more, and its memory may be another's. False: the queue was deleted;
+ * there is nobody to be woken then.
+ */
+bool rq_outside_begin(const struct ringq_queue *queue, struct rq_membership **membership);
+void rq_outside_end(const struct ringq_queue *queue, struct rq_membership *membership);
+
+/*
  * Returns when every call on the handle, which had this id and is gone, has been left, or sleeps. Who is inside may have a
  * lower priority than the caller, and then gets this processor only while the caller sleeps.
  */

@@ -7,6 +7,7 @@
 
 #include "base/sys.h"
 #include "lane/hand.h"
+#include "lane/sight.h"
 #include "order/next.h"
 #include "queue/returned.h"
 #include "queue/put.h"
@@ -25,34 +26,25 @@ static bool is_full_ahead(struct rq_port *b, bool places_full)
 	return full;
 }
 
-/* Under the process lock. */
-static bool is_there(const struct ringq_queue *q)
-{
-	return !rq_handle_is_gone(q) && !rq_region_is_observed(q->region) &&
-	       (q->side || rq_load_acquire(rq_owner_at(q->region, q->set.first)) == q->owner); /* as N4 */
-}
-
 /*
  * A thread that could not join the region, or of which the library cannot even keep a note, asks without: under the process
- * lock, so that no release of the handle gets through. Of a region that is only observed nothing is mapped to be counted.
+ * lock, so that no release of the handle gets through. Nothing keeps the queue's memory for it, so it reads the region's
+ * file, and what it has read counts if the queue is there still. Of a region that is only observed nothing is counted.
  */
 static uint64_t count_outside(const struct ringq_queue *q)
 {
-	uint64_t n = 0;
+	const struct ringq_region *region = q->region;
+	uint64_t n = 0, owner, at = rq_unit_offset(region, q->set.first);
+	uint32_t used = 0;
 	rq_process_lock();
-	if (is_there(q))
-		for (uint32_t i = 0, used = rq_lanes_used(q->shared, &q->set); i < used; i++)
-			n += rq_lane_count_outside(&q->set, i);
+	bool there = !rq_handle_is_gone(q) && !rq_region_is_observed(region) &&
+	             rq_glance_read(region, at + offsetof(struct rq_queue_shared, lanes_used), &used, sizeof used) == 0;
+	for (uint32_t i = 0; there && i < used && i < q->set.max; i++)
+		n += rq_sight_count(&q->set, i);
+	/* The ends of a pipe are held by its handles. */
+	there = there && (q->side || (rq_glance_owner(region, q->set.first, &owner) == 0 && owner == q->owner));
 	rq_process_unlock();
-	return n;
-}
-
-static bool is_full_outside(const struct ringq_queue *q)
-{
-	rq_process_lock();
-	bool full = is_there(q) && rq_permits_full(&q->permits, &q->set);
-	rq_process_unlock();
-	return full;
+	return there ? n : 0;
 }
 
 bool ringq_full(const ringq_queue *queue)
@@ -62,8 +54,8 @@ bool ringq_full(const ringq_queue *queue)
 	if (!q)
 		return false;
 	int r = rq_enter(q, &b);
-	if (r)
-		return r != -EPIPE && is_full_outside(q);
+	if (r) /* who is no member for want of something puts nothing */
+		return r != -EPIPE && r != -EBADF && r != -EROFS;
 	bool full = rq_permits_full(&q->permits, &q->set);
 	if (q->flags & RINGQ_SINGLE_PRODUCER && !rq_port_owns_lane(b)) {
 		full = is_full_ahead(b, full);

@@ -175,6 +175,16 @@ static int wait_by_words(struct wait_any *a, int64_t until)
 	}
 }
 
+/* Whichever event woke this thread, others may sleep on it who would take what it was for. */
+static void pass_on(struct ringq_queue *queue)
+{
+	struct rq_membership *membership;
+	if (!rq_outside_begin(queue, &membership))
+		return;
+	rq_event_wake(&queue->shared->not_empty, 1);
+	rq_outside_end(queue, membership);
+}
+
 static int wait_any(struct wait_any *a, int64_t timeout)
 {
 	int r = look_at_all(a, NULL);
@@ -193,9 +203,8 @@ static int wait_any(struct wait_any *a, int64_t timeout)
 		r = wait_by_words(a, until);
 	if (r == -ENOSYS)
 		r = wait_by_watches(a, until);
-	/* Whichever event woke this thread, others may sleep on it who would take what it was for. */
 	for (size_t i = 0; i < a->n; i++)
-		rq_event_wake(&a->waiters[i].queue->shared->not_empty, 1);
+		pass_on(a->waiters[i].queue);
 	return r;
 }
 
