@@ -107,10 +107,12 @@ static bool become_active(struct bridge *b)
 	if (waited)
 		log_line(LOG_LEVEL_INFO, b->config->name, "another process runs this bridge: standing by");
 	while (r == -EAGAIN || r == -ETIMEDOUT) {
-		atomic_store(&b->tick, link_now());
+		int64_t began = link_now();
+		atomic_store(&b->tick, began);
 		if (bridge_stops(b))
 			return false;
 		r = ringq_lock(b->meters.array, RINGQ_SEC(1));
+		meters_add_beside(&b->meters, METER_STANDBY_MS, (uint64_t)(link_now() - began) / 1000000);
 	}
 	if (r && r != -EOWNERDEAD) {
 		log_line(LOG_LEVEL_ERROR, b->config->name, "the lock of the bridge: %s", strerror(-r));

@@ -29,7 +29,7 @@ enum status {
 	STATUS_TROUBLE = 7,
 };
 
-enum state { STATE_ENDED, STATE_STANDBY, STATE_CONNECTING, STATE_CONNECTED, STATE_BLOCKED, STATE_FULL };
+enum state { STATE_ENDED, STATE_CONNECTING, STATE_CONNECTED, STATE_BLOCKED, STATE_FULL };
 
 /* Why moving has come to an end. */
 enum end {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "config.h"
 
+#include "../tool/quantity.h"
 #include "log.h"
 
 #include <ctype.h>
@@ -83,37 +84,6 @@ static void complain(struct reading *r, const char *what, const char *of)
 
 /* ---- values ---- */
 
-static bool parse_units(const char *text, const char *const *units, const double *factors, double *out)
-{
-	char *end;
-	if (!isdigit((unsigned char)*text))
-		return false;
-	*out = strtod(text, &end);
-	for (; *units; units++, factors++) {
-		if (strcmp(*units, end) == 0) {
-			*out *= *factors;
-			return true;
-		}
-	}
-	return false;
-}
-
-static bool parse_quantity(enum kind kind, const char *text, double *out)
-{
-	static const char *const times[] = {"", "ms", "s", "min", NULL}, *const none[] = {"", NULL};
-	static const char *const sizes[] = {"", "K", "KiB", "M", "MiB", "G", "GiB", NULL};
-	static const double of_times[] = {1e9, 1e6, 1e9, 6e10}, one[] = {1};
-	static const double of_sizes[] = {1, 1024, 1024, 1048576, 1048576, 1073741824, 1073741824};
-	switch (kind) {
-	case TIME:
-		return parse_units(text, times, of_times, out);
-	case SIZE:
-		return parse_units(text, sizes, of_sizes, out);
-	default:
-		return parse_units(text, none, one, out);
-	}
-}
-
 static const char *store_text(char **to, const char *value, const struct key *key)
 {
 	size_t n = strlen(value);
@@ -139,17 +109,22 @@ static const char *store_choice(int *to, const char *value, const char *const *n
 
 static const char *store_quantity(void *to, const char *value, const struct key *key)
 {
-	double n;
-	if (!parse_quantity(key->kind, value, &n))
-		return key->kind == TIME   ? "a time, as 10, 1.5 (seconds), 100ms, 2min"
-		       : key->kind == SIZE ? "a size, as 4096, 64K, 1MiB"
-		                           : "a number";
-	if (n < key->least || n > key->most)
+	uint64_t n = 0;
+	int64_t ns = 0;
+	bool is_time = key->kind == TIME, is_size = key->kind == SIZE;
+	if (is_time && !parse_time(value, &ns))
+		return "a time, as 10, 1.5 (seconds), 100ms, 2min";
+	if (is_size && !parse_size(value, &n))
+		return "a size, as 4096, 64K, 1MiB";
+	if (!is_time && !is_size && !parse_number(value, &n))
+		return "a number";
+	double in_bounds = is_time ? (double)ns : (double)n;
+	if (in_bounds < key->least || in_bounds > key->most)
 		return "out of bounds: ringq-bridge-amqp(5) has them";
-	if (key->kind == TIME)
-		*(int64_t *)to = (int64_t)n;
+	if (is_time)
+		*(int64_t *)to = ns;
 	else
-		*(uint64_t *)to = (uint64_t)n;
+		*(uint64_t *)to = n;
 	return NULL;
 }
 

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../tool/quantity.h"
 #include "log.h"
 #include "run.h"
 #include "secret.h"
@@ -75,7 +76,7 @@ int main(int argc, char **argv)
 		{NULL, 0, NULL, 0},
 	};
 	struct run_options options = {.count = UINT64_MAX};
-	char *wanted[64], *end;
+	char *wanted[64];
 	size_t wants = 0;
 	const char *command = "run";
 	bool dry = false;
@@ -102,8 +103,7 @@ int main(int argc, char **argv)
 			options.once = true;
 			break;
 		case 'n':
-			options.count = strtoull(optarg, &end, 10);
-			if (*optarg < '0' || *optarg > '9' || *end)
+			if (!parse_number(optarg, &options.count))
 				return usage("--count: not a number: ", optarg);
 			break;
 		case 'd':

@@ -56,6 +56,12 @@ void meters_flush(struct meters *meters, int64_t now, bool always)
 	}
 }
 
+void meters_add_beside(struct meters *meters, enum meter which, uint64_t n)
+{
+	if (meters->array)
+		ringq_add(meters->array, which, (int64_t)n, NULL);
+}
+
 void meters_close(struct meters *meters)
 {
 	ringq_array_release(meters->array);

@@ -13,29 +13,30 @@
 #include <ringq/ringq.h>
 
 /* Elements of the array; new ones come at the end. The list in ringq-bridge-amqp(1) has the same order. */
-#define METERS(M)                                                                                                                \
-	M(PROCESS, "process", "gauge", "id of the process that is active; 0: none")                                              \
-	M(STATE, "state",                                                                                                        \
-		"gauge", "0 ended, 1 standing by, 2 connecting, 3 connected, 4 blocked by the broker, 5 the queue here is full") \
-	M(WINDOW, "window", "gauge", "records in hand, taken and not confirmed")                                                 \
-	M(OLDEST, "oldest_ms", "gauge", "for how long the oldest of these has been")                                             \
-	M(TAKEN, "taken", "count", "records taken here")                                                                         \
-	M(PUBLISHED, "published", "count", "messages sent to the broker")                                                        \
-	M(CONFIRMED, "confirmed", "count", "records that the broker has confirmed, and that are gone here")                      \
-	M(NACKED, "nacked", "count", "messages that the broker has refused")                                                     \
-	M(RETURNED, "returned", "count", "messages that it could not route")                                                     \
-	M(REDELIVERED, "redelivered", "count", "records or messages that came for a second time or more")                        \
-	M(DEAD_LETTERED, "dead_lettered", "count", "records set aside in the queue of dead letters")                             \
-	M(CONSUMED, "consumed", "count", "messages that came from the broker")                                                   \
-	M(PUT, "put", "count", "records put here")                                                                               \
-	M(ACKNOWLEDGED, "acknowledged", "count", "messages that the broker was told are done")                                   \
-	M(REJECTED, "rejected", "count", "messages that can never be put here, given back for good")                             \
-	M(DUPLICATES, "duplicates", "count", "messages dropped since their id had come before")                                  \
-	M(BYTES, "bytes", "count", "of records confirmed, or put")                                                               \
-	M(CONNECTS, "connects", "count", "connections made")                                                                     \
-	M(FAILURES, "failures", "count", "connections that ended, or could not be made")                                         \
-	M(BLOCKED_MS, "blocked_ms", "count", "time in which the broker took nothing")                                            \
-	M(FULL_MS, "full_ms", "count", "time in which the queue here was full")
+#define METERS(M)                                                                                                                    \
+	M(PROCESS, "process", "gauge", "id of the process that is active; 0: none")                                                  \
+	M(STATE, "state",                                                                                                            \
+		"gauge", "of the active one: 0 ended, 1 connecting, 2 connected, 3 blocked by the broker, 4 the queue here is full") \
+	M(WINDOW, "window", "gauge", "records in hand, taken and not confirmed")                                                     \
+	M(OLDEST, "oldest_ms", "gauge", "for how long the oldest of these has been")                                                 \
+	M(TAKEN, "taken", "count", "records taken here")                                                                             \
+	M(PUBLISHED, "published", "count", "messages sent to the broker")                                                            \
+	M(CONFIRMED, "confirmed", "count", "records that the broker has confirmed, and that are gone here")                          \
+	M(NACKED, "nacked", "count", "messages that the broker has refused")                                                         \
+	M(RETURNED, "returned", "count", "messages that it could not route")                                                         \
+	M(REDELIVERED, "redelivered", "count", "records or messages that came for a second time or more")                            \
+	M(DEAD_LETTERED, "dead_lettered", "count", "records set aside in the queue of dead letters")                                 \
+	M(CONSUMED, "consumed", "count", "messages that came from the broker")                                                       \
+	M(PUT, "put", "count", "records put here")                                                                                   \
+	M(ACKNOWLEDGED, "acknowledged", "count", "messages that the broker was told are done")                                       \
+	M(REJECTED, "rejected", "count", "messages that can never be put here, given back for good")                                 \
+	M(DUPLICATES, "duplicates", "count", "messages dropped since their id had come before")                                      \
+	M(BYTES, "bytes", "count", "of records confirmed, or put")                                                                   \
+	M(CONNECTS, "connects", "count", "connections made")                                                                         \
+	M(FAILURES, "failures", "count", "connections that ended, or could not be made")                                             \
+	M(BLOCKED_MS, "blocked_ms", "count", "time in which the broker took nothing")                                                \
+	M(FULL_MS, "full_ms", "count", "time in which the queue here was full")                                                      \
+	M(STANDBY_MS, "standby_ms", "count", "time in which others stood by, the sum of theirs")
 
 enum meter {
 #define METER(name, ...) METER_##name,
@@ -58,6 +59,8 @@ int meters_find(ringq_array **array, ringq_region *region, const char *bridge, b
 int meters_open(struct meters *meters, ringq_region *region, const char *bridge);
 /* Gives what was counted to the array: at most each 100 ms, or now. */
 void meters_flush(struct meters *meters, int64_t now, bool always);
+/* For who is not the active one: adds to a count, and leaves the others, and what is not a count, as they are. */
+void meters_add_beside(struct meters *meters, enum meter which, uint64_t n);
 void meters_close(struct meters *meters);
 
 static inline void meter_add(struct meters *m, enum meter which, uint64_t n)

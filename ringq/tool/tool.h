@@ -16,6 +16,8 @@
 
 #include <ringq/ringq.h>
 
+#include "quantity.h"
+
 /* Exit statuses, the same for all subcommands but check (as monitoring plug-ins) and exec (as xargs). */
 enum status {
 	STATUS_DONE = 0,
@@ -82,10 +84,6 @@ extern struct common {
 /* Parses the options of a command into where they go. 0, or an exit status; *operands: index of the first operand. */
 int options_parse(const struct command *command, int argc, char **argv, int *operands);
 void options_help(const struct command *command, FILE *to);
-
-bool parse_number(const char *text, uint64_t *out);
-bool parse_size(const char *text, uint64_t *out);
-bool parse_time(const char *text, int64_t *out);
 
 /* ---- messages: main.c ---- */
 

@@ -9,6 +9,7 @@ import sys
 import time
 
 import broker
+import harness
 from harness import (Feeder, Reader, brief_or_long, certificate, check, eventually, log_of, main, record)
 
 
@@ -58,7 +59,7 @@ def everything_comes_in_order(s):
     broker.end(p)
     check(p.returncode == 0, f'exit status {p.returncode} after SIGTERM:\n{log_of(p)}')
     meters = s.meters(config, 'plain-in')
-    check(meters['put'] == n and meters['acknowledged'] == n and meters['state'] == 0, f'meters: {dict(meters)}')
+    check(meters['put'] == n and meters['acknowledged'] == n and meters['state'] == harness.ENDED, f'meters: {dict(meters)}')
 
 
 def bytes_are_kept(s):
@@ -119,7 +120,7 @@ def a_stop_leaves_nothing_in_hand(s):
         check(p.returncode == 0, f'exit status {p.returncode}:\n{log_of(p)}')
         check(time.monotonic() - began < 14, 'it had to be killed')
         meters, stat = s.meters(config, 'stop-out'), json.loads(s.ringq('stat', '-J', f'{a}/q'))
-        check(meters['window'] == 0 and meters['state'] == 0, f'meters: {dict(meters)}')
+        check(meters['window'] == 0 and meters['state'] == harness.ENDED, f'meters: {dict(meters)}')
         check(stat['records_in'] - stat['records'] == meters['confirmed'] or feeder.is_alive(), f'in hand: {stat}')
     p = s.bridge(config)
     reader.wait()
@@ -149,6 +150,9 @@ def a_standby_takes_over(s):
     # One process may be the first for one direction, and the other for the other.
     eventually('both run', lambda: 'connected' in log_of(one) + log_of(two) and
                (log_of(one) + log_of(two)).count('standing by') == 2)
+    stood = [s.meters(config, f'standby-{way}')['standby_ms'] for way in ('out', 'in')]
+    eventually('that one stands by is told', lambda: all(
+        s.meters(config, f'standby-{way}')['standby_ms'] > before for way, before in zip(('out', 'in'), stood)))
     reader, feeder = Reader(z, n), Feeder(a, n, rate=3000)
     eventually('something has come', lambda: len(reader.seen) > 100)
     broker.end(one, signal.SIGKILL)

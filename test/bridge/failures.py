@@ -9,6 +9,7 @@ import sys
 import time
 
 import broker
+import harness
 from basic import both, the_broker
 from harness import (Feeder, Reader, brief_or_long, certificate, check, eventually, log_of, main, record)
 
@@ -38,7 +39,7 @@ def a_broker_under_alarm_holds_records_back(s):
     before = resident(p)
     b.ctl('set_vm_memory_high_watermark', '0.000001')
     feeder = Feeder(a, n)
-    eventually('blocked', lambda: s.meters(config, 'alarm-out')['state'] == 4, 30)
+    eventually('blocked', lambda: s.meters(config, 'alarm-out')['state'] == harness.BLOCKED, 30)
     check('takes no messages now' in log_of(p), 'the log does not say so')
     feeder.join()
     time.sleep(0.5)
@@ -61,7 +62,7 @@ def a_stop_under_alarm_ends(s):
     b.ctl('set_vm_memory_high_watermark', '0.000001')
     try:
         put(s, a, range(2000))
-        eventually('blocked', lambda: s.meters(config, 'alarmstop-out')['state'] == 4, 30)
+        eventually('blocked', lambda: s.meters(config, 'alarmstop-out')['state'] == harness.BLOCKED, 30)
         began = time.monotonic()
         broker.end(p)
         check(p.returncode == 0 and time.monotonic() - began < 20, f'{p.returncode}, {time.monotonic() - began:.1f} s')
@@ -77,7 +78,7 @@ def a_full_queue_stops_the_broker(s):
     a, z, config = both(s, b, 'full', into='window = 50\nheartbeat = 1', target=['--max-records=100'])
     p = s.bridge(config)
     put(s, a, range(n))
-    eventually('full', lambda: s.meters(config, 'full-in')['state'] == 5)
+    eventually('full', lambda: s.meters(config, 'full-in')['state'] == harness.FULL)
     before = resident(p)
     time.sleep(4)  # four heartbeats: the link lives on
     meters = s.meters(config, 'full-in')
@@ -233,10 +234,18 @@ remote-queue = x
 uri = amqp://broker.example.com
 credentials = c
 [two]
+window = 1.5
+max-message = unbounded
+connect-timeout = forever
+reconnect-min = 500us
+stop-timeout = 2h
+heartbeat = 10 apples
 ''')
     out = s.run_bridge('check', path, status=2)
     for line, what in ((3, 'out or in'), (6, 'no user or password may stand in it'), (7, 'no password stands here'),
-                       (8, 'out of bounds'), (9, 'no such key'), (10, 'one'), (17, 'in the clear'), (17, 'second bridge')):
+                       (8, 'out of bounds'), (9, 'no such key'), (10, 'one'), (17, 'in the clear'), (17, 'second bridge'), (18, 'a number'),
+                       (19, 'out of bounds'), (20, 'out of bounds'), (21, 'out of bounds'), (22, 'out of bounds'),
+                       (23, 'a time')):
         check(any(f':{line}: ' in row and what in row for row in out.splitlines()), f'line {line}, {what}:\n{out}')
     check('hunter2' not in out, 'a password is in the log')
 

@@ -17,6 +17,7 @@ import broker
 TOOL, BRIDGE = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
 SIZE = os.environ.get('RINGQ_TEST_SIZE', 'quick')
 SKIPPED = 77
+ENDED, CONNECTING, CONNECTED, BLOCKED, FULL = range(5)  # the meter `state`
 CHILDREN = []  # of readers and feeders, which a test that fails leaves behind
 
 

@@ -11,6 +11,7 @@ import threading
 import time
 
 import broker
+import harness
 import fake
 from harness import brief_or_long, check, eventually, log_of, main, record
 
@@ -242,7 +243,7 @@ def a_full_queue_of_a_region_that_goes_is_left(s):
     s.ringq('unlink', z)
     s.region('fullgone', 'q', '--max-records=1')
     p = s.bridge(config)
-    eventually('full', lambda: s.meters(config, 'fullgone')['state'] == 5)
+    eventually('full', lambda: s.meters(config, 'fullgone')['state'] == harness.FULL)
     s.ringq('unlink', z)
     s.region('fullgone', 'q')
     check(s.ringq('get', '-n', '2', '-w', '20', f'{z}/q') == b'one\ntwo\n', 'they did not come again')
