@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "sweep.h"
 
+#include "base/probe.h"
 #include "lane/hand.h"
 #include "pipe/liveness.h"
 #include "queue/expire.h"
@@ -95,5 +96,6 @@ uint64_t rq_sweep(struct ringq_region *region)
 	}
 	if (freed)
 		rq_store(&region->free_hint, 0);
+	rq_probe_sweep(region->base, freed);
 	return freed;
 }

@@ -30,6 +30,7 @@
 #include <errno.h>
 
 #include "array/snapshot.h"
+#include "base/probe.h"
 #include "base/patience.h"
 #include "base/event.h"
 
@@ -41,6 +42,12 @@ static uint64_t holder(uint64_t word)
 	return word & ~WAITERS;
 }
 
+/* Out of the way of who finds the lock free. */
+static rq_cold void note_death(const struct ringq_array *a, uint64_t id)
+{
+	rq_probe_dead_holder(a->object, ((uint32_t)id & RQ_ID_INDEX_MASK) - 1);
+}
+
 /* Takes the lock if it is free or its holder is dead. 0, -EOWNERDEAD; -EAGAIN and the word that says who holds it. */
 static int try_lock(struct ringq_array *a, struct rq_membership *membership, uint64_t waiters, uint64_t *word)
 {
@@ -49,9 +56,12 @@ static int try_lock(struct ringq_array *a, struct rq_membership *membership, uin
 		bool dead = *word && !rq_member_alive(a->region, holder(*word));
 		if (*word && !dead)
 			return -EAGAIN;
+		uint64_t old = *word;
 		/* V5. All who sleep on a dead one's word may have been woken for this: keep its WAITERS for those who were not. */
-		if (!rq_cas(&a->shared->lock, word, membership->id | waiters | (*word & WAITERS)))
+		if (!rq_cas(&a->shared->lock, word, membership->id | waiters | (old & WAITERS)))
 			continue;
+		if (dead)
+			note_death(a, holder(old));
 		rq_store(&a->shared->depth, 1);
 		rq_snapshot_repair(a);
 		return dead ? -EOWNERDEAD : 0;
@@ -89,11 +99,13 @@ static void sleep_once(struct ringq_array *a, struct rq_membership *membership, 
 	}
 	if (!rq_member_alive(a->region, holder(word)))
 		return;
+	rq_probe_sleep(a->object, RINGQ_ASLEEP_LOCK, "");
 	int r = rq_sys.futex_waitv(waits, (unsigned)n + 1, rq_sleep_until(now, until, most));
 	if (r > 0)
 		rq_members_woken(a->region, &waits[r]);
 	if (r == -ENOSYS)
-		rq_sys.futex_wait(waits[0].word, (uint32_t)word, rq_sleep_until(now, until, RQ_SLEEP_SHORT));
+		r = rq_sys.futex_wait(waits[0].word, (uint32_t)word, rq_sleep_until(now, until, RQ_SLEEP_SHORT));
+	rq_probe_woken(a->object, RINGQ_ASLEEP_LOCK, r);
 }
 
 /* For people, as block.c says of a queue's sleepers. */
@@ -157,6 +169,12 @@ int ringq_lock(ringq_array *array, int64_t timeout)
 	return r != -EAGAIN || timeout == RINGQ_NOWAIT ? r : wait_for_lock(array, membership, timeout, word);
 }
 
+static rq_cold void wake_one(const struct ringq_array *a)
+{
+	int woken = rq_sys.futex_wake((const rq_u32 *)&a->shared->lock, 1);
+	rq_probe_wake(&a->shared->lock, 1, woken);
+}
+
 int ringq_unlock(ringq_array *array)
 {
 	struct rq_membership *membership;
@@ -174,6 +192,6 @@ int ringq_unlock(ringq_array *array)
 	}
 	/* V5: releases what was done with the lock, and sees who waits. */
 	if (rq_swap(&array->shared->lock, 0) & WAITERS)
-		rq_sys.futex_wake((const rq_u32 *)&array->shared->lock, 1);
+		wake_one(array);
 	return 0;
 }

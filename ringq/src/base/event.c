@@ -3,6 +3,7 @@
 
 #include <limits.h>
 
+#include "base/probe.h"
 #include "base/sys.h"
 
 void rq_event_wake(rq_u32 *event, int n)
@@ -10,7 +11,11 @@ void rq_event_wake(rq_u32 *event, int n)
 	rq_fence(); /* W2 */
 	/* Behind W2: acquire is not needed. */
 	uint32_t word = rq_load_acquire(event);
-	if (!(word & RQ_EVENT_WAITERS) || rq_sys.futex_wake(event, n) >= n)
+	if (!(word & RQ_EVENT_WAITERS))
+		return;
+	int woken = rq_sys.futex_wake(event, n);
+	rq_probe_wake(event, n, woken);
+	if (woken >= n)
 		return;
 	while (word & RQ_EVENT_WAITERS) {
 		/* As W1: the sequence moves on, so that who is about to sleep does not. */
@@ -28,7 +33,8 @@ void rq_event_wake_all(rq_u32 *event)
 	/* As W1. */
 	while (!rq_cas_full(event, &word, (word + RQ_EVENT_SEQUENCE) & ~RQ_EVENT_WAITERS))
 		;
-	rq_sys.futex_wake(event, INT_MAX);
+	int woken = rq_sys.futex_wake(event, INT_MAX);
+	rq_probe_wake(event, INT_MAX, woken);
 }
 
 /*

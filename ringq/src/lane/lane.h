@@ -63,6 +63,12 @@ struct rq_lane_set {
 	struct rq_hands *hands; /* of an acknowledged queue, whose claims are those of hand.h; else NULL */
 };
 
+/* The name of the queue, for people: a string in the region. */
+static inline const char *rq_lane_set_name(const struct rq_lane_set *set)
+{
+	return ((const struct rq_queue_shared *)rq_unit_at(set->region, set->first))->name;
+}
+
 /* A chunk's memory. */
 struct rq_ring {
 	char *base;

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <limits.h>
 
+#include "base/probe.h"
 #include "base/sys.h"
 #include "lane/chunks.h"
 #include "lane/hand.h"
@@ -136,6 +137,7 @@ static int take_chunk(struct rq_producer *p, uint64_t size, bool once, uint64_t 
 	p->tail = p->room = p->limit = p->skipped = 0;
 	p->drained_rounds = 0;
 	rq_store_release(&p->lane->newest, chunk); /* a hint, behind T1 */
+	rq_probe_chunk_take(rq_lane_set_name(p->set), p->index, size, rq_size_units(code));
 	return 0;
 }
 

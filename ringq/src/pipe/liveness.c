@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "base/probe.h"
 #include "queue/expire.h"
 #include "region/objects.h"
 #include "base/call.h"
@@ -127,6 +128,7 @@ static bool peer_gone(struct rq_port *port)
 		return false;
 	if (port->spinning || is_held(q->region, q->set.first, other(q->side), q->hold))
 		return false;
+	rq_probe_dead_peer(q->object, other(q->side) == RQ_SIDE_WRITER);
 	rq_queue_close(q);
 	return true;
 }

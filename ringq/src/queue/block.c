@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "base/probe.h"
 #include "lane/chunks.h"
 #include "queue/single.h"
 #include "queue/interrupt.h"
@@ -79,12 +80,17 @@ static bool is_get(const struct rq_op *op)
 	return op->event == &op->queue->shared->not_empty;
 }
 
+static uint32_t activity_of(const struct rq_op *op)
+{
+	return op->activity ? op->activity : is_get(op) ? RINGQ_ASLEEP_GET : RINGQ_ASLEEP_PUT;
+}
+
 /* For people: what a thread that has been waiting since then is about to sleep in, right before it does. */
 static void show_asleep(struct rq_member *m, const struct rq_op *op, int64_t since)
 {
 	rq_store(&m->object, op->queue->object);
 	rq_store(&m->since, (uint64_t)since);
-	rq_store(&m->activity, op->activity ? op->activity : is_get(op) ? RINGQ_ASLEEP_GET : RINGQ_ASLEEP_PUT);
+	rq_store(&m->activity, activity_of(op));
 }
 
 /* Figures of the queue. Inside the call again: else its memory may be another's. */
@@ -111,18 +117,22 @@ static bool sleep_once(struct rq_op *op, struct rq_sleep *s, int64_t until, int6
 		most = op->queue->peer->sleep_most(op->port, most);
 	if (op->brief)
 		most = SLEEP_BRIEF;
+	rq_probe_sleep(op->queue->object, activity_of(op), op->queue->shared->name);
 	rq_leave();
 	if (s->leases >= 0 && !interruptible) {
 		int r = rq_sys.futex_waitv(s->waits, (unsigned)s->leases + 1, rq_sleep_until(now, until, most));
 		if (r > 0)
 			rq_members_woken(op->queue->region, &s->waits[r]);
 		*woken = r == 0;
-		if (r != -ENOSYS)
+		if (r != -ENOSYS) {
+			rq_probe_woken(op->queue->object, activity_of(op), r);
 			return false;
+		}
 	}
 	most = most < RQ_SLEEP_SHORT ? most : RQ_SLEEP_SHORT;
 	int r = rq_sys.futex_wait(s->waits[0].word, s->waits[0].value, rq_sleep_until(now, until, most));
 	*woken = r == 0;
+	rq_probe_woken(op->queue->object, activity_of(op), r);
 	return r == -EINTR && interruptible;
 }
 

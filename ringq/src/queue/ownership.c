@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/event.h"
+#include "base/probe.h"
 #include "queue/single.h"
 
 /* Makes sure that lane i may be touched, and that consumers will look at it once it is used. */
@@ -65,6 +66,8 @@ static int adopt(struct rq_port *port, struct rq_producer *p, uint32_t i, bool d
 		rq_event_notify(&queue->shared->not_full, (int)freed);
 	if (r)
 		rq_port_let_go(port, rq_lane_at(&queue->set, i));
+	else
+		rq_probe_lane_take(queue->shared->name, i, died);
 	return r;
 }
 

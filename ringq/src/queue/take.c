@@ -6,6 +6,7 @@
 
 #include <errno.h>
 
+#include "base/probe.h"
 #include "base/sys.h"
 #include "order/next.h"
 #include "queue/block.h"
@@ -130,6 +131,9 @@ static int take_returned(struct rq_op *op, int64_t now, uint64_t returned)
 	if (!rq_hand_move(set, &hand, entry, claim, b->id, (uint64_t)now))
 		return -EAGAIN;
 	t->book->spares--;
+	if (rq_state_kind(hand.state) != RQ_ENTRY_BACK)
+		rq_probe_dead_taker(b->queue->object, (uint32_t)(hand.killer >> 32), (uint32_t)hand.killer,
+			rq_hand_attempt(hand.from) + 1);
 	rq_deliver(out, set->region, entry, claim, b->id, hand.key, hand.pos);
 	out->data = set->region->base + hand.record + rq_record_offset(header);
 	out->len = rq_record_len(header);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/event.h"
+#include "base/probe.h"
 #include "base/sys.h"
 #include "queue/block.h"
 #include "queue/interrupt.h"
@@ -147,7 +148,9 @@ static int wait_by_watches(struct wait_any *a, int64_t until)
 			return -EINTR;
 		if (until >= 0 && now >= until)
 			return -ETIMEDOUT;
+		rq_probe_sleep(0, RINGQ_ASLEEP_GET, "");
 		r = rq_sys.futex_wait(word, value, rq_sleep_until(now, until, RQ_SLEEP_SHORT));
+		rq_probe_woken(0, RINGQ_ASLEEP_GET, r);
 		if (r == -EINTR && a->interruptible)
 			return r;
 	}
@@ -167,7 +170,9 @@ static int wait_by_words(struct wait_any *a, int64_t until)
 			return -EINTR;
 		if (until >= 0 && now >= until)
 			return -ETIMEDOUT;
+		rq_probe_sleep(0, RINGQ_ASLEEP_GET, "");
 		r = rq_sys.futex_waitv(a->words, (unsigned)n, rq_sleep_until(now, until, most));
+		rq_probe_woken(0, RINGQ_ASLEEP_GET, r >= 0 && r < (int)a->n ? 0 : r);
 		if (r >= (int)a->n)
 			woken_by_member(a, &a->words[r]);
 		if (rq_watcher_refuses(r))

@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <unistd.h>
 
+#include "base/probe.h"
 #include "base/sys.h"
 
 struct rq_member *rq_member_at(const struct ringq_region *region, uint32_t index)
@@ -152,6 +153,8 @@ int rq_members_watch(
 
 void rq_members_woken(const struct ringq_region *region, const struct rq_sys_wait *by)
 {
-	if (by->word != &region->header->joins)
-		rq_sys.futex_wake(by->word, INT_MAX);
+	if (by->word == &region->header->joins)
+		return;
+	rq_probe_dead_woke(region->base, by->word);
+	rq_sys.futex_wake(by->word, INT_MAX);
 }

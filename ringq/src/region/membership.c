@@ -7,6 +7,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "base/probe.h"
 #include "base/upcalls.h"
 
 static struct rq_membership *memberships; /* of the process, under the process lock */
@@ -54,6 +55,7 @@ static int join(struct rq_membership *membership, struct ringq_region *region)
 		introduce(membership->member, region->header);
 		rq_add(&region->header->joins, 1); /* J1 */
 		rq_sys.futex_wake(&region->header->joins, INT_MAX);
+		rq_probe_member_join(region->base, i, left);
 		return left;
 	}
 	return -EUSERS;

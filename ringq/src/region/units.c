@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "base/probe.h"
 #include "base/sys.h"
 #include "base/upcalls.h"
 
@@ -94,15 +95,19 @@ int64_t rq_units_claim(struct ringq_region *region, uint64_t n, uint64_t owner, 
 	if (n == 0 || n > region->at.unit_count)
 		return -ENOMEM;
 	int64_t first = claim_anywhere(region, n, owner);
-	if (first < 0)
+	if (first < 0) {
+		rq_probe_memory_short(region->base, n);
 		return first;
+	}
 	int r = rq_region_back(region, region->at.units + (uint64_t)first * region->at.page, bytes);
 	if (r) {
+		rq_probe_memory_short(region->base, n);
 		rq_units_release(region, (uint64_t)first, n, owner);
 		return r;
 	}
 	if (n == 1)
 		rq_store(&region->free_hint, (uint64_t)first + 1);
+	rq_probe_units_take(region->base, first, n, bytes);
 	return first;
 }
 
@@ -121,9 +126,11 @@ void rq_units_give_back(struct rq_membership *membership, uint64_t first, uint64
 		uint64_t u = first, expected = owner;
 		while (u < end && rq_cas(rq_owner_at(region, u), &expected, mine)) /* A3 */
 			u++;
-		if (u > first)
+		if (u > first) {
+			rq_probe_units_give_back(region->base, first, u - first);
 			rq_sys.give_back(&region->file, region->at.units + first * region->at.page,
 				(u - first) * region->at.page);
+		}
 		rq_units_release(region, first, u - first, mine);
 		first = u + 1;
 	}
