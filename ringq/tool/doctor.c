@@ -61,14 +61,26 @@ struct patient {
 	ringq_region *region;
 	struct ringq_object *objects;
 	struct ringq_member *members;
+	struct people people;
 	ssize_t object_count, member_count;
 	bool all_seen; /* no process was kept from view */
 };
 
-static bool is_stopped(uint32_t process)
+static bool is_stopped(pid_t here)
 {
-	char state = process_state((pid_t)process);
+	char state = here ? process_state(here) : 0;
 	return state == 'T' || state == 't';
+}
+
+/* A process as it calls itself, and by the id that it has here, where that is another. */
+static const char *show_process(uint32_t process, const char *name, pid_t here, char text[96])
+{
+	int n = snprintf(text, 96, "process %u (%s)", process, name);
+	if (here && here != (pid_t)process)
+		snprintf(text + n, 96 - (size_t)n, ", which is %d here,", (int)here);
+	else if (!here)
+		snprintf(text + n, 96 - (size_t)n, ", which cannot be found from here,");
+	return text;
 }
 
 static bool is_asleep_on(const struct ringq_member *m, uint64_t id, unsigned activity)
@@ -92,8 +104,11 @@ static const char *object_of(const struct patient *p, uint64_t id, char label[80
 /* A process once, however many of its threads are members. */
 static bool is_first_of_process(const struct patient *p, ssize_t i)
 {
+	const struct ringq_member *m = &p->members[i];
 	for (ssize_t k = 0; k < i; k++)
-		if (p->members[k].process == p->members[i].process)
+		if (p->members[k].process == m->process &&
+			people_here(&p->people, p->members[k].process, p->members[k].thread) ==
+				people_here(&p->people, m->process, m->thread))
 			return false;
 	return true;
 }
@@ -102,12 +117,14 @@ static void check_stopped(const struct patient *p)
 {
 	for (ssize_t i = 0; i < p->member_count; i++) {
 		const struct ringq_member *m = &p->members[i];
-		char cure[64], label[80];
-		if (!is_first_of_process(p, i) || !is_stopped(m->process))
+		char cure[64], label[80], who[96];
+		pid_t here = people_here(&p->people, m->process, m->thread);
+		if (!is_first_of_process(p, i) || !is_stopped(here))
 			continue;
 		const char *object = object_of(p, m->object ? m->object : m->took, label);
-		snprintf(cure, sizeof cure, "kill -CONT %u", m->process);
-		report(p->label, object, "stopped", cure, "process %u (%s) is stopped%s", m->process, m->name,
+		snprintf(cure, sizeof cure, "kill -CONT %d", (int)here);
+		report(p->label, object, "stopped", cure, "%s is stopped%s",
+			show_process(m->process, m->name, here, who),
 			m->object           ? ", asleep there"
 			: m->took && object ? "; it takes from there"
 					    : "");
@@ -118,19 +135,23 @@ static void check_lock(const struct patient *p, const struct ringq_object *objec
 {
 	struct ringq_producer holder;
 	uint64_t waiting = 0;
-	char cure[64], label[80];
+	char cure[400], label[80], who[96];
 	for (ssize_t i = 0; i < p->member_count; i++)
 		waiting += is_asleep_on(&p->members[i], object->id, RINGQ_ASLEEP_LOCK) &&
 		           now_ns() - (int64_t)p->members[i].since >= LASTS;
 	if (ringq_region_lock_holder(p->region, object->id, &holder) != 1 || holder.state != RINGQ_ALIVE)
 		return;
-	bool stopped = is_stopped(holder.process);
+	pid_t here = people_here(&p->people, holder.process, holder.thread);
+	bool stopped = is_stopped(here);
 	if (!stopped && !waiting)
 		return;
-	snprintf(cure, sizeof cure, stopped ? "kill -CONT %u" : "kill %u", holder.process);
+	if (here)
+		snprintf(cure, sizeof cure, stopped ? "kill -CONT %d" : "kill %d", (int)here);
+	else /* by whom it can be seen */
+		snprintf(cure, sizeof cure, "sudo ringq doctor %s", p->label);
 	report(p->label, object_label(object, label), stopped ? "lock-stopped" : "lock-held", cure,
-		"process %u (%s), which %s, holds the lock, and %" PRIu64 " wait for it", holder.process, holder.name,
-		stopped ? "is stopped" : "runs", waiting);
+		"%s %s the lock, and %" PRIu64 " wait for it", show_process(holder.process, holder.name, here, who),
+		stopped ? "is stopped and holds" : "holds", waiting);
 }
 
 struct sleepers {
@@ -194,7 +215,8 @@ static int check_queue(const struct patient *p, const struct ringq_object *objec
 static void check_users(const struct patient *p)
 {
 	char cure[400];
-	if (!p->found || !*p->found->name || p->found->holder_count || !p->all_seen)
+	/* A member lives: it has the region, though it cannot be seen from here. */
+	if (!p->found || !*p->found->name || p->found->holder_count || p->member_count || !p->all_seen)
 		return;
 	snprintf(cure, sizeof cure, "ringq clean --yes --with-records %s", p->label);
 	report(p->label, NULL, "unused", cure, "no process has it; %s of memory",
@@ -208,6 +230,9 @@ static int examine(struct patient *p)
 	p->member_count = p->object_count < 0 ? 0 : members_of(p->region, &p->members);
 	if (p->object_count < 0 || p->member_count < 0)
 		return (int)(p->object_count < 0 ? p->object_count : p->member_count);
+	e = p->found ? people_of(&p->people, p->region, p->found) : people_search(&p->people, p->region);
+	if (e)
+		return e;
 	check_stopped(p);
 	for (ssize_t i = 0; e == 0 && i < p->object_count; i++) {
 		if (p->objects[i].kind == RINGQ_OBJECT_ARRAY)
@@ -216,6 +241,7 @@ static int examine(struct patient *p)
 			e = check_queue(p, &p->objects[i]);
 	}
 	check_users(p);
+	people_free(&p->people);
 	free(p->objects);
 	free(p->members);
 	return e;

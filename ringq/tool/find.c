@@ -172,10 +172,12 @@ static int see_names(struct search *s)
 			fstatat(dirfd(dir), d->d_name, &st, AT_SYMLINK_NOFOLLOW) || !S_ISREG(st.st_mode))
 			continue;
 		struct found *f = entry(s, &st);
-		if (f)
-			snprintf(f->name, sizeof f->name, "%s", d->d_name + sizeof PREFIX - 1);
-		else
+		if (!f) {
 			r = -ENOMEM;
+			continue;
+		}
+		snprintf(f->name, sizeof f->name, "%s", d->d_name + sizeof PREFIX - 1);
+		f->listed = true;
 	}
 	closedir(dir);
 	return r;
@@ -191,6 +193,18 @@ static int by_name(const void *a, const void *b)
 	return r ? r : p != q ? (p > q) - (p < q) : (x->inode > y->inode) - (x->inode < y->inode);
 }
 
+/* Of those with one name, which are side by side, one is this mount namespace's. */
+static void tell_apart(struct search *s)
+{
+	for (size_t i = 0, end; i < s->count; i = end) {
+		bool listed = false;
+		for (end = i; end < s->count && strcmp(s->found[end].name, s->found[i].name) == 0; end++)
+			listed |= s->found[end].listed;
+		for (size_t k = i; listed && k < end; k++)
+			s->found[k].elsewhere = !s->found[k].listed && !s->found[k].unlinked;
+	}
+}
+
 int search_all(struct search *out)
 {
 	*out = (struct search){0};
@@ -203,6 +217,7 @@ int search_all(struct search *out)
 	}
 	if (out->count)
 		qsort(out->found, out->count, sizeof *out->found, by_name);
+	tell_apart(out);
 	return 0;
 }
 
@@ -230,7 +245,7 @@ int found_open(const struct found *f, int flags)
 {
 	char path[512];
 	int r = -ENOENT;
-	if (*f->name && !f->unlinked) {
+	if (*f->name && !f->unlinked && !f->elsewhere) {
 		snprintf(path, sizeof path, DIRECTORY "/" PREFIX "%s", f->name);
 		r = same_file(open(path, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK), f);
 	}
@@ -266,7 +281,7 @@ const char *found_state(const struct found *f, int error)
 
 const char *found_label(const struct found *f, char label[300])
 {
-	if (*f->name && !f->unlinked)
+	if (*f->name && !f->unlinked && !f->elsewhere)
 		snprintf(label, 300, "%s", f->name);
 	else if (f->holder_count)
 		snprintf(label, 300, "pid:%d/fd:%d", (int)f->holders->pid, f->holders->fd);

@@ -178,7 +178,7 @@ static int open_prefix(struct target *t, int flags, int *fd)
 	if (r)
 		return fail(r, t->label);
 	for (size_t i = 0; i < s.count; i++) {
-		if (!s.found[i].unlinked && strncmp(s.found[i].name, t->spec, len) == 0) {
+		if (!s.found[i].unlinked && !s.found[i].elsewhere && strncmp(s.found[i].name, t->spec, len) == 0) {
 			one = &s.found[i];
 			n++;
 		}

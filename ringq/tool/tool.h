@@ -111,6 +111,8 @@ struct found {
 	ino_t inode;
 	char name[256]; /* "": anonymous */
 	bool unlinked;  /* it had that name */
+	bool listed;    /* the name is in this mount namespace */
+	bool elsewhere; /* it is not, and another has that name here */
 	struct holder *holders;
 	size_t holder_count;
 	uint64_t size;
@@ -141,6 +143,27 @@ void search_warn(const struct search *search);
 
 /* The state of a process, as /proc has it: 'R', 'S', 'T', ...; 0: there is none. */
 char process_state(pid_t pid);
+
+/* ---- who a member is in this PID namespace: people.c ---- */
+
+struct person {
+	pid_t here;
+	uint32_t own; /* the id that it sees of itself */
+};
+
+struct people {
+	dev_t device;
+	ino_t inode;
+	struct person *persons; /* who has the region's file */
+	size_t count;
+};
+
+/* Those of a region that was found; or of one that is looked for. 0 or -errno. */
+int people_of(struct people *out, const ringq_region *region, const struct found *found);
+int people_search(struct people *out, const ringq_region *region);
+/* The id that a member's process has here; 0: it is in a PID namespace that cannot be seen from here, or cannot be told. */
+pid_t people_here(const struct people *people, uint32_t process, uint32_t thread);
+void people_free(struct people *people);
 
 /* ---- naming things: open.c ---- */
 

@@ -7,6 +7,7 @@
 
 static const struct column columns[] = {
 	{"process", "PID", true, false},
+	{"here", "HERE", true, true},
 	{"thread", "TID", true, false},
 	{"name", "NAME", false, false},
 	{"state", "STATE", false, false},
@@ -15,6 +16,8 @@ static const struct column columns[] = {
 	{"took", "TOOK FROM", false, false},
 	{"puts", "PUTS TO", false, false},
 };
+
+enum { HERE = 1, COLUMNS = sizeof columns / sizeof *columns };
 
 static const char *const activities[] = {
 	"awake", "asleep in put", "asleep in get", "asleep in take", "asleep in lock", "asleep in join"};
@@ -64,12 +67,21 @@ static void puts_to(const struct lanes *all, ssize_t n, const struct ringq_membe
 	}
 }
 
+static void add_here(struct table *t, pid_t here)
+{
+	if (here)
+		table_number(t, (uint64_t)here);
+	else
+		table_text(t, NULL);
+}
+
 static void add_member(struct table *t, const struct ringq_object *objects, ssize_t n, const struct lanes *lanes,
-	const struct ringq_member *m)
+	const struct ringq_member *m, pid_t here)
 {
 	char label[80], text[200];
-	char process = process_state((pid_t)m->process);
+	char process = here ? process_state(here) : 0;
 	table_number(t, m->process);
+	add_here(t, here);
 	table_number(t, m->thread);
 	table_text(t, m->name);
 	table_text(t, process == 'T' || process == 't' ? "stopped" : activities[m->activity <= 5 ? m->activity : 0]);
@@ -78,6 +90,23 @@ static void add_member(struct table *t, const struct ringq_object *objects, ssiz
 	table_text(t, name_of(objects, n, m->took, label));
 	puts_to(lanes, n, m, text, sizeof text);
 	table_text(t, *text ? text : NULL);
+}
+
+/* Of the members, where they are in this namespace; 0: they cannot be told. How many of them are not what they call themselves. */
+static size_t find_members(
+	ringq_region *region, const struct ringq_member *members, ssize_t n, pid_t *here, size_t *hidden)
+{
+	struct people people;
+	size_t others = 0;
+	int r = people_search(&people, region);
+	for (ssize_t i = 0; i < n; i++) {
+		here[i] = r ? 0 : people_here(&people, members[i].process, members[i].thread);
+		*hidden += !here[i];
+		others += here[i] != (pid_t)members[i].process;
+	}
+	if (r == 0)
+		people_free(&people);
+	return others;
 }
 
 /* Producers that have died, and whose lanes nobody has taken over: they are no members any more. */
@@ -89,6 +118,7 @@ static void add_dead(struct table *t, const struct lanes *lanes)
 		if (p->state != RINGQ_DEAD)
 			continue;
 		table_number(t, p->process);
+		add_here(t, 0);
 		table_number(t, p->thread);
 		table_text(t, p->name);
 		table_text(t, "dead");
@@ -108,20 +138,31 @@ static int show(const struct target *target)
 		return fail((int)n, target->label);
 	ssize_t m = members_of(target->region, &members);
 	struct lanes *lanes = calloc((size_t)n + 1, sizeof *lanes);
-	int r = m < 0 ? fail((int)m, target->label) : lanes ? 0 : fail(-ENOMEM, target->label);
+	pid_t *here = calloc(m > 0 ? (size_t)m : 1, sizeof *here);
+	int r = m < 0 ? fail((int)m, target->label) : lanes && here ? 0 : fail(-ENOMEM, target->label);
 	if (r == 0) {
-		struct table *t = table_new("members", columns, sizeof columns / sizeof *columns);
+		static struct column shown[COLUMNS];
+		size_t hidden = 0;
+		memcpy(shown, columns, sizeof shown);
+		shown[HERE].hidden = find_members(target->region, members, m, here, &hidden) == 0;
+		struct table *t = table_new("members", shown, COLUMNS);
 		for (ssize_t i = 0; i < n; i++)
 			lanes[i] = lanes_of(target->region, &objects[i]);
 		for (ssize_t i = 0; i < m; i++)
-			add_member(t, objects, n, lanes, &members[i]);
+			add_member(t, objects, n, lanes, &members[i], here[i]);
 		for (ssize_t i = 0; i < n; i++)
 			add_dead(t, &lanes[i]);
 		r = table_print(t);
+		if (hidden)
+			complain("%zu member%s cannot be found from here (another PID namespace, or another user's): "
+				 "whether "
+				 "stopped cannot be told",
+				hidden, hidden == 1 ? "" : "s");
 	}
 	for (ssize_t i = 0; lanes && i < n; i++)
 		free(lanes[i].lanes);
 	free(lanes);
+	free(here);
 	free(members);
 	free(objects);
 	return r;

@@ -24,3 +24,15 @@ status() {
 prints() { [[ $(cat "$dir/out") == "$1" ]] || fail "printed '$(cat "$dir/out")', not '$1'"; }
 says() { grep -q -- "$1" "$dir/err" || fail "did not say '$1' but '$(cat "$dir/err")'"; }
 shows() { grep -qE -- "$1" "$dir/out" || fail "does not show '$1': $(cat "$dir/out")"; }
+
+# wait_for PATTERN COMMAND...: until it prints that
+wait_for() {
+	local pattern=$1
+	shift
+	for _ in {1..400}; do
+		"$@" >"$dir/out" 2>"$dir/err"
+		grep -qE -- "$pattern" "$dir/out" && return
+		sleep 0.05
+	done
+	fail "$* does not show $pattern: $(cat "$dir/out" "$dir/err")"
+}

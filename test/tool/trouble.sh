@@ -9,18 +9,6 @@ name=test-trouble-$$
 . "${BASH_SOURCE%/*}/common.sh"
 export PATH=${ringq%/*}:$PATH
 
-# wait_for PATTERN COMMAND...: until it prints that
-wait_for() {
-	local pattern=$1
-	shift
-	for _ in {1..200}; do
-		"$@" >"$dir/out" 2>"$dir/err"
-		grep -qE -- "$pattern" "$dir/out" && return
-		sleep 0.05
-	done
-	fail "$* does not show $pattern: $(cat "$dir/out" "$dir/err")"
-}
-
 # cure TROUBLE: runs the command that doctor gives for it
 cure() {
 	local line
