@@ -36,11 +36,13 @@
 #define CLAIM_OF(state) ((state) % 16)
 #define MEMBER(claim) ((claim) / 4)
 #define NAME(member, ticket) ((member) * 4 + (ticket))
+#define BIT(member) (1 << (member))
 
 byte head, tail, taker; /* head and taker change together */
 byte won[MEMBERS];
 byte state[ENTRIES], pos[ENTRIES], from[ENTRIES];
 byte moves;
+byte takers = 1; /* a bit for each member that takes, or has taken: its book is read. Member 0 has come before */
 bit killed[MEMBERS], dead[MEMBERS];
 
 /* What an onlooker knows. */
@@ -116,15 +118,24 @@ inline finish_move(old, mover)
 #endif
 }
 
-/* rq_hand_of_lane(), rq_hand_count(): the lowest position in hand or back below `lowest`, *any: whether there is one. */
+/* rq_hand_of_lane(), rq_hand_count(), next_entry(): the lowest position in hand or back below `lowest`, *any: whether there is one. */
 inline read_books()
 {
+#ifdef FAULT_TAKERS_BEFORE_MOVES
+	seen = takers;
 	m = moves;
+#else
+	m = moves;
+	seen = takers; /* D5 */
+#endif
 	i = 0;
 	do
 	:: i == ENTRIES -> break
 	:: else ->
-		read(i);
+		if
+		:: seen & BIT(i / EACH) -> read(i)
+		:: else -> s = 0
+		fi;
 		if
 		:: KIND(s) == CLAIM ->
 			judge();
@@ -146,7 +157,7 @@ inline read_books()
 /* ringq_put(), of all records, one after the other */
 proctype producer()
 {
-	byte h, i, k, m, p, s, w, lowest;
+	byte h, i, k, m, p, s, w, lowest, seen;
 	bit any, ok;
 	do
 	:: tail == RECORDS -> break
@@ -170,7 +181,7 @@ proctype producer()
 				tail++
 			:: else
 			fi;
-			h = 0; i = 0; k = 0; m = 0; p = 0; s = 0; w = 0; lowest = 0; any = 0; ok = 0
+			h = 0; i = 0; k = 0; m = 0; p = 0; s = 0; w = 0; lowest = 0; seen = 0; any = 0; ok = 0
 		}
 	od
 }
@@ -307,6 +318,7 @@ proctype mortal(byte me)
 	byte h, i, k, p, s, w, n, c, e, t, ticket;
 	bit ok;
 	{
+		takers = takers | BIT(me); /* D4 */
 		claim();
 		atomic { h = 0; n = 0; c = 0; e = 0; t = 0; ok = 0 };
 		i = 0;
@@ -326,7 +338,7 @@ proctype mortal(byte me)
 /* Takes until all is done. */
 proctype survivor(byte me)
 {
-	byte h, i, k, m, p, s, w, n, c, e, t, ticket, lowest;
+	byte h, i, k, m, p, s, w, n, c, e, t, ticket, lowest, seen;
 	bit any, ok;
 	do
 	:: i = 0;
@@ -350,7 +362,7 @@ proctype survivor(byte me)
 			fi
 		:: else
 		fi;
-		atomic { h = 0; i = 0; k = 0; m = 0; p = 0; s = 0; w = 0; lowest = 0; any = 0; ok = 0 }
+		atomic { h = 0; i = 0; k = 0; m = 0; p = 0; s = 0; w = 0; lowest = 0; seen = 0; any = 0; ok = 0 }
 	od;
 	i = 0;
 	do

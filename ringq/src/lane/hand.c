@@ -115,6 +115,10 @@ struct walk {
 
 #define WORDS (RQ_MEMBERS_MOST / 64)
 
+/*
+ * After a look at `moves`: who has come to take since (D4), and has moved something to a book that is not looked at, has
+ * changed that.
+ */
 static struct walk begin(const struct rq_lane_set *set)
 {
 	return (struct walk){.set = set, .bits = rq_load_acquire(&set->hands->takers[0])}; /* D5 */
@@ -184,6 +188,7 @@ bool rq_hand_move(const struct rq_lane_set *set, const struct rq_hand *hand, str
 	uint64_t port, uint64_t taken)
 {
 	uint64_t state = hand->state, offset = rq_entry_offset(set->region, hand->entry);
+	rq_release_fence(); /* D0 */
 	rq_store(&to->key, hand->key);
 	rq_store(&to->pos, hand->pos);
 	rq_store(&to->record, hand->record);
@@ -272,9 +277,9 @@ struct rq_hand_sum rq_hand_of_lane(const struct rq_lane_set *set, uint32_t lane,
 	struct rq_hand_sum sum;
 	unsigned reads = 0;
 	do {
+		moves = rq_load_acquire(&set->hands->moves); /* Z9 */
 		struct walk w = begin(set);
 		struct rq_hand hand;
-		moves = rq_load_acquire(&set->hands->moves); /* Z9 */
 		sum = (struct rq_hand_sum){.lowest = head};
 		while (next_entry(&w, &hand)) {
 			if (((hand.key ^ key) & RQ_KEY_LANE) || !is_taken(set, &hand))
@@ -300,9 +305,9 @@ static bool has_entry(const struct rq_lane_set *set, uint64_t key, uint64_t key_
 	if (!set->hands)
 		return false;
 	do {
+		moves = rq_load_acquire(&set->hands->moves); /* Z9 */
 		struct walk w = begin(set);
 		struct rq_hand hand;
-		moves = rq_load_acquire(&set->hands->moves); /* Z9 */
 		while (next_entry(&w, &hand))
 			if (!((hand.key ^ key) & key_mask) && !((hand.pos >> 2 ^ pos) & pos_mask) && is_taken(set, &hand))
 				return true;
@@ -326,9 +331,9 @@ struct rq_hand_count rq_hand_count(const struct rq_lane_set *set)
 	unsigned reads = 0;
 	uint64_t moves;
 	do {
+		moves = rq_load_acquire(&set->hands->moves); /* Z9 */
 		struct walk w = begin(set);
 		struct rq_hand hand;
-		moves = rq_load_acquire(&set->hands->moves); /* Z9 */
 		count = (struct rq_hand_count){0};
 		while (next_entry(&w, &hand)) {
 			if (!is_taken(set, &hand))
@@ -409,8 +414,8 @@ uint64_t rq_hand_returned(const struct rq_lane_set *set, uint32_t attempts, stru
 	unsigned reads = 0;
 	uint64_t moves, n;
 	do {
-		struct walk w = begin(set);
 		moves = rq_load_acquire(&set->hands->moves); /* Z9 */
+		struct walk w = begin(set);
 		n = 0;
 		while (next_entry(&w, &hand)) {
 			if (!is_back(set, &hand) || is_nothing(set, &hand) || rq_hand_attempt(hand.from) >= attempts)
