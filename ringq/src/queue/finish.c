@@ -33,11 +33,11 @@ static rq_cold void make_room(struct rq_port *b, const struct ended *e)
 {
 	const struct rq_lane_set *set = &b->queue->set;
 	struct rq_lane *lane = rq_lane_at(set, rq_hand_lane(e->key));
+	rq_fence(); /* T9: Z0 before the look at head; and, as W2, before the one at who sleeps */
 	if ((rq_load(&lane->head) ^ e->pos) >> 32) {
 		rq_store_release(b->order.reader.hazard, 0); /* as H1: this may be the last to name it */
 		rq_hand_left(set, b->membership, e->key, e->record);
 	}
-	rq_fence(); /* after Z0, as W2; before W4 */
 	/* W4, and how much has been freed since: whose sum comes to it wakes. */
 	if (rq_load_acquire(&lane->not_full) & RQ_EVENT_WAITERS &&
 		rq_add(&lane->freed, e->bytes) + e->bytes >= rq_load_acquire(&lane->wake_at))
