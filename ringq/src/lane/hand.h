@@ -109,6 +109,7 @@ static inline uint64_t rq_hand_from(uint64_t attempt, uint64_t offset)
 static rq_always_inline void rq_hand_write(struct rq_entry *entry, uint64_t claim, uint64_t key, uint64_t pos,
 	uint64_t record, uint64_t port, uint64_t taken)
 {
+	rq_release_fence(); /* D0: who reads any of this finds, behind it, no state from before the entry was free */
 	rq_store(&entry->key, key);
 	rq_store(&entry->pos, pos);
 	rq_store(&entry->record, record);

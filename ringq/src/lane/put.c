@@ -71,6 +71,7 @@ static uint64_t undone(struct rq_producer *p, uint64_t head, uint64_t *free)
 	if (rq_likely(!p->set->hands))
 		return waiting(p, head);
 	struct rq_hand_sum hand = rq_hand_of_lane(p->set, p->index, head, p->adopted);
+	rq_release_fence(); /* P5: as P3, for what the books say, behind Z6 */
 	*free = hand.lowest;
 	return waiting(p, head) + hand.bytes;
 }

@@ -28,6 +28,7 @@ int64_t rq_object_claim(struct rq_membership *membership, uint64_t units, uint64
 		rq_object_drop(membership, (uint64_t)first, units);
 		return r;
 	}
+	rq_release_fence(); /* N0: as P3, behind A1: G6 is its reader */
 	memset(region->base + at, 0, page);
 	return first;
 }
