@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -107,4 +109,110 @@ void sandbox_play_linux_4_18(void)
 #ifdef SYS_close_range
 	sandbox_refuse(SYS_close_range, ENOSYS, 0);
 #endif
+}
+
+/* ---- the page's lists ---- */
+
+/* Names that the page may use, and their numbers here; -1: this architecture has no such call. */
+static const struct {
+	const char *name;
+	long number;
+} known[] = {
+#define CALL(name)                \
+	{                         \
+#name, SYS_##name \
+	}
+	CALL(brk),
+	CALL(clock_gettime),
+	CALL(clock_nanosleep),
+	CALL(clone),
+	CALL(clone3),
+	CALL(close),
+	CALL(dup3),
+	CALL(eventfd2),
+	CALL(exit),
+	CALL(exit_group),
+	CALL(fchmod),
+	CALL(fcntl),
+	CALL(fstat),
+	CALL(ftruncate),
+	CALL(futex),
+	CALL(futex_waitv),
+	CALL(get_robust_list),
+	CALL(getpid),
+	CALL(gettid),
+	CALL(linkat),
+	CALL(madvise),
+	CALL(membarrier),
+	CALL(memfd_create),
+	CALL(mmap),
+	CALL(mprotect),
+	CALL(mremap),
+	CALL(munlock),
+	CALL(munmap),
+	CALL(newfstatat),
+	CALL(openat),
+	CALL(prctl),
+	CALL(pread64),
+	CALL(prlimit64),
+	CALL(pwrite64),
+	CALL(read),
+	CALL(recvfrom),
+	CALL(recvmsg),
+	CALL(rseq),
+	CALL(rt_sigprocmask),
+	CALL(rt_sigreturn),
+	CALL(sched_yield),
+	CALL(sendmsg),
+	CALL(set_robust_list),
+	CALL(write),
+#ifdef SYS_unlink
+	CALL(unlink),
+#else
+	{"unlink", -1},
+#endif
+	CALL(unlinkat),
+};
+
+static long number_of(const char *name)
+{
+	for (size_t i = 0; i < COUNT(known); i++)
+		if (!strcmp(known[i].name, name))
+			return known[i].number;
+	test_context = name;
+	test_fail(__FILE__, __LINE__, "the page names a system call that this test does not know");
+}
+
+const char *sandbox_name(long call)
+{
+	for (size_t i = 0; i < COUNT(known); i++)
+		if (known[i].number == call)
+			return known[i].name;
+	return "?";
+}
+
+void sandbox_read_calls(const char *path, const char *which, struct sandbox_calls *list)
+{
+	char line[256], fence[64];
+	FILE *page = fopen(path, "r");
+	bool inside = false;
+	size_t before = list->n;
+
+	check(page);
+	snprintf(fence, sizeof(fence), "```syscalls %s\n", which);
+	while (fgets(line, sizeof(line), page)) {
+		if (!strncmp(line, "```", 3)) {
+			inside = !inside && !strcmp(line, fence);
+			continue;
+		}
+		for (char *word = inside ? strtok(line, " \n") : NULL; word; word = strtok(NULL, " \n")) {
+			long number = number_of(word);
+
+			check_compare(list->n, <, SANDBOX_CALLS_MOST);
+			if (number >= 0)
+				list->calls[list->n++] = number;
+		}
+	}
+	fclose(page);
+	check_compare(list->n, >, before);
 }

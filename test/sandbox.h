@@ -25,4 +25,15 @@ void sandbox_allow_only(const long *calls, size_t n, int error);
 /* What Linux 4.18 has not, of what ringq uses: futex_waitv, MADV_POPULATE_WRITE and some others are not there. */
 void sandbox_play_linux_4_18(void);
 
+/* Adds the system calls of the blocks of docs/limits.md that begin with ```syscalls WHICH. */
+#define SANDBOX_CALLS_MOST 128
+
+struct sandbox_calls {
+	long calls[SANDBOX_CALLS_MOST];
+	size_t n;
+};
+
+void sandbox_read_calls(const char *path, const char *which, struct sandbox_calls *list);
+const char *sandbox_name(long call);
+
 #endif

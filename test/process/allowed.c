@@ -19,113 +19,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#ifndef SYS_futex_waitv
-#define SYS_futex_waitv 449
-#endif
-
-/* Names that the page may use, and their numbers here; -1: this architecture has no such call. */
-static const struct {
-	const char *name;
-	long number;
-} known[] = {
-#define CALL(name)                \
-	{                         \
-#name, SYS_##name \
-	}
-	CALL(brk),
-	CALL(clock_gettime),
-	CALL(clock_nanosleep),
-	CALL(clone),
-	CALL(clone3),
-	CALL(close),
-	CALL(eventfd2),
-	CALL(exit),
-	CALL(exit_group),
-	CALL(fchmod),
-	CALL(fcntl),
-	CALL(fstat),
-	CALL(ftruncate),
-	CALL(futex),
-	CALL(futex_waitv),
-	CALL(get_robust_list),
-	CALL(getpid),
-	CALL(gettid),
-	CALL(linkat),
-	CALL(madvise),
-	CALL(membarrier),
-	CALL(memfd_create),
-	CALL(mmap),
-	CALL(mprotect),
-	CALL(mremap),
-	CALL(munlock),
-	CALL(munmap),
-	CALL(newfstatat),
-	CALL(openat),
-	CALL(prctl),
-	CALL(pread64),
-	CALL(prlimit64),
-	CALL(pwrite64),
-	CALL(read),
-	CALL(recvfrom),
-	CALL(recvmsg),
-	CALL(rseq),
-	CALL(rt_sigprocmask),
-	CALL(rt_sigreturn),
-	CALL(sched_yield),
-	CALL(sendmsg),
-	CALL(set_robust_list),
-	CALL(write),
-#ifdef SYS_unlink
-	CALL(unlink),
-#else
-	{"unlink", -1},
-#endif
-	CALL(unlinkat),
-};
-
-enum { CALLS_MOST = 128 };
-
-struct list {
-	long calls[CALLS_MOST];
-	size_t n;
-};
-
-static long number_of(const char *name)
-{
-	for (size_t i = 0; i < COUNT(known); i++)
-		if (!strcmp(known[i].name, name))
-			return known[i].number;
-	test_context = name;
-	test_fail(__FILE__, __LINE__, "the page names a system call that this test does not know");
-}
-
-/* Adds the words of the blocks that begin with ```syscalls WHICH. */
-static void read_list(const char *path, const char *which, struct list *list)
-{
-	char line[256], fence[64];
-	FILE *page = fopen(path, "r");
-	bool inside = false;
-	size_t before = list->n;
-
-	check(page);
-	snprintf(fence, sizeof(fence), "```syscalls %s\n", which);
-	while (fgets(line, sizeof(line), page)) {
-		if (!strncmp(line, "```", 3)) {
-			inside = !inside && !strcmp(line, fence);
-			continue;
-		}
-		for (char *word = inside ? strtok(line, " \n") : NULL; word; word = strtok(NULL, " \n")) {
-			long number = number_of(word);
-
-			check_compare(list->n, <, CALLS_MOST);
-			if (number >= 0)
-				list->calls[list->n++] = number;
-		}
-	}
-	fclose(page);
-	check_compare(list->n, >, before);
-}
-
 /* ---- what is done inside ---- */
 
 struct things {
@@ -201,6 +94,15 @@ static void use(struct things *t)
 	join_thread(other);
 }
 
+static void has_them_too(void *arg)
+{
+	struct things *t = arg;
+
+	check_eq(ringq_put(t->bounded, "x", 1, RINGQ_NOWAIT), 0);
+	check_eq(ringq_put(t->bounded, "y", 1, RINGQ_NOWAIT), -EAGAIN);
+	check_eq(ringq_get(t->bounded, &(char){0}, 1, RINGQ_NOWAIT), 1);
+}
+
 static void waits_on_several(struct things *t)
 {
 	ringq_queue *queues[2] = {t->queue, t->bounded};
@@ -208,6 +110,8 @@ static void waits_on_several(struct things *t)
 	char c;
 
 	check_eq(ringq_wait_any(queues, 2, RINGQ_MS(20)), -ETIMEDOUT);
+	check_compare(ringq_event_fd_for(t->bounded, RINGQ_WRITABLE), >=, 0);
+	reap_child(fork_child(has_them_too, t));
 	fd.fd = ringq_event_fd(t->queue);
 	check_compare(fd.fd, >=, 0);
 	check_eq(ringq_put(t->queue, "x", 1, RINGQ_NOWAIT), 0);
@@ -236,17 +140,18 @@ static void sends_and_receives(struct things *t)
 /* ---- the two ways ---- */
 
 struct lists {
-	struct list use, make;
+	struct sandbox_calls use, make;
 };
 
 /* Calls of this test's own. */
-static void add_own(struct list *list)
+static void add_own(struct sandbox_calls *list)
 {
 	static const long own[] = {
 #ifdef SYS_poll
 		SYS_poll,
 #endif
-		SYS_ppoll, SYS_socketpair, SYS_clock_nanosleep, SYS_rt_sigaction, SYS_getrandom, /* libc's malloc */
+		SYS_ppoll, SYS_wait4, SYS_getppid, SYS_socketpair, SYS_clock_nanosleep, SYS_rt_sigaction,
+		SYS_getrandom, /* libc's malloc */
 	};
 
 	for (size_t i = 0; i < COUNT(own); i++)
@@ -268,7 +173,7 @@ static void enters_later(void *arg)
 static void enters_first(void *arg)
 {
 	struct lists *lists = arg;
-	struct list all = lists->use;
+	struct sandbox_calls all = lists->use;
 	ringq_region *named;
 	struct things t;
 	const char *name = unique_name();
@@ -297,8 +202,8 @@ int main(int argc, char **argv)
 	check_eq(argc, 2);
 	if (!sandbox_works() || TEST_UNDER_TSAN || TEST_UNDER_ASAN)
 		return TEST_SKIPPED;
-	read_list(argv[1], "use", &lists.use);
-	read_list(argv[1], "make", &lists.make);
+	sandbox_read_calls(argv[1], "use", &lists.use);
+	sandbox_read_calls(argv[1], "make", &lists.make);
 	reap_child(fork_child(enters_later, &lists));
 	reap_child(fork_child(enters_first, &lists));
 	return 0;

@@ -394,6 +394,19 @@ static void an_end_waits_in_its_socket_for_descriptors(void *arg)
 	ringq_pipe_close(there);
 }
 
+/* The kernel then says that the number is no good. */
+static void no_descriptor_above_the_standard_ones_is_too_many_open_files(void *arg)
+{
+	ringq_region *region = region_new(MIB), *again = NULL;
+
+	(void)arg;
+	check_eq(setrlimit(RLIMIT_NOFILE, &(struct rlimit){3, 1024}), 0);
+	check_eq(ringq_region_attach(&again, ringq_region_fd(region)), -EMFILE);
+	check_eq(ringq_region_create(&again, &(struct ringq_region_options){.size = 2 * MIB}), -EMFILE);
+	check(!again);
+	ringq_region_detach(region);
+}
+
 int main(void)
 {
 	no_call_takes_the_number_of_a_closed_stderr();
@@ -405,5 +418,6 @@ int main(void)
 	reap_child(fork_child(a_living_peer_is_not_said_to_be_gone, NULL));
 	reap_child(fork_child(a_region_waits_in_its_socket_for_a_descriptor, NULL));
 	reap_child(fork_child(an_end_waits_in_its_socket_for_descriptors, NULL));
+	reap_child(fork_child(no_descriptor_above_the_standard_ones_is_too_many_open_files, NULL));
 	return 0;
 }

@@ -74,7 +74,7 @@ RINGQ_API int ringq_region_attach(ringq_region **out, int fd);
 /** Attaches to the named region. Errors: as ringq_region_attach(), and -ENOENT, -EINVAL (the name). */
 RINGQ_API int ringq_region_open(ringq_region **out, const char *name);
 
-/** Removes the name; holders keep the region. Errors: -ENOENT, -EINVAL (the name), -EACCES. */
+/** Removes the name; holders keep the region. Errors: -ENOENT, -EINVAL (the name), -EACCES, -EPERM (another user's), -ENOSYS. */
 RINGQ_API int ringq_region_unlink(const char *name);
 
 /**

@@ -41,21 +41,40 @@ int rq_file_error(int error)
 	}
 }
 
+int rq_file_refused(int error)
+{
+	switch (error) {
+	case EBADF:
+	case EMFILE:
+	case ENFILE:
+	case ENOMEM:
+	case ENOLCK:
+		return -error;
+	default:
+		return -ENOSYS;
+	}
+}
+
 /* ---- descriptors ---- */
+
+/* EINVAL is the kernel's where no number above the standard ones is allowed. */
+int rq_file_copy(int fd)
+{
+	struct rlimit limit;
+	int own = fcntl(fd, F_DUPFD_CLOEXEC, ABOVE_STANDARD), error = errno;
+	if (own >= 0)
+		return own;
+	bool none = error == EINVAL && getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur <= ABOVE_STANDARD;
+	return none ? -EMFILE : rq_file_refused(error);
+}
 
 int rq_file_descriptor(int fd)
 {
 	if (fd < 0 || fd >= ABOVE_STANDARD)
 		return fd < 0 ? -errno : fd;
-	int own = fcntl(fd, F_DUPFD_CLOEXEC, ABOVE_STANDARD), error = errno;
+	int own = rq_file_copy(fd);
 	rq_close(fd);
-	return own < 0 ? -error : own;
-}
-
-int rq_file_copy(int fd)
-{
-	int own = fcntl(fd, F_DUPFD_CLOEXEC, ABOVE_STANDARD);
-	return own < 0 ? -errno : own;
+	return own;
 }
 
 int rq_file_reserve(int fd, unsigned n)
@@ -76,16 +95,23 @@ int rq_file_reserve(int fd, unsigned n)
 	return r;
 }
 
-bool rq_file_is_behind(const struct rq_file *file, int fd)
+int rq_file_check(const struct rq_file *file, int fd)
 {
 	struct stat st;
-	return fstat(fd, &st) == 0 && st.st_dev == file->device && st.st_ino == file->inode;
+	if (fstat(fd, &st))
+		return errno == EBADF ? -ESTALE : -ENOSYS;
+	return st.st_dev == file->device && st.st_ino == file->inode ? 0 : -ESTALE;
+}
+
+bool rq_file_is_behind(const struct rq_file *file, int fd)
+{
+	return rq_file_check(file, fd) == 0;
 }
 
 int rq_file_number(const struct rq_file *file)
 {
-	int fd = rq_load(&file->fd);
-	return rq_file_is_behind(file, fd) ? fd : -ESTALE;
+	int fd = rq_load(&file->fd), r = rq_file_check(file, fd);
+	return r ? r : fd;
 }
 
 void rq_file_close(const struct rq_file *file, int fd)
@@ -103,6 +129,12 @@ int rq_file_held(const struct rq_file *file, int fd, uint64_t byte)
 	return lock.l_type != F_UNLCK ? 1 : rq_file_is_behind(file, fd) ? 0 : -ESTALE;
 }
 
+int rq_file_open(const char *path, int flags)
+{
+	int fd = rq_file_descriptor(rq_open(path, O_RDWR | O_CLOEXEC | flags, 0));
+	return fd == -EINVAL || fd == -EPERM || fd == -EOPNOTSUPP ? -ENOSYS : fd;
+}
+
 /* Looked at before and after: what open() finds at the number may be a device, or a file of another's. */
 int rq_file_reopen(const struct rq_file *file)
 {
@@ -111,12 +143,10 @@ int rq_file_reopen(const struct rq_file *file)
 	if (fd < 0)
 		return fd;
 	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-	int own = rq_file_descriptor(rq_open(path, O_RDWR | O_CLOEXEC, 0));
-	if (own >= 0 && !rq_file_is_behind(file, own)) {
+	int own = rq_file_open(path, 0), r = own < 0 ? own : rq_file_check(file, own);
+	if (own >= 0 && r)
 		rq_close(own);
-		return -ESTALE;
-	}
-	return own;
+	return r ? r : own;
 }
 
 int rq_file_resize(int fd, uint64_t size)
@@ -204,5 +234,5 @@ int rq_file_map_again(const struct rq_file *file, uint64_t offset, uint64_t len,
 		return fd;
 	if (mmap(to, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, (off_t)offset) == MAP_FAILED)
 		return -ENOMEM;
-	return rq_file_is_behind(file, fd) ? 0 : -ESTALE;
+	return rq_file_check(file, fd);
 }

@@ -38,19 +38,26 @@ struct rq_file {
  */
 int rq_file_error(int error);
 
+/* The same of a call on a descriptor that is open for what is asked: rights are none of its answers. */
+int rq_file_refused(int error);
+
 /* Makes a new descriptor one above 2 that is closed by exec(). Takes fd over: on error it is closed. -EMFILE. */
 int rq_file_descriptor(int fd);
 
-/* A copy of a descriptor, as the above. -EBADF, -EMFILE. */
+/* A copy of a descriptor, as the above. -EBADF, -EMFILE, -ENOSYS. */
 int rq_file_copy(int fd);
 
 /* Whether n more descriptors can be had at the moment, tried with copies of fd: 0, -EMFILE or -EBADF. */
 int rq_file_reserve(int fd, unsigned n);
 
-/* Whether a descriptor leads to the file. */
+/* Whether a descriptor leads to the file: 0; -ESTALE; -ENOSYS if that cannot be asked. The other: it does for sure. */
+int rq_file_check(const struct rq_file *file, int fd);
 bool rq_file_is_behind(const struct rq_file *file, int fd);
 
-/* The file's descriptor, or -ESTALE if the number was closed, or is another file's by now. */
+/* Opens what is there for reading and writing, as the above; what no file of its own can be the reason for is -ENOSYS. */
+int rq_file_open(const char *path, int flags);
+
+/* The file's descriptor; -ESTALE if the number was closed, or is another file's by now; -ENOSYS if that cannot be asked. */
 int rq_file_number(const struct rq_file *file);
 
 /* Closes a descriptor, unless the number has become another file's. */

@@ -238,7 +238,7 @@ int rq_sys_lock_byte(int fd, uint64_t byte, bool alone)
 		.l_type = alone ? F_WRLCK : F_RDLCK, .l_whence = SEEK_SET, .l_start = (off_t)byte, .l_len = 1};
 	if (fcntl(fd, F_OFD_SETLK, &lock) == 0)
 		return 0;
-	return errno == EACCES ? -EAGAIN : -errno;
+	return errno == EAGAIN ? -EAGAIN : rq_file_refused(errno);
 }
 
 uint32_t rq_sys_thread(void)

@@ -77,12 +77,12 @@ static int new_number(struct rq_watch *w)
 {
 	struct stat st;
 	int low = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	int fd = low < 0 ? -errno : rq_file_descriptor(low);
+	int fd = low < 0 ? rq_file_refused(errno) : rq_file_descriptor(low);
 	if (fd < 0)
 		return fd;
 	if (fstat(fd, &st)) {
 		rq_close(fd);
-		return -EMFILE;
+		return -ENOSYS;
 	}
 	w->fd = fd;
 	w->device = st.st_dev;

@@ -24,7 +24,7 @@ static int check_file(int fd, struct stat *st)
 {
 	int flags = fcntl(fd, F_GETFL);
 	if (flags < 0 || fstat(fd, st))
-		return -errno;
+		return rq_file_refused(errno);
 	if (!S_ISREG(st->st_mode) || (flags & O_PATH))
 		return -EPROTO;
 	return 0;
@@ -96,7 +96,7 @@ static int check_region(int fd, enum origin origin, struct rq_geometry *at, stru
 	int r = seals < 0 && origin != NAMED ? -EPROTO : check_file(fd, &st);
 	if (r == 0) {
 		ssize_t n = rq_pread(fd, h, sizeof *h, 0);
-		r = n < 0 ? (errno == EBADF ? -EACCES : -errno) : check_kind(h, n);
+		r = n < 0 ? (errno == EBADF ? -EACCES : rq_file_refused(errno)) : check_kind(h, n);
 	}
 	if (r == 0 && origin == GIVEN)
 		r = check_seals(seals, &st);
@@ -150,12 +150,14 @@ int ringq_region_layout(int fd, unsigned *major, unsigned *minor)
 		*minor = RQ_MINOR;
 		return 0;
 	}
-	int r = fcntl(fd, F_GETFD) < 0 ? -errno : fcntl(fd, F_GET_SEALS) < 0 ? -EPROTO : check_file(fd, &st);
+	int r = fcntl(fd, F_GETFD) < 0       ? rq_file_refused(errno)
+	        : fcntl(fd, F_GET_SEALS) < 0 ? -EPROTO
+	                                     : check_file(fd, &st);
 	if (r)
 		return r;
 	ssize_t n = rq_pread(fd, &h, offsetof(struct rq_header, word_size), 0);
 	if (n < 0)
-		return errno == EBADF ? -EACCES : -errno;
+		return errno == EBADF ? -EACCES : rq_file_refused(errno);
 	if (n < (ssize_t)offsetof(struct rq_header, word_size) || h.magic != RQ_MAGIC || h.byte_order != RQ_BYTE_ORDER)
 		return -EPROTO;
 	*major = h.major;
@@ -169,7 +171,7 @@ int ringq_region_open(ringq_region **out, const char *name)
 	int r = out ? rq_region_path(path, name) : -EINVAL;
 	if (r)
 		return r;
-	int fd = rq_file_descriptor(rq_open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0));
+	int fd = rq_file_open(path, O_NOFOLLOW);
 	return fd < 0 ? fd : attach(out, fd, NAMED);
 }
 
@@ -177,7 +179,9 @@ int ringq_region_unlink(const char *name)
 {
 	char path[256];
 	int r = rq_region_path(path, name);
-	return r ? r : unlink(path) ? -errno : 0;
+	if (r == 0 && unlink(path))
+		r = errno == EINVAL || errno == EOPNOTSUPP ? -ENOSYS : -errno;
+	return r;
 }
 
 int ringq_region_send(const ringq_region *region, int socket)

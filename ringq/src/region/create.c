@@ -88,7 +88,7 @@ static int link_file(int fd, const char *path)
 /* Whatever the umask took away: without it, not even this user's other processes could open the region. */
 static int set_mode(int fd)
 {
-	return fchmod(fd, 0600) ? -errno : 0;
+	return fchmod(fd, 0600) ? rq_file_refused(errno) : 0;
 }
 
 /* Maps what is filled, which takes the descriptor. It is not in the name's place yet. */

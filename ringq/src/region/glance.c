@@ -19,14 +19,16 @@ int rq_glance_read(const struct ringq_region *region, uint64_t offset, void *buf
 		ssize_t n = rq_pread(fd, to, len, (off_t)offset);
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n <= 0)
-			return rq_file_is_behind(&region->file, fd) ? n ? -errno : -EBADMSG : -ESTALE;
+		if (n <= 0) {
+			int why = n ? rq_file_refused(errno) : -EBADMSG, r = rq_file_check(&region->file, fd);
+			return r ? r : why;
+		}
 		to += n;
 		offset += (uint64_t)n;
 		len -= (uint64_t)n;
 	}
 	rq_acquire_fence(); /* S4 */
-	return rq_file_is_behind(&region->file, fd) ? 0 : -ESTALE;
+	return rq_file_check(&region->file, fd);
 }
 
 int rq_glance_frontier(const struct ringq_region *region, uint64_t *units)

@@ -99,7 +99,7 @@ static bool mend_number(struct ringq_region *region, int fd)
 int rq_region_map(struct ringq_region **out, int fd, const struct rq_geometry *at, const struct rq_header *header)
 {
 	struct stat st;
-	int r = fstat(fd, &st) ? -errno : rq_process_start();
+	int r = fstat(fd, &st) ? rq_file_refused(errno) : rq_process_start();
 	if (r == 0) {
 		rq_process_lock();
 		struct ringq_region *mapped = find_mapped(&st);
@@ -123,7 +123,7 @@ int rq_region_map(struct ringq_region **out, int fd, const struct rq_geometry *a
 int rq_region_look(struct ringq_region **out, int fd, const struct rq_geometry *at, uint32_t clock)
 {
 	struct stat st;
-	int e = fstat(fd, &st) ? -errno : 0;
+	int e = fstat(fd, &st) ? rq_file_refused(errno) : 0;
 	struct ringq_region *r = e ? NULL : calloc(1, sizeof *r);
 	if (!r) {
 		rq_close(fd);
@@ -178,7 +178,7 @@ int ringq_region_is_linked(const ringq_region *region)
 	if (!region)
 		return -EINVAL;
 	int fd = rq_file_number(&region->file);
-	return fd < 0 ? fd : fstat(fd, &st) ? -errno : st.st_nlink > 0;
+	return fd < 0 ? fd : fstat(fd, &st) ? rq_file_refused(errno) : st.st_nlink > 0;
 }
 
 int64_t ringq_region_memory(const ringq_region *region)
@@ -187,5 +187,5 @@ int64_t ringq_region_memory(const ringq_region *region)
 	if (!region)
 		return -EINVAL;
 	int fd = rq_file_number(&region->file);
-	return fd < 0 ? fd : fstat(fd, &st) ? -errno : (int64_t)st.st_blocks * 512;
+	return fd < 0 ? fd : fstat(fd, &st) ? rq_file_refused(errno) : (int64_t)st.st_blocks * 512;
 }
