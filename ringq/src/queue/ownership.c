@@ -115,6 +115,15 @@ static int take_only_lane(struct rq_port *port, struct rq_producer *p)
 	return adopt(port, p, 0, died);
 }
 
+static enum rq_put_kind put_kind(const struct ringq_queue *queue)
+{
+	if (rq_guard_put(queue))
+		return RQ_PUT_WHOLE;
+	if (queue->side)
+		return queue->total ? RQ_PUT_PIPE_TOTAL : RQ_PUT_PIPE;
+	return queue->total ? RQ_PUT_TOTAL : RQ_PUT_PLAIN;
+}
+
 int rq_port_produce(struct rq_port *port)
 {
 	const struct ringq_queue *queue = port->queue;
@@ -122,7 +131,7 @@ int rq_port_produce(struct rq_port *port)
 	if (!p)
 		return -ENOMEM;
 	port->producer = NULL;
-	port->put_kind = RQ_PUT_ANY;
+	port->put_kind = RQ_PUT_WHOLE;
 	int r = queue->flags & RINGQ_SINGLE_PRODUCER ? take_only_lane(port, p) : find_lane(port, p);
 	if (r) {
 		free(p);
@@ -132,8 +141,7 @@ int rq_port_produce(struct rq_port *port)
 	p->watched = port->writable != NULL;
 	if (p->watched)
 		rq_producer_set_limit(p);
-	if (!queue->total && !rq_guard_put(queue))
-		port->put_kind = queue->side ? RQ_PUT_PLAIN_ASKING : RQ_PUT_PLAIN;
+	port->put_kind = put_kind(queue);
 	return 0;
 }
 

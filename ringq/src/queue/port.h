@@ -15,9 +15,12 @@
 
 /* What is known of all puts of a port. */
 enum rq_put_kind {
-	RQ_PUT_ANY,          /* nothing; perhaps there is no producer yet */
-	RQ_PUT_PLAIN,        /* they never have a stamp, ask for a pipe's hold, or have a guard */
-	RQ_PUT_PLAIN_ASKING, /* the same, but ask for the hold */
+	RQ_PUT_WHOLE, /* nothing at once: there is no producer yet, or each put has a guard to hold */
+	RQ_PUT_PLAIN, /* they never have a stamp, and nobody at the other end to ask about */
+	RQ_PUT_TOTAL, /* they may need a stamp */
+	RQ_PUT_PIPE,  /* never a stamp, but each asks for the hold of the pipe's other end */
+	RQ_PUT_PIPE_TOTAL,
+	RQ_PUT_KINDS,
 };
 
 struct rq_port {

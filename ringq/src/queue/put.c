@@ -69,13 +69,20 @@ static ssize_t attempt_put(struct rq_op *op)
 	return r;
 }
 
-/* The whole of a put, by a caller that has entered the long way, and may put. */
-static int put_inside(struct rq_port *b, const void *data, size_t len, int64_t timeout)
+/* The operands of a put in the order of ringq_put(), and behind them what is found on the way: so nothing is moved. */
+#define PUT ringq_queue *queue, const void *data, size_t len, int64_t timeout, struct rq_port *b
+
+/* The whole of a put, by a caller inside the call. */
+static rq_cold int put_inside(PUT)
 {
+	(void)queue;
+	int r = rq_put_guard(b);
+	if (r)
+		return r;
 	struct rq_op op = rq_put_op(b, attempt_put, timeout);
 	op.data = data;
 	op.len = len;
-	int r = (int)attempt_put(&op);
+	r = (int)attempt_put(&op);
 	if (r == -EAGAIN)
 		return (int)rq_block(&op, timeout);
 	rq_put_leave(b);
@@ -87,19 +94,8 @@ static rq_cold int put_slowly(ringq_queue *queue, const void *data, size_t len, 
 	struct rq_port *b;
 	if (!queue || (!data && len) || !rq_timeout_is_good(timeout))
 		return -EINVAL;
-	int r = rq_put_enter(queue, &b);
-	return r ? r : put_inside(b, data, len, timeout);
-}
-
-/* The same, by a caller that has entered the short way. */
-static rq_cold int put_after_all(struct rq_port *b, const void *data, size_t len, int64_t timeout)
-{
-	int r = rq_guard_enter(rq_guard_put(b->queue), b->queue->region, b->id);
-	if (r) {
-		rq_leave();
-		return r;
-	}
-	return put_inside(b, data, len, timeout);
+	int r = rq_enter(queue, &b);
+	return r ? r : put_inside(queue, data, len, timeout, b);
 }
 
 /* What is left to do after a put at once, if anything is. */
@@ -123,75 +119,78 @@ static rq_always_inline bool is_quiet(
 	       (!total || rq_total_is_quiet(s, p->index, b->id));
 }
 
+/* What is known of a put where it is compiled: of each kind there is a copy that does not ask. */
+struct known {
+	bool total;    /* records may need a stamp */
+	bool pipe;     /* the other end may be gone */
+	uint64_t most; /* the longest record */
+};
+
 /*
  * The put that most often succeeds: by a thread that has put before, with room behind the tail, and nothing else to do.
- * For all else there is put_slowly(). Nothing is called here that returns, so that no registers need be saved. What is
- * known of `most`, `total` and `stamped` where this is used need not be looked at.
+ * For all else there is put_inside(). Nothing is called here that returns, so that no registers need be saved.
  */
-static rq_always_inline int put_again(ringq_queue *queue, struct rq_port *b, const void *data, size_t len,
-	uint64_t most, bool total, bool stamped, int64_t timeout)
+static rq_always_inline int put_stamped_or_not(PUT, struct known known, bool stamped)
 {
 	struct rq_queue_shared *s = queue->shared;
 	struct rq_producer *p = b->producer;
 	uint64_t next;
-	if (rq_unlikely(!rq_producer_may_put(p, len, most, stamped, &next) || rq_load_acquire(&s->closed) || /* E3 */
+	if (rq_unlikely(!rq_producer_may_put(p, len, known.most, stamped, &next) || rq_load_acquire(&s->closed) || /* E3 */
 			rq_load(&p->lane->owner) != b->id))
-		return put_after_all(b, data, len, timeout);
-	rq_producer_put(p, data, len, most, stamped, rq_stamp_if(&b->order, stamped), next);
-	if (rq_unlikely(!is_quiet(s, b, p, total, stamped)))
+		return put_inside(queue, data, len, timeout, b);
+	rq_producer_put(p, data, len, known.most, stamped, rq_stamp_if(&b->order, stamped), next);
+	if (rq_unlikely(!is_quiet(s, b, p, known.total, stamped)))
 		return put_end(b);
 	rq_leave_again(b);
 	return 0;
 }
 
-static rq_noinline int put_long(ringq_queue *queue, struct rq_port *b, const void *data, size_t len, int64_t timeout)
+static rq_always_inline int put_at_once(PUT, struct known known)
 {
-	return put_again(
-		queue, b, data, len, RQ_LONG, queue->total, rq_stamp_needed(queue->shared, queue->total), timeout);
+	if (known.pipe && rq_unlikely(!rq_peer_is_sure(queue->side, queue->shared->witness, &b->peer)))
+		return put_inside(queue, data, len, timeout, b);
+	if (rq_stamp_needed(queue->shared, known.total))
+		return put_stamped_or_not(queue, data, len, timeout, b, known, true);
+	return put_stamped_or_not(queue, data, len, timeout, b, known, false);
 }
 
-/* A short record of a queue that may stamp: of all others they are plain, or guarded. */
-static rq_noinline int put_short(ringq_queue *queue, struct rq_port *b, const void *data, size_t len, int64_t timeout)
+static rq_noinline int put_total(PUT)
 {
-	if (!rq_stamp_needed(queue->shared, queue->total))
-		return put_again(queue, b, data, len, RQ_SHORT, true, false, timeout);
-	return put_again(queue, b, data, len, RQ_SHORT, true, true, timeout);
+	return put_at_once(queue, data, len, timeout, b, (struct known){.total = true, .most = RQ_SHORT});
 }
 
-/* The same where a pipe's other end may be gone, or another thread be inside. */
-static rq_noinline int put_asking(ringq_queue *queue, struct rq_port *b, const void *data, size_t len, int64_t timeout)
+static rq_noinline int put_pipe(PUT)
 {
-	if (rq_guard_put(queue) || !rq_peer_is_sure(queue->side, queue->shared->witness, &b->peer))
-		return put_after_all(b, data, len, timeout);
-	if (len > RQ_SHORT)
-		return put_long(queue, b, data, len, timeout);
-	return put_short(queue, b, data, len, timeout);
+	return put_at_once(queue, data, len, timeout, b, (struct known){.pipe = true, .most = RQ_SHORT});
 }
 
-static rq_noinline int put_plain_asking(
-	ringq_queue *queue, struct rq_port *b, const void *data, size_t len, int64_t timeout)
+static rq_noinline int put_pipe_total(PUT)
 {
-	if (rq_unlikely(!rq_peer_is_sure(queue->side, queue->shared->witness, &b->peer)))
-		return put_after_all(b, data, len, timeout);
-	return put_again(queue, b, data, len, RQ_SHORT, false, false, timeout);
+	return put_at_once(queue, data, len, timeout, b, (struct known){true, true, RQ_SHORT});
 }
+
+/* Of every kind and length: beside the copy of a long record, to ask is little. */
+static rq_noinline int put_long(PUT)
+{
+	return put_at_once(queue, data, len, timeout, b, (struct known){queue->total, queue->side, RQ_LONG});
+}
+
+/* By what is known of the port's puts, and whether the record is long. */
+static int (*const put_by_kind[RQ_PUT_KINDS][2])(PUT) = {
+	[RQ_PUT_WHOLE] = {put_inside, put_inside},
+	[RQ_PUT_PLAIN] = {put_long, put_long}, /* ringq_put() has the short ones itself */
+	[RQ_PUT_TOTAL] = {put_total, put_long},
+	[RQ_PUT_PIPE] = {put_pipe, put_long},
+	[RQ_PUT_PIPE_TOTAL] = {put_pipe_total, put_long},
+};
 
 int ringq_put(ringq_queue *queue, const void *data, size_t len, int64_t timeout)
 {
 	struct rq_port *b;
-	if (rq_unlikely(!queue) || rq_unlikely(!data) || rq_unlikely(!rq_timeout_is_good(timeout)))
-		return put_slowly(queue, data, len, timeout);
-	if (rq_unlikely(!rq_enter_again(queue, &b)))
+	if (rq_unlikely(!queue) || rq_unlikely(!data) || rq_unlikely(!rq_timeout_is_good(timeout)) ||
+		rq_unlikely(!rq_enter_again(queue, &b)))
 		return put_slowly(queue, data, len, timeout);
 	if (b->put_kind == RQ_PUT_PLAIN && len <= RQ_SHORT)
-		return put_again(queue, b, data, len, RQ_SHORT, false, false, timeout);
-	if (b->put_kind == RQ_PUT_PLAIN_ASKING && len <= RQ_SHORT)
-		return put_plain_asking(queue, b, data, len, timeout);
-	if (rq_unlikely(!b->producer))
-		return put_after_all(b, data, len, timeout);
-	if (rq_unlikely(queue->side) || rq_guard_put(queue))
-		return put_asking(queue, b, data, len, timeout);
-	if (len > RQ_SHORT)
-		return put_long(queue, b, data, len, timeout);
-	return put_short(queue, b, data, len, timeout);
+		return put_at_once(queue, data, len, timeout, b, (struct known){.most = RQ_SHORT});
+	return put_by_kind[b->put_kind][len > RQ_SHORT](queue, data, len, timeout, b);
 }

@@ -71,15 +71,19 @@ static rq_always_inline int rq_put_make_room(struct rq_port *b, size_t len, rq_u
 	return rq_put_find_room(b, len, place, event);
 }
 
-static inline int rq_put_enter(struct ringq_queue *q, struct rq_port **b)
+/* By a caller inside a call, which is left if this fails. */
+static inline int rq_put_guard(const struct rq_port *b)
 {
-	int r = rq_enter(q, b);
-	if (rq_unlikely(r))
-		return r;
-	r = rq_guard_enter(rq_guard_put(q), q->region, (*b)->id);
+	int r = rq_guard_enter(rq_guard_put(b->queue), b->queue->region, b->id);
 	if (rq_unlikely(r))
 		rq_leave();
 	return r;
+}
+
+static inline int rq_put_enter(struct ringq_queue *q, struct rq_port **b)
+{
+	int r = rq_enter(q, b);
+	return rq_unlikely(r) ? r : rq_put_guard(*b);
 }
 
 static inline void rq_put_leave(const struct rq_port *b)
