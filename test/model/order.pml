@@ -2,7 +2,7 @@
 
 /*
  * Total order: ringq/src/order/merge.h, merge.c, next.h, roster.c, stamp.h, stamp.c; queue/put.h: rq_put_published();
- * get_again() of queue/get.c.
+ * get_at_once() of queue/get.c.
  *
  * Two lanes, a producer each. The shared ticket is the clock. A publish stays in its producer's store buffer until the
  * memory takes it, its put returns, or membarrier waits for it; a put that has returned is one that others may know of,
@@ -354,7 +354,7 @@ again:	skip;
 	fi;
 	was_empty = !over;
 
-	/* get_again(): rq_choose_again() */
+	/* get_at_once(): rq_choose_quick() */
 	if
 	:: lane == NONE
 	:: else ->

@@ -96,7 +96,7 @@ again:	skip;
 	fi;
 	forced = seen;
 
-	/* get_again() */
+	/* get_at_once() */
 	if
 	:: atomic { MAY_TAKE(0) -> lane = 0; h = head[0] };
 		goto stay

@@ -60,7 +60,7 @@ static inline int parse(const struct rq_reader *reader, uint64_t at, struct rq_v
 		return RQ_RECORD_DATA;
 	if (offset + RQ_GRANULE > ring->size)
 		return -EBADMSG;
-	uint64_t header = rq_load_acquire((rq_u64 *)(ring->base + offset)), len = rq_record_len(header); /* G2 */
+	uint64_t header = rq_header_at(ring->base + offset), len = rq_record_len(header);
 	view->head = at;
 	switch (header & 7) {
 	case RQ_RECORD_PAD:

@@ -40,7 +40,7 @@ struct rq_view {
 	uint64_t len;
 	uint64_t stamp;
 	const char *payload;
-	const char *behind; /* the one behind it; of rq_lane_look_again() only */
+	const char *behind; /* the one behind it; of rq_lane_look_quick() only */
 };
 
 /* A look gives up, as at a region that is scribbled over, after so many changes by others or steps over PAD and LINK. */
@@ -134,57 +134,45 @@ static rq_always_inline bool rq_reader_behind(const struct rq_reader *reader, co
  * a locked instruction on it takes as long as that. If it is wrong, it reads what was there a while ago, in a chunk that
  * it has named, and its claim fails. A single consumer claims by a store, which cannot fail, and so must load. Where the
  * record lies is kept as well: from its header's load to that of the next one's each step waits for the one before.
+ *
+ * plain: the reader is, as is known where this is compiled; what its queue cannot have is not asked for.
  */
 #define RQ_UNCONTENDED 8u
-static rq_always_inline bool rq_lane_look_again(struct rq_reader *reader, uint64_t most, struct rq_view *view)
+static rq_always_inline bool rq_lane_look_quick(
+	struct rq_reader *reader, uint64_t most, bool plain, struct rq_view *view)
 {
-	if (reader->uncontended < RQ_UNCONTENDED) {
-		uint64_t head = rq_load_acquire(&reader->lane->head); /* G1 */
-		if (rq_unlikely(head != reader->at)) {
-			reader->uncontended = 0;
+	struct rq_lane *lane = reader->lane;
+	uint64_t at = reader->at;
+	if (plain || reader->uncontended < RQ_UNCONTENDED) {
+		uint64_t head = rq_load_acquire(&lane->head); /* G1 */
+		if (rq_unlikely(head != at)) {
+			if (!plain)
+				reader->uncontended = 0;
 			if (!rq_reader_follow(reader, head))
 				return false;
-		} else if (!reader->single) {
+			at = head;
+		} else if (!plain && !reader->single) {
 			reader->uncontended++;
 		}
 	}
 	if (rq_unlikely(rq_load(reader->hazard) != reader->key))
 		return false;
 	const char *record = reader->record;
-	uint64_t header = rq_header_at(record), len = rq_record_len(header), footprint = rq_record_footprint(header);
-	if (rq_unlikely(!rq_record_is_data(header)) || rq_unlikely(len > most) ||
+	uint64_t header = rq_header_at(record), len = plain ? rq_record_plain_len(header) : rq_record_len(header),
+		 footprint = plain ? rq_footprint(len, false) : rq_record_footprint(header);
+	if ((!plain && rq_unlikely(!rq_record_is_data(header))) || rq_unlikely(len > most) ||
 		rq_unlikely(!rq_reader_behind(reader, record + footprint, &view->behind)))
 		return false;
-	view->lane = reader->lane;
-	view->head = reader->at;
-	view->next = reader->at + (footprint >> 2);
-	view->len = len;
-	view->payload = record + rq_record_offset(header);
-	view->stamp = reader->stamps && rq_record_is_stamped(header) ? rq_load((const rq_u64 *)record + 1) : 0;
-	return true;
-}
-
-/* The same for a reader that is plain: what is known of its queue is not asked. Says nothing of view->head. */
-static rq_always_inline bool rq_lane_look_plain(struct rq_reader *reader, uint64_t most, struct rq_view *view)
-{
-	struct rq_lane *lane = reader->lane;
-	uint64_t head = rq_load_acquire(&lane->head); /* G1 */
-	if (rq_unlikely(head != reader->at) && !rq_reader_follow(reader, head))
-		return false;
-	if (rq_unlikely(rq_load(reader->hazard) != reader->key))
-		return false;
-	const char *record = reader->record;
-	uint64_t len = rq_record_plain_len(rq_header_at(record)), footprint = rq_footprint(len, false);
-	if (rq_unlikely(len > most) || rq_unlikely(!rq_reader_behind(reader, record + footprint, &view->behind)))
-		return false;
 	view->lane = lane;
-	view->next = head + (footprint >> 2);
+	view->head = at;
+	view->next = at + (footprint >> 2);
 	view->len = len;
-	view->payload = record + rq_payload_offset(false);
+	view->payload = record + (plain ? rq_payload_offset(false) : rq_record_offset(header));
+	view->stamp = !plain && reader->stamps && rq_record_is_stamped(header) ? rq_load((const rq_u64 *)record + 1) : 0;
 	return true;
 }
 
-/* The reader has claimed what rq_lane_look_again() has seen. */
+/* The reader has claimed what rq_lane_look_quick() has seen. */
 static rq_always_inline void rq_reader_advance(struct rq_reader *reader, const struct rq_view *view)
 {
 	reader->at = view->next;
@@ -213,17 +201,14 @@ static inline bool rq_view_is_current(const struct rq_view *view)
 	return rq_load_acquire(&view->lane->head) == view->head; /* G7 */
 }
 
-/* Takes everything up to `next` from a lane of which nobody else takes. */
-static rq_always_inline void rq_lane_claim_single(const struct rq_view *view, uint64_t next)
+/*
+ * Takes everything from view->head up to `next`. False if somebody else was faster, which nobody can be where there is a
+ * single consumer: then view->head is not looked at.
+ */
+static rq_always_inline bool rq_lane_claim(const struct rq_view *view, uint64_t next, bool single)
 {
-	rq_store_release(&view->lane->head, next); /* G3 */
-}
-
-/* Takes everything from view->head up to `next`. False if somebody else was faster. */
-static rq_always_inline bool rq_lane_claim(const struct rq_reader *reader, const struct rq_view *view, uint64_t next)
-{
-	if (reader->single) {
-		rq_lane_claim_single(view, next);
+	if (single) {
+		rq_store_release(&view->lane->head, next); /* G3 */
 		return true;
 	}
 	uint64_t head = view->head;

@@ -52,11 +52,12 @@ static rq_always_inline bool rq_choose_behind(const struct rq_order *o, struct r
 
 /*
  * The look that most often succeeds, for gets of one record of no more than `most` bytes: whether *view, as said by
- * rq_lane_look_again(), may be next.
+ * rq_lane_look_quick(), may be next.
  */
-static rq_always_inline bool rq_choose_again(struct rq_order *o, uint64_t most, struct rq_view *view)
+static rq_always_inline bool rq_choose_quick(struct rq_order *o, uint64_t most, bool plain, struct rq_view *view)
 {
-	return rq_likely(o->quantum && rq_lane_look_again(&o->reader, most, view) && rq_choose_may_stay(o, view));
+	return rq_likely(o->quantum && rq_lane_look_quick(&o->reader, most, plain, view) &&
+			 (plain || rq_choose_may_stay(o, view)));
 }
 
 /*

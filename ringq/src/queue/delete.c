@@ -21,7 +21,7 @@ static void drop_waiting(struct rq_port *port)
 	port->order.patience = (struct rq_patience){0};
 	for (uint64_t lost = 0; (r == 1 || r == -EAGAIN) && lost < RQ_LOSSES_MOST;) {
 		r = rq_choose(&port->order, &view);
-		if (r == 1 && rq_lane_claim(&port->order.reader, &view, view.next))
+		if (r == 1 && rq_lane_claim(&view, view.next, port->order.reader.single))
 			rq_get_claimed(port, &view, view.next, 1);
 		else
 			lost++;

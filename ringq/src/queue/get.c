@@ -87,7 +87,7 @@ static rq_always_inline ssize_t get_one(struct rq_port *b, void *buf, size_t siz
 			continue;
 		}
 		rq_copy_out(buf, view.payload, view.len);
-		if (rq_likely(rq_lane_claim(&b->order.reader, &view, view.next))) {
+		if (rq_likely(rq_lane_claim(&view, view.next, b->order.reader.single))) {
 			rq_get_claimed(b, &view, view.next, 1);
 			b->back_off /= 2;
 			return (ssize_t)view.len;
@@ -118,23 +118,26 @@ bool rq_get_something_came(struct rq_op *op)
 }
 
 /*
- * One more record of the same lane, of no more than `most`, if that is what is next: its length. -EAGAIN: it is not, or
- * somebody took it; whoever gives up then sets reader.uncontended to 0.
+ * The get that most often succeeds: one more record of the same lane, of no more than `most`, if that is what is next. Its
+ * length. -EAGAIN: it is not, or somebody took it; whoever gives up then sets reader.uncontended to 0. plain: as the reader
+ * is, where that is known; of a queue that may have all that a plain one has not, false will do as well.
  */
-static rq_always_inline ssize_t get_again(struct rq_port *b, void *buf, size_t size, uint64_t most, struct rq_view *view)
+static rq_always_inline ssize_t get_at_once(
+	struct rq_port *b, void *buf, size_t size, uint64_t most, bool plain, struct rq_view *view)
 {
-	if (rq_unlikely(!rq_choose_again(&b->order, size < most ? size : most, view)))
+	struct rq_reader *reader = &b->order.reader;
+	if (rq_unlikely(!rq_choose_quick(&b->order, most, plain, view)) || rq_unlikely(view->len > size))
 		return -EAGAIN;
 	if (most == RQ_SHORT)
 		rq_copy_out_short(buf, view->payload, view->len);
 	else
 		rq_copy_out(buf, view->payload, view->len);
-	if (rq_likely(rq_lane_claim(&b->order.reader, view, view->next))) {
-		rq_reader_advance(&b->order.reader, view);
+	if (rq_likely(rq_lane_claim(view, view->next, plain || reader->single))) {
+		rq_reader_advance(reader, view);
 		b->order.quantum--;
 		return (ssize_t)view->len;
 	}
-	b->order.reader.uncontended = 0;
+	reader->uncontended = 0;
 	back_off_claim(b);
 	return -EAGAIN;
 }
@@ -143,7 +146,7 @@ static ssize_t get_into(struct rq_op *op)
 {
 	struct rq_view view;
 	struct rq_port *b = op->port;
-	ssize_t n = get_again(b, op->buf, op->len, RQ_LONG, &view);
+	ssize_t n = get_at_once(b, op->buf, op->len, RQ_LONG, false, &view);
 	if (n >= 0) {
 		rq_get_wake_producer(&b->order.reader, view.lane, view.next);
 		return n;
@@ -159,25 +162,16 @@ static ssize_t attempt_get(struct rq_op *op)
 
 /* ---- calls ---- */
 
-/* The whole of a get, by a caller that has entered the long way, and may get. */
-static ssize_t get_inside(struct rq_port *b, void *buf, size_t size, int64_t timeout)
+/* Waits, by a caller inside the call whose patience is set. */
+static rq_cold ssize_t get_waiting(struct rq_port *b, void *buf, size_t size, int64_t timeout)
 {
+	int r = rq_get_guard(b);
+	if (r)
+		return r;
 	struct rq_op op = rq_get_op(b, attempt_get, b->order.patience);
 	op.buf = buf;
 	op.len = size;
 	return rq_get_run(&op, timeout);
-}
-
-static rq_cold ssize_t get_slowly(ringq_queue *queue, void *buf, size_t size, int64_t timeout)
-{
-	struct rq_port *b;
-	if (!queue || (!buf && size) || !rq_timeout_is_good(timeout))
-		return -EINVAL;
-	int r = rq_get_enter(queue, &b);
-	if (rq_unlikely(r))
-		return r == RQ_GET_ACKNOWLEDGED ? rq_take_get(queue, buf, size, timeout) : r;
-	b->order.patience = (struct rq_patience){.timeout = timeout};
-	return get_inside(b, buf, size, timeout);
 }
 
 /*
@@ -207,20 +201,21 @@ static rq_cold ssize_t get_end(const struct rq_port *b, struct rq_lane *lane, ui
 }
 
 /*
- * The same, by a caller inside a call who has no short record to take at once: the lane is empty, or another's turn has
- * come, or the record is long. All but waiting is done here.
+ * The whole of a get, by a caller inside the call who has no short record to take at once: the lane is empty, or another's
+ * turn has come, or the record is long. All but waiting is done here.
  */
-static rq_noinline ssize_t get_more(struct rq_port *b, void *buf, size_t size, int64_t timeout)
+static rq_noinline ssize_t get_inside(struct rq_port *b, void *buf, size_t size, int64_t timeout)
 {
 	struct ringq_queue *queue = b->queue;
-	if (rq_unlikely(b->special)) {
+	int r = rq_likely(!b->special) ? 0 : queue->set.hands ? RQ_GET_ACKNOWLEDGED : rq_get_special(b);
+	if (rq_unlikely(r)) {
 		rq_leave_again(b);
-		return queue->set.hands ? rq_take_get(queue, buf, size, timeout) : get_slowly(queue, buf, size, timeout);
+		return r == RQ_GET_ACKNOWLEDGED ? rq_take_get(queue, buf, size, timeout) : r;
 	}
 	bool nothing = rq_choose_nothing_yet(&b->order), may_try = !rq_guard_get(queue);
 	if (!nothing && may_try && size > RQ_SHORT) {
 		struct rq_view view;
-		ssize_t len = get_again(b, buf, size, RQ_LONG, &view);
+		ssize_t len = get_at_once(b, buf, size, RQ_LONG, false, &view);
 		if (len >= 0)
 			return get_end(b, view.lane, view.next, len);
 	}
@@ -234,25 +229,16 @@ static rq_noinline ssize_t get_more(struct rq_port *b, void *buf, size_t size, i
 		rq_leave_again(b);
 		return n;
 	}
-	int r = rq_guard_enter(rq_guard_get(queue), queue->region, b->id);
-	if (r) {
-		rq_leave();
-		return r;
-	}
-	return get_inside(b, buf, size, timeout);
+	return get_waiting(b, buf, size, timeout);
 }
 
-/* One more short record, as get_again(), by the only consumer of a queue without stamps. */
-static rq_always_inline bool get_plain(struct rq_port *b, void *buf, size_t size, struct rq_view *view)
+static rq_cold ssize_t get_slowly(ringq_queue *queue, void *buf, size_t size, int64_t timeout)
 {
-	if (rq_unlikely(!b->order.quantum) || rq_unlikely(!rq_lane_look_plain(&b->order.reader, RQ_SHORT, view)) ||
-		rq_unlikely(view->len > size))
-		return false;
-	rq_copy_out_short(buf, view->payload, view->len);
-	rq_lane_claim_single(view, view->next);
-	rq_reader_advance(&b->order.reader, view);
-	b->order.quantum--;
-	return true;
+	struct rq_port *b;
+	if (!queue || (!buf && size) || !rq_timeout_is_good(timeout))
+		return -EINVAL;
+	int r = rq_enter(queue, &b);
+	return r ? r : get_inside(b, buf, size, timeout);
 }
 
 /* A get at once has succeeded. */
@@ -270,15 +256,14 @@ ssize_t ringq_get(ringq_queue *queue, void *buf, size_t size, int64_t timeout)
 {
 	struct rq_port *b;
 	struct rq_view view;
-	if (rq_unlikely(!queue) || rq_unlikely(!buf) || rq_unlikely(!rq_timeout_is_good(timeout)))
-		return get_slowly(queue, buf, size, timeout);
-	if (rq_unlikely(!rq_enter_again(queue, &b)))
+	if (rq_unlikely(!queue) || rq_unlikely(!buf) || rq_unlikely(!rq_timeout_is_good(timeout)) ||
+		rq_unlikely(!rq_enter_again(queue, &b)))
 		return get_slowly(queue, buf, size, timeout);
 	if (b->order.reader.plain) {
-		if (rq_likely(get_plain(b, buf, size, &view)))
+		if (rq_likely(get_at_once(b, buf, size, RQ_SHORT, true, &view) >= 0))
 			return got(b, &view);
-	} else if (rq_likely(!rq_guard_get(queue) && get_again(b, buf, size, RQ_SHORT, &view) >= 0)) {
+	} else if (rq_likely(!rq_guard_get(queue) && get_at_once(b, buf, size, RQ_SHORT, false, &view) >= 0)) {
 		return got(b, &view);
 	}
-	return get_more(b, buf, size, timeout);
+	return get_inside(b, buf, size, timeout);
 }

@@ -68,6 +68,15 @@ bool rq_get_something_came(struct rq_op *op);
 /* What is special about gets by a port that is: RQ_GET_ACKNOWLEDGED, or an error, or nothing any more: 0. */
 int rq_get_special(struct rq_port *port);
 
+/* By a caller inside a call, which is left if this fails. */
+static inline int rq_get_guard(const struct rq_port *b)
+{
+	int r = rq_guard_enter(rq_guard_get(b->queue), b->queue->region, b->id);
+	if (rq_unlikely(r))
+		rq_leave();
+	return r;
+}
+
 static inline int rq_get_enter(struct ringq_queue *q, struct rq_port **b)
 {
 	int r = rq_enter(q, b);
@@ -75,9 +84,8 @@ static inline int rq_get_enter(struct ringq_queue *q, struct rq_port **b)
 		return r;
 	r = rq_unlikely((*b)->special) ? rq_get_special(*b) : 0;
 	if (rq_likely(r == 0))
-		r = rq_guard_enter(rq_guard_get(q), q->region, (*b)->id);
-	if (rq_unlikely(r))
-		rq_leave();
+		return rq_get_guard(*b);
+	rq_leave();
 	return r;
 }
 

@@ -67,7 +67,7 @@ static inline ssize_t take_lens(
 	struct rq_op *op, const struct rq_view *first, uint64_t next, const size_t *lens, size_t n)
 {
 	uint32_t *batch = &op->port->batch;
-	if (!rq_lane_claim(&op->port->order.reader, first, next)) {
+	if (!rq_lane_claim(first, next, op->port->order.reader.single)) {
 		*batch = (*batch + 1) / 2; /* what was copied is lost: with rivals, risk less */
 		return 0;
 	}

@@ -31,10 +31,9 @@ static rq_always_inline bool take_again(struct rq_port *b, struct ringq_delivery
 	struct rq_order *o = &b->order;
 	struct rq_view view;
 	if (rq_likely(o->reader.plain)) {
-		if (rq_unlikely(!o->quantum) || rq_unlikely(!rq_lane_look_plain(&o->reader, RQ_RECORD_MAX, &view)))
+		if (!rq_choose_quick(o, RQ_RECORD_MAX, true, &view))
 			return false;
-		view.head = o->reader.at;
-	} else if (rq_guard_get(b->queue) || !rq_choose_again(o, RQ_RECORD_MAX, &view) ||
+	} else if (rq_guard_get(b->queue) || !rq_choose_quick(o, RQ_RECORD_MAX, false, &view) ||
 		   rq_stamp_needed(o->shared, o->total)) {
 		return false;
 	}
@@ -108,7 +107,7 @@ static rq_always_inline bool ack_again(struct rq_port *b, struct ringq_delivery 
 		rq_unlikely(d->own[RQ_OWN_PORT] != b->id) || rq_unlikely(!b->open_entry) ||
 		rq_unlikely(reader->lane != view.lane) || rq_unlikely(rq_load(&view.lane->head) != b->open_at))
 		return false;
-	rq_lane_claim_single(&view, next);
+	rq_lane_claim(&view, next, true);
 	rq_store(&b->open, 0);
 	b->special = reader->taken = false;
 	reader->entry = b->open_entry;

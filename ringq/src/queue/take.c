@@ -22,7 +22,7 @@
 /* ---- taking what waits ---- */
 
 /*
- * The take that most often succeeds, as a get by rq_choose_again(): the lane's last claim was the caller's own, and nothing
+ * The take that most often succeeds, as a get by rq_choose_quick(): the lane's last claim was the caller's own, and nothing
  * may be back.
  */
 static rq_always_inline bool take_again(struct rq_port *b, uint64_t most, struct ringq_delivery *out)
@@ -31,7 +31,7 @@ static rq_always_inline bool take_again(struct rq_port *b, uint64_t most, struct
 	struct rq_view view;
 	if (rq_unlikely(!t) || rq_unlikely(rq_load_acquire(&b->queue->shared->returned) != t->returned) || /* D7 */
 		rq_unlikely(!b->order.quantum) || rq_unlikely(!rq_taker_others_live(t)) || !rq_book_is_ready(t->book) ||
-		rq_unlikely(!rq_lane_look_again(&t->reader, most < RQ_LONG ? most : RQ_LONG, &view)) ||
+		rq_unlikely(!rq_lane_look_quick(&t->reader, most < RQ_LONG ? most : RQ_LONG, false, &view)) ||
 		rq_unlikely(view.head != t->at) || rq_unlikely(!rq_choose_may_stay(&b->order, &view)))
 		return false;
 	int64_t now = rq_sys.tick();
