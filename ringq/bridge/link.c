@@ -45,8 +45,18 @@ int link_fail(struct link *link, const char *format, ...)
 	return -1;
 }
 
+static bool was_silent(struct link *link)
+{
+	pthread_mutex_lock(&link->lock);
+	bool silent = link->silent;
+	pthread_mutex_unlock(&link->lock);
+	return silent;
+}
+
 int link_fail_with(struct link *link, const char *doing, int status)
 {
+	if (was_silent(link))
+		status = AMQP_STATUS_HEARTBEAT_TIMEOUT;
 	switch (status) {
 	case AMQP_STATUS_HEARTBEAT_TIMEOUT:
 		return link_fail(link, "%s: the broker gave no sign of life for twice %lld s", doing,
@@ -62,10 +72,11 @@ int link_fail_with(struct link *link, const char *doing, int status)
 	}
 }
 
-static void set_fd(struct link *link, int fd)
+static void set_fd(struct link *link, int fd, bool open)
 {
 	pthread_mutex_lock(&link->lock);
 	link->fd = fd;
+	link->open = open;
 	pthread_mutex_unlock(&link->lock);
 }
 
@@ -74,6 +85,19 @@ void link_cut(struct link *link)
 	pthread_mutex_lock(&link->lock);
 	if (link->fd >= 0)
 		shutdown(link->fd, SHUT_RDWR);
+	pthread_mutex_unlock(&link->lock);
+}
+
+void link_cut_if_silent(struct link *link, int64_t ns)
+{
+	struct tcp_info info;
+	socklen_t size = sizeof info;
+	pthread_mutex_lock(&link->lock);
+	if (link->open && getsockopt(link->fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 &&
+		info.tcpi_last_data_recv > ns / 1000000) {
+		link->silent = true;
+		shutdown(link->fd, SHUT_RDWR);
+	}
 	pthread_mutex_unlock(&link->lock);
 }
 
@@ -86,7 +110,7 @@ void link_close(struct link *link)
 		amqp_set_rpc_timeout(link->amqp, &patience);
 		amqp_connection_close(link->amqp, AMQP_REPLY_SUCCESS);
 	}
-	set_fd(link, -1);
+	set_fd(link, -1, false);
 	amqp_destroy_connection(link->amqp);
 	link->amqp = NULL;
 	link->blocked = false;
@@ -164,7 +188,7 @@ static int connect_to(struct link *link)
 	int r = amqp_socket_open_noblock(socket, uri->host, uri->port, &patience);
 	if (r != AMQP_STATUS_OK)
 		return link_fail_with(link, "connect", r);
-	set_fd(link, amqp_get_sockfd(link->amqp));
+	set_fd(link, amqp_get_sockfd(link->amqp), false);
 	amqp_set_handshake_timeout(link->amqp, &patience);
 	amqp_set_rpc_timeout(link->amqp, &patience);
 	return 0;
@@ -219,6 +243,7 @@ int link_open(struct link *link, const struct uri *uri)
 	link->uri = uri;
 	link->channel_error = 0;
 	link->blocked = false;
+	link->silent = false; /* there is no connection that another thread could cut */
 	link->why[0] = 0;
 	link->amqp = amqp_new_connection();
 	if (!link->amqp)
@@ -233,6 +258,8 @@ int link_open(struct link *link, const struct uri *uri)
 	link->heartbeat_sent = link_now();
 	if (r)
 		link_close(link);
+	else
+		set_fd(link, link->fd, true);
 	return r;
 }
 

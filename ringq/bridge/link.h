@@ -23,8 +23,10 @@ struct link {
 	const struct bridge_config *config;
 	amqp_connection_state_t amqp; /* NULL: there is none */
 	const struct uri *uri;        /* whom it is to, or was */
-	pthread_mutex_t lock;         /* of fd */
+	pthread_mutex_t lock;         /* of these three */
 	int fd;                       /* of a living connection; -1: none */
+	bool open;                    /* it is made, and both ends give signs of life */
+	bool silent;                  /* it was cut since the other end gave none */
 	bool blocked;                 /* the broker takes nothing now, by connection.blocked */
 	int64_t blocked_since;
 	int channel_error; /* the code of the channel.close that ended it; 0: something else did */
@@ -42,6 +44,12 @@ void link_close(struct link *link);
 
 /* From any thread: what is stuck in a call of the link comes back, as if the network were gone. */
 void link_cut(struct link *link);
+
+/*
+ * From any thread, about a link whose own has been in a call of it for so long: cuts it if nothing has come meanwhile. The
+ * library, where it cannot send, waits without bound for what may never come.
+ */
+void link_cut_if_silent(struct link *link, int64_t ns);
 
 /* The link is of no more use, for this reason. -1. */
 int link_fail(struct link *link, const char *format, ...) __attribute__((format(printf, 2, 3)));

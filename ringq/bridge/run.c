@@ -89,7 +89,10 @@ static size_t look_after(struct all *all)
 		running++;
 		if (all->stopping && now > atomic_load(&b->stop_at) + GRACE / 3)
 			link_cut(&b->link);
-		lively = lively && now - atomic_load(&b->tick) < STUCK + b->config->connect_timeout;
+		int64_t last_seen = atomic_load(&b->tick), silence = 2 * b->config->heartbeat + RINGQ_SEC(1);
+		if (now - last_seen > silence)
+			link_cut_if_silent(&b->link, silence);
+		lively = lively && now - last_seen < STUCK + b->config->connect_timeout;
 	}
 	if (all->watchdog && lively && now - all->pinged >= all->watchdog) {
 		notify_send("WATCHDOG=1");

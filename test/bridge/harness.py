@@ -78,10 +78,11 @@ class Stage:
                 lines.append(common)
         return self.write(name, '\n'.join(lines) + '\n')
 
-    def bridge(self, config, *options, log=None):
+    def bridge(self, config, *options, log=None, enter=()):
         path = log or f'{self.folder}/log.{os.path.basename(config)}.{len(self.processes)}'
         with open(path, 'a') as file:
-            process = subprocess.Popen([BRIDGE, 'run', *options, config], stdin=subprocess.DEVNULL, stdout=file, stderr=file)
+            process = subprocess.Popen([*enter, BRIDGE, 'run', *options, config], stdin=subprocess.DEVNULL, stdout=file,
+                                       stderr=file)
         process.log = path
         self.processes.append(process)
         return process
