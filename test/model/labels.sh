@@ -3,7 +3,8 @@
 
 # Usage: labels.sh SOURCE_ROOT
 # Each label of a memory access in ringq/src, a comment that begins with a capital letter and at most one digit, has a
-# row in docs/memory-model.md, and each row's label is in the code, in the file that the row names.
+# row in docs/memory-model.md, and each row's label is in the code, in the file that the row names. Each ordered access
+# names a label, and of each label the page says what would notice less.
 set -euo pipefail
 cd "$1"
 
@@ -52,6 +53,37 @@ unlabelled=$(awk -v known="$(cut -d' ' -f1 <<<"$table" | sort -u | tr '\n' ' ')"
 if [[ -n $unlabelled ]]; then
 	echo "ordered accesses without a label that has a row in docs/memory-model.md:"
 	echo "$unlabelled"
+	exit 1
+fi
+
+# The page says once of each label what would notice less. Each model, fault, weaker order and test that it names is there, and
+# the weaker order fails in the last results.
+notice=$(sed -n '/^## What would notice less/,/^## Fences/p' docs/memory-model.md)
+if ! difference=$(diff <(cut -d' ' -f1 <<<"$table" | sort -u) \
+	<(sed -nE 's/^\| ([A-Z][0-9]?(, [A-Z][0-9]?)*) \|.*/\1/p' <<<"$notice" | tr -d ' ' | tr , '\n' | sort)); then
+	echo "labels with a row (<) and labels of which docs/memory-model.md says what would notice less (>) differ:"
+	echo "$difference"
+	exit 1
+fi
+missing=$(grep -oE '`[a-z_]+(/[A-Za-z0-9_-]+)?\.(c|pml|litmus)(: [A-Z0-9_]+)?`' <<<"$notice" | tr -d '`' | sort -u |
+	while IFS=: read -r file fault; do
+		fault=${fault# }
+		case $file in
+		weak/* | *.pml) path=test/model/$file ;;
+		*) path=test/$file ;;
+		esac
+		if [[ ! -e $path ]]; then
+			echo "$file"
+		elif [[ $file == *.pml && -n $fault ]]; then
+			grep -qw "FAULT_$fault" "$path" || echo "$file: $fault"
+		elif [[ -n $fault ]]; then
+			model=$(basename "$file" .c)
+			grep -qE "^$model \| [^|]* \| $fault(=[a-z0-9_]+)? \| ERROR" test/model/weak/results.txt || echo "$file: $fault"
+		fi
+	done)
+if [[ -n $missing ]]; then
+	echo "docs/memory-model.md names what is not there, or does not fail:"
+	echo "$missing"
 	exit 1
 fi
 
