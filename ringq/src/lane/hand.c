@@ -408,23 +408,38 @@ static bool is_nothing(const struct rq_lane_set *set, const struct rq_hand *hand
 	       rq_cas(&hand->entry->state, &state, 0); /* as Z0 */
 }
 
-uint64_t rq_hand_returned(const struct rq_lane_set *set, uint32_t attempts, struct rq_hand *first)
+static uint64_t scan_returned(const struct rq_lane_set *set, uint32_t attempts, struct rq_hand *first)
 {
 	struct rq_hand hand, oldest = {.entry = NULL};
-	unsigned reads = 0;
-	uint64_t moves, n;
-	do {
-		moves = rq_load_acquire(&set->hands->moves); /* Z9 */
-		struct walk w = begin(set);
-		n = 0;
-		while (next_entry(&w, &hand)) {
-			if (!is_back(set, &hand) || is_nothing(set, &hand) || rq_hand_attempt(hand.from) >= attempts)
-				continue;
-			if (n++ == 0 || is_older(set->region, &hand, &oldest))
-				oldest = hand;
-		}
-	} while (n == 0 && has_moved(set, moves) && ++reads < READS_MOST);
+	struct walk w = begin(set);
+	uint64_t n = 0;
+	while (next_entry(&w, &hand)) {
+		if (!is_back(set, &hand) || is_nothing(set, &hand) || rq_hand_attempt(hand.from) >= attempts)
+			continue;
+		if (n++ == 0 || is_older(set->region, &hand, &oldest))
+			oldest = hand;
+	}
 	*first = oldest;
+	return n;
+}
+
+/*
+ * An older one may have come back behind the scan, before one that the scan then met. So what it says is true only when the
+ * next one says the same: at the instant between them.
+ */
+uint64_t rq_hand_returned(const struct rq_lane_set *set, uint32_t attempts, struct rq_hand *first)
+{
+	struct rq_hand last = {.entry = NULL};
+	uint64_t moves, n;
+	unsigned reads = 0;
+	do {
+		if (reads)
+			last = *first;
+		moves = rq_load_acquire(&set->hands->moves); /* Z9 */
+		n = scan_returned(set, attempts, first);
+		if (n ? first->entry == last.entry && first->state == last.state : !has_moved(set, moves))
+			break;
+	} while (++reads < READS_MOST);
 	return n;
 }
 

@@ -12,6 +12,7 @@
 
 #define GET_MANY_MOST ((size_t)1 << 20)
 #define BATCH 64u
+#define PEEKS_MOST 65536u        /* in a row that something came back beside: who scribbles could go on for ever */
 #define BATCHES_LOST_MOST 16384u /* as RQ_LOSSES_MOST */
 
 /* ---- memory of the record's size ---- */
@@ -182,6 +183,23 @@ static ssize_t peek(struct rq_op *op)
 	return -EAGAIN;
 }
 
+/* What is back comes first, also if it came back while this looked at the lanes. */
+static ssize_t peek_acknowledged(struct rq_op *op)
+{
+	const rq_u64 *returned = &op->queue->shared->returned;
+	ssize_t n = -EAGAIN;
+	for (unsigned looks = 0; looks < PEEKS_MOST; looks++) {
+		uint64_t word = rq_load_acquire(returned); /* D7 */
+		n = rq_take_peek(op->port, op->buf, op->len);
+		if (n != -EAGAIN)
+			break;
+		n = rq_get_arming(op, peek);
+		if (rq_load_acquire(returned) == word) /* D7 */
+			break;
+	}
+	return n;
+}
+
 ssize_t ringq_peek(ringq_queue *queue, void *buf, size_t size)
 {
 	struct rq_port *b;
@@ -193,9 +211,7 @@ ssize_t ringq_peek(ringq_queue *queue, void *buf, size_t size)
 	struct rq_op op = rq_get_op(b, NULL, (struct rq_patience){.timeout = RINGQ_NOWAIT});
 	op.buf = buf;
 	op.len = size;
-	ssize_t n = rq_unlikely(queue->set.hands) ? rq_take_peek(b, buf, size) : -EAGAIN;
-	if (rq_likely(n == -EAGAIN))
-		n = rq_get_arming(&op, peek);
+	ssize_t n = rq_unlikely(queue->set.hands) ? peek_acknowledged(&op) : rq_get_arming(&op, peek);
 	rq_leave();
 	return n;
 }

@@ -18,13 +18,26 @@ static bool is_deleted(const struct rq_port *b)
 	return rq_load_acquire(&b->queue->shared->closed) == RQ_CLOSED_DELETED; /* E2 */
 }
 
+/*
+ * The first of what is back. Who gives something back has not said so yet between two instructions; and who is told here that
+ * it is back must not see others take what is younger.
+ */
+static uint64_t find(struct rq_port *b, struct rq_hand *hand)
+{
+	struct rq_queue_shared *s = b->queue->shared;
+	uint64_t n = rq_hand_returned(&b->queue->set, UINT32_MAX, hand);
+	if (n && !(rq_load(&s->returned) & RQ_RETURNED_SOME))
+		rq_hand_say_returned(s);
+	return n;
+}
+
 ssize_t rq_take_peek(struct rq_port *b, void *buf, size_t size)
 {
 	const struct rq_lane_set *set = &b->queue->set;
 	struct rq_hand hand;
 	if (is_deleted(b))
 		return -EPIPE;
-	for (unsigned looks = 0; looks < LOOKS_MOST && rq_hand_returned(set, UINT32_MAX, &hand); looks++) {
+	for (unsigned looks = 0; looks < LOOKS_MOST && find(b, &hand); looks++) {
 		uint64_t header = rq_hand_header(set->region, hand.record), len = rq_record_len(header);
 		bool fits = header && len <= size;
 		if (fits)
@@ -45,7 +58,7 @@ bool rq_take_empty(struct rq_port *b)
 		struct rq_hand hand;
 		if (is_deleted(b))
 			return rq_was_empty(&b->order);
-		if (rq_hand_returned(&b->queue->set, UINT32_MAX, &hand) || !rq_was_empty(&b->order))
+		if (find(b, &hand) || !rq_was_empty(&b->order))
 			return false;
 		if (rq_load_acquire(returned) == word) /* D7 */
 			return true;

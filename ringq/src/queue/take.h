@@ -13,6 +13,11 @@
  * of a record counts as a take of its own; a record that comes back is put before all that is not taken yet, and several
  * in the order in which they were put.
  *
+ *   A take looks at `returned`, and at the leases of the others, behind the look that has found what it would take from a
+ *   lane: so what came back before that was put is taken first. The scan of the books that has found the oldest of what is
+ *   back is made again, until two agree: an older one may have come back behind the first. A peek does both as well; and who
+ *   finds something back that nobody has said yet, says so, as those who take must not be behind those who look.
+ *
  * EMPTY. A take that says that nothing waits has read `returned`, without SOME, then seen all lanes empty at one instant,
  * and then found `returned` unchanged: who gives something back changes it, so that at that instant nothing was back. What
  * a dead member had comes back when somebody finds that it is dead: a take looks at the leases of the others that take, if

@@ -70,7 +70,8 @@ static size_t take_batch(struct rq_port *b, struct ringq_delivery *out, size_t n
 	if (!nothing_is_back(b, now) || rq_load_acquire(&b->queue->shared->closed) == RQ_CLOSED_DELETED) /* E2 */
 		return 0;
 	b->order.patience = (struct rq_patience){.timeout = RINGQ_NOWAIT};
-	if (rq_choose(&b->order, &first) != 1 || (n = most_at_once(b, n)) == 0)
+	/* Looked again: what came back before the first was put comes before it. */
+	if (rq_choose(&b->order, &first) != 1 || !nothing_is_back(b, now) || (n = most_at_once(b, n)) == 0)
 		return 0;
 	struct rq_book *book = b->taker->book;
 	uint64_t claim = rq_book_claim(book);
