@@ -37,6 +37,21 @@
  * RINGQ_ORDER_PRODUCER is one queue for each producer, each of them as above and by itself. An -EAGAIN of get says that
  * each of these queues was empty at an instant of the call, not all at the same one. empty, and max_records, are about
  * all of them together.
+ *
+ * Of an acknowledged queue (RINGQ_ACKNOWLEDGED) a record stays, where it was put, until its delivery is acknowledged. It
+ * waits, or is in somebody's hands; the first that waits is the next one, so what comes back comes before what is younger:
+ *
+ *   take       a step for each record, as get: it is in hand then. Its attempt is one more than it was. -EPIPE: the queue
+ *              is closed, nothing waits, and nothing is in hand.
+ *   ack        a step for each record: it is gone. What it leaves may have its place until the call is over.
+ *   requeue    one step: it waits.
+ *   get        a take, and an ack of the same record, somewhere before its end.
+ *   death      from the begin of a kill to when the killed process is reaped: a step for each record that it had in hand,
+ *              which waits then. What its last call would have done may be done before that.
+ *   join       one step, which sees that nothing waits and nothing is in hand; or, if it says -EAGAIN, that something is.
+ *   letter     a record was found in the dead-letter queue when all was over: then a take, or get, has come upon it when it
+ *              had been delivered max_attempts times, has had it in hand, and it was gone. No other record goes so.
+ *   size, empty, peek   of what waits. full: also of what is in hand.
  */
 
 #include <stdatomic.h>
@@ -49,16 +64,34 @@
 #define HISTORY_NEVER UINT64_MAX
 #define HISTORY_BATCH 8
 
-enum history_call { CALL_PUT, CALL_GET, CALL_PEEK, CALL_EMPTY, CALL_FULL, CALL_SIZE, CALL_CLOSE };
+enum history_call {
+	CALL_PUT,
+	CALL_GET,
+	CALL_PEEK,
+	CALL_EMPTY,
+	CALL_FULL,
+	CALL_SIZE,
+	CALL_CLOSE,
+	CALL_TAKE,
+	CALL_ACK,
+	CALL_REQUEUE,
+	CALL_DEATH,
+	CALL_JOIN,
+	CALL_LETTER,
+	CALLS_COUNT
+};
 
-/* One call. PUT and GET are those of many records, too: `asked` says how many. */
+extern const char *const history_call_names[CALLS_COUNT];
+
+/* One call. PUT, GET, TAKE and ACK are those of many records, too: `asked` says how many; of a DEATH it says whose. */
 struct history_op {
 	uint64_t begin;
 	uint64_t end; /* HISTORY_NEVER: it did not return */
 	enum history_call call;
 	uint32_t asked;
-	int64_t result;                 /* how many records, or the answer, or a negative errno */
-	uint32_t values[HISTORY_BATCH]; /* of a PUT: those asked for; else those that came */
+	int64_t result;                   /* how many records, or the answer, or a negative errno */
+	uint32_t values[HISTORY_BATCH];   /* of a PUT, ACK, REQUEUE: those asked for; else those that came */
+	uint32_t attempts[HISTORY_BATCH]; /* of a TAKE */
 };
 
 /* A value names its producer and counts on for each. */
@@ -77,8 +110,11 @@ struct history {
 	uint32_t actors;
 	unsigned order;
 	uint64_t max_records; /* 0: not bounded */
-	bool drained;         /* in the end, everything has been taken */
-	bool sizes;           /* each size is of an instant; in total order */
+	bool acknowledged;
+	uint32_t max_attempts; /* 0: not bounded; else what was delivered so often becomes a letter */
+	bool drained;          /* in the end, everything has been taken */
+	bool is_part;          /* of one producer: what it says of nothing may be about others' records */
+	bool sizes;            /* each size is of an instant; in total order */
 	struct history_log *logs;
 };
 
@@ -87,6 +123,9 @@ struct history {
 /* NULL: good. Else why not. Good enough for millions of calls; what it finds is wrong, and it finds what is wrong with
  * put, get and get's -EAGAIN. */
 const char *history_patterns(const struct history *history);
+
+/* The same of an acknowledged queue: of takes and how they end, deaths, and what says that nothing waits. */
+const char *history_deliveries(const struct history *history);
 
 /* The same by search, for all calls and few of them: finds whether there is an order in which all answers are right.
  * HISTORY_UNDECIDED when that would take too much memory. */
@@ -127,6 +166,12 @@ struct actor {
 	int64_t timeout, result;
 	char bufs[HISTORY_BATCH][ACTOR_LEN_MOST];
 	size_t lens[HISTORY_BATCH];
+
+	/* What it has in hand, oldest first. */
+	uint32_t open;
+	uint32_t ends; /* of these: the first that the call ends */
+	struct ringq_delivery deliveries[HISTORY_BATCH];
+	uint32_t open_values[HISTORY_BATCH];
 };
 
 _Atomic uint64_t *history_clock_new(enum history_clock clock);
@@ -135,6 +180,15 @@ _Atomic uint64_t *history_clock_new(enum history_clock clock);
 void act_begin(struct actor *actor, enum history_call call, uint32_t n, int64_t timeout);
 void act_make(struct actor *actor);
 int64_t act_end(struct actor *actor);
+
+/* Which of its open deliveries an ACK or REQUEUE ends: the oldest ones, or the youngest. */
+void act_begin_end(struct actor *actor, enum history_call call, uint32_t n, bool youngest);
+
+/* A process that is an actor is killed, and reaped, by a function of the caller's. */
+void act_death(struct actor *reaper, uint32_t dead, void (*kill)(void *), void *arg);
+
+/* Writes down what has become a dead letter, once all other calls are over; by an actor who has no records of its own. */
+void act_letters(struct actor *actor, ringq_queue *dead_letters);
 
 /* All three. */
 int64_t act(struct actor *actor, enum history_call call, uint32_t n, int64_t timeout);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "history.h"
 
+#include <errno.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/uio.h>
 #include <time.h>
 
@@ -39,8 +41,17 @@ void act_begin(struct actor *actor, enum history_call call, uint32_t n, int64_t 
 	actor->timeout = timeout;
 	if (call == CALL_PUT)
 		fill(actor, n);
+	for (uint32_t i = 0; (call == CALL_ACK || call == CALL_REQUEUE) && i < n; i++)
+		actor->op->values[i] = actor->open_values[actor->ends + i];
 	actor->op->begin = stamp(actor);
 	atomic_store_explicit(&log->count, i + 1, memory_order_release);
+}
+
+void act_begin_end(struct actor *actor, enum history_call call, uint32_t n, bool youngest)
+{
+	check_compare(n, <=, actor->open);
+	actor->ends = youngest ? actor->open - n : 0;
+	act_begin(actor, call, n, 0);
 }
 
 /*
@@ -101,6 +112,31 @@ static int64_t get(struct actor *actor)
 	return rc;
 }
 
+static int64_t take(struct actor *actor)
+{
+	struct ringq_delivery *d = &actor->deliveries[actor->open];
+	uint32_t n = actor->op->asked;
+
+	check_compare(actor->open + n, <=, HISTORY_BATCH);
+	if (n == 1) {
+		int rc = ringq_take(actor->queue, d, actor->timeout);
+		return rc == 0 ? 1 : rc;
+	}
+	return ringq_take_many(actor->queue, d, n, actor->timeout);
+}
+
+/* Those that end are together: the oldest or the youngest. */
+static int64_t end_delivery(struct actor *actor)
+{
+	struct ringq_delivery *d = &actor->deliveries[actor->ends];
+	uint32_t n = actor->op->asked;
+	int rc = actor->op->call == CALL_REQUEUE ? ringq_requeue(actor->queue, d)
+	         : n == 1                        ? ringq_ack(actor->queue, d)
+	                                         : ringq_ack_many(actor->queue, d, n);
+
+	return rc == 0 ? (int64_t)n : rc;
+}
+
 static int64_t make(struct actor *actor)
 {
 	switch (actor->op->call) {
@@ -116,6 +152,13 @@ static int64_t make(struct actor *actor)
 		return ringq_full(actor->queue);
 	case CALL_SIZE:
 		return (int64_t)ringq_size(actor->queue);
+	case CALL_TAKE:
+		return take(actor);
+	case CALL_ACK:
+	case CALL_REQUEUE:
+		return end_delivery(actor);
+	case CALL_JOIN:
+		return ringq_join(actor->queue, actor->timeout);
 	default:
 		return ringq_close(actor->queue);
 	}
@@ -124,6 +167,64 @@ static int64_t make(struct actor *actor)
 void act_make(struct actor *actor)
 {
 	actor->result = make(actor);
+}
+
+static void note_taken(struct actor *actor)
+{
+	struct history_op *op = actor->op;
+
+	for (int64_t i = 0; i < actor->result; i++) {
+		const struct ringq_delivery *d = &actor->deliveries[actor->open];
+		struct record_id id = record_check(d->data, d->len);
+
+		op->values[i] = HISTORY_VALUE(id.producer, id.number);
+		op->attempts[i] = d->attempt;
+		actor->open_values[actor->open++] = op->values[i];
+	}
+}
+
+static void note_ended(struct actor *actor)
+{
+	uint32_t n = actor->op->asked, first = actor->ends;
+
+	actor->open -= n;
+	memmove(&actor->deliveries[first], &actor->deliveries[first + n],
+		(actor->open - first) * sizeof(actor->deliveries[0]));
+	memmove(&actor->open_values[first], &actor->open_values[first + n],
+		(actor->open - first) * sizeof(actor->open_values[0]));
+}
+
+void act_death(struct actor *reaper, uint32_t dead, void (*kill)(void *), void *arg)
+{
+	act_begin(reaper, CALL_DEATH, dead, 0);
+	kill(arg);
+	reaper->result = 0;
+	act_end(reaper);
+}
+
+/* Each is written down once. */
+void act_letters(struct actor *actor, ringq_queue *dead_letters)
+{
+	struct ringq_dead_letter letter;
+	char buf[sizeof letter + ACTOR_LEN_MOST];
+	ssize_t len;
+
+	while ((len = ringq_get(dead_letters, buf, sizeof buf, RINGQ_NOWAIT)) > 0) {
+		check_compare(len, >, sizeof letter);
+		memcpy(&letter, buf, sizeof letter);
+		struct record_id id = record_check(buf + letter.size, (size_t)len - letter.size);
+		uint32_t value = HISTORY_VALUE(id.producer, id.number), i = 0;
+		while (i < actor->log->count && actor->log->ops[i].values[0] != value)
+			i++;
+		if (i < actor->log->count)
+			continue; /* who set it aside was killed, and another has done it again */
+		act_begin(actor, CALL_LETTER, 1, 0);
+		actor->op->values[0] = value;
+		actor->op->attempts[0] = letter.attempts;
+		actor->result = 1;
+		act_end(actor);
+	}
+	check_eq(len, -EAGAIN);
 }
 
 int64_t act_end(struct actor *actor)
@@ -139,6 +240,10 @@ int64_t act_end(struct actor *actor)
 
 		op->values[i] = HISTORY_VALUE(id.producer, id.number);
 	}
+	if (op->call == CALL_TAKE)
+		note_taken(actor);
+	else if (op->call == CALL_ACK || op->call == CALL_REQUEUE)
+		note_ended(actor);
 	op->end = now; /* last: a call has returned only when its answer is there */
 	return op->result;
 }

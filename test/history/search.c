@@ -8,7 +8,7 @@
  * A call of several steps is somewhere between them: so is the state. What a call that has not returned would have done
  * may be done or not.
  */
-#include "history.h"
+#include "search.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -18,37 +18,12 @@
 
 const char HISTORY_UNDECIDED[] = "undecided";
 
-struct state {
-	uint64_t closed_at; /* 0: open; else puts and gets that begin before may go on as if it were */
-	uint8_t at[SEARCH_ACTORS];
-	struct {
-		uint8_t placed, turned, taken, failed; /* of the call that the actor is in */
-	} step[SEARCH_ACTORS];
-	uint8_t held;  /* places taken, by records that have not had their turn */
-	uint8_t count; /* in the queue */
-	uint8_t queue[SEARCH_VALUES];
-};
-
-struct search {
-	const struct history *history;
-	uint32_t values_count;
-	uint32_t values[SEARCH_VALUES];
-	struct got {
-		const struct history_op *op; /* NULL: nobody */
-		int64_t at;                  /* in its batch */
-	} got[SEARCH_VALUES];
-	bool some_died; /* in a get */
-	uint32_t known_count, known_size;
-	uint64_t (*known)[2]; /* states that lead nowhere */
-	bool gave_up;
-};
-
 /* ---- states that have been seen ---- */
 
 static uint64_t digest(const struct state *s, uint64_t seed)
 {
 	const unsigned char *bytes = (const unsigned char *)s;
-	size_t size = offsetof(struct state, queue) + s->count;
+	size_t size = offsetof(struct state, queue) + s->count * sizeof(s->queue[0]);
 
 	for (size_t i = 0; i < size; i += 8) {
 		uint64_t word = 0;
@@ -103,7 +78,7 @@ static const struct history_op *op_of(const struct search *search, const struct 
 {
 	const struct history_log *log = &search->history->logs[actor];
 
-	return s->at[actor] < log->count ? &log->ops[s->at[actor]] : NULL;
+	return s->at[actor] < log->count && !s->dead[actor] ? &log->ops[s->at[actor]] : NULL;
 }
 
 /* What is left has not ended before this. */
@@ -120,7 +95,7 @@ static uint64_t first_end(const struct search *search, const struct state *s)
 	return first;
 }
 
-static uint8_t index_of(const struct search *search, uint32_t value)
+uint8_t search_index(const struct search *search, uint32_t value)
 {
 	for (uint32_t i = 0; i < search->values_count; i++)
 		if (search->values[i] == value)
@@ -130,16 +105,18 @@ static uint8_t index_of(const struct search *search, uint32_t value)
 
 static bool front_is(const struct search *search, const struct state *s, uint32_t value)
 {
-	return s->count && s->queue[0] == index_of(search, value);
+	unsigned first = first_waiting(s);
+
+	return first < s->count && s->queue[first].value == search_index(search, value);
 }
 
-/* On the way out: what gets that are not over have taken. */
+/* On the way out: what calls that are not over have taken out. */
 static unsigned leaving(const struct search *search, const struct state *s)
 {
 	unsigned n = 0;
 
 	for (uint32_t i = 0; i < search->history->actors; i++)
-		n += s->step[i].taken;
+		n += s->step[i].left;
 	return n;
 }
 
@@ -158,8 +135,7 @@ static bool may_be_full(const struct search *search, const struct state *s)
 	return most && (uint64_t)s->count + s->held + leaving(search, s) >= most;
 }
 
-/* How many records a call put or got. */
-static unsigned done_by(const struct history_op *op)
+unsigned search_done_by(const struct history_op *op)
 {
 	if (op->end == HISTORY_NEVER)
 		return op->asked;
@@ -177,50 +153,71 @@ static bool is_open_to(const struct state *s, const struct history_op *op)
 	return !s->closed_at || op->begin <= s->closed_at;
 }
 
-static bool may_fail(const struct state *s, const struct history_op *op, bool would)
+static bool may_fail(const struct search *search, const struct state *s, const struct history_op *op, bool would)
 {
 	bool no_more = op->call == CALL_PUT ? s->closed_at != 0 : s->closed_at && would;
 
 	if (op->result == -EPIPE)
-		return no_more;
+		return no_more && (op->call == CALL_PUT || op->call == CALL_PEEK || s->count == 0);
 	if (op->result < 0 && op->result != -EAGAIN && op->result != -ETIMEDOUT)
 		return false;
-	return (would && is_open_to(s, op)) || (op->result >= 0 && no_more);
+	/* What is in hand may come back: then it is too early for -EPIPE. */
+	bool may_come = is_open_to(s, op) || (op->call != CALL_PUT && s->count) ||
+	                (search->history->acknowledged && search->history->is_part);
+	return (would && may_come) || (op->result >= 0 && no_more);
 }
 
-static void next_op(struct state *s, uint32_t actor)
+void search_next_op(struct state *s, uint32_t actor)
 {
 	s->at[actor]++;
 	memset(&s->step[actor], 0, sizeof(s->step[actor]));
+}
+
+static int64_t waiting(const struct state *s)
+{
+	int64_t n = 0;
+
+	for (unsigned i = 0; i < s->count; i++)
+		n += !s->queue[i].holder;
+	return n;
+}
+
+static bool is_in(const struct state *s, uint8_t value)
+{
+	for (unsigned i = 0; i < s->count; i++)
+		if (s->queue[i].value == value)
+			return true;
+	return false;
 }
 
 /* An answer that changes nothing: it is best taken as soon as it is right. */
 static bool observe(const struct search *search, struct state *s, uint32_t actor)
 {
 	const struct history_op *op = op_of(search, s, actor);
-	bool good = false, none = s->count == 0;
+	bool good = false, none = first_waiting(s) == s->count;
 
-	if (op->end == HISTORY_NEVER && op->call != CALL_PUT && op->call != CALL_GET && op->call != CALL_CLOSE)
+	if (op->end == HISTORY_NEVER && op->call != CALL_PUT)
 		return false;
 	switch (op->call) {
 	case CALL_PUT:
-		if (s->step[actor].failed || !fell_short(op) || !may_fail(s, op, may_be_full(search, s)) ||
-			s->step[actor].placed < (search->history->max_records ? done_by(op) : 0))
+		if (s->step[actor].failed || !fell_short(op) || !may_fail(search, s, op, may_be_full(search, s)) ||
+			s->step[actor].placed < (search->history->max_records ? search_done_by(op) : 0))
 			return false;
 		s->step[actor].failed = 1;
-		if (s->step[actor].turned == done_by(op))
-			next_op(s, actor);
+		if (s->step[actor].turned == search_done_by(op))
+			search_next_op(s, actor);
 		return true;
 	case CALL_GET:
-		good = fell_short(op) && !s->step[actor].failed && s->step[actor].taken == done_by(op) &&
-		       may_fail(s, op, none);
-		if (good && search->history->max_records) {
+	case CALL_TAKE:
+		good = fell_short(op) && !s->step[actor].failed && s->step[actor].taken == search_done_by(op) &&
+		       may_fail(search, s, op, none);
+		if (good && (search->history->max_records || search->history->acknowledged)) {
 			s->step[actor].failed = 1;
 			return true;
 		}
 		break;
 	case CALL_PEEK:
-		good = op->result < 0 ? may_fail(s, op, none) : front_is(search, s, op->values[0]);
+		good = op->result < 0 ? may_fail(search, s, op, none) : front_is(search, s, op->values[0]);
 		break;
 	case CALL_EMPTY:
 		good = op->result == none;
@@ -229,17 +226,21 @@ static bool observe(const struct search *search, struct state *s, uint32_t actor
 		good = op->result ? may_be_full(search, s) : has_place(search, s);
 		break;
 	case CALL_SIZE:
-		good = !search->history->sizes || op->result == s->count;
+		good = !search->history->sizes || op->result == waiting(s);
 		break;
-	case CALL_CLOSE:
+	case CALL_JOIN:
+		good = op->result == 0 ? s->count == 0 : s->count && (op->result == -EAGAIN || op->result == -ETIMEDOUT);
+		break;
+	case CALL_LETTER:
+		good = !is_in(s, search_index(search, op->values[0]));
+		break;
+	default:
 		return false;
 	}
 	if (good)
-		next_op(s, actor);
+		search_next_op(s, actor);
 	return good;
 }
-
-static bool search_from(struct search *search, struct state *s);
 
 static bool try_place(struct search *search, const struct state *s, uint32_t actor)
 {
@@ -256,7 +257,7 @@ static bool comes_before(const struct search *search, uint8_t a, uint8_t b)
 	const struct got *first = &search->got[a], *then = &search->got[b];
 
 	if (!first->op || !then->op)
-		return first->op && !search->some_died;
+		return first->op && !search->some_died && !search->history->acknowledged;
 	return first->op == then->op ? first->at < then->at : first->op->end < then->op->begin;
 }
 
@@ -264,7 +265,7 @@ static bool comes_before(const struct search *search, uint8_t a, uint8_t b)
 static bool may_be_last(const struct search *search, const struct state *s, uint8_t value)
 {
 	for (unsigned i = 0; i < s->count; i++)
-		if (comes_before(search, value, s->queue[i]))
+		if (comes_before(search, value, s->queue[i].value))
 			return false;
 	return true;
 }
@@ -272,23 +273,23 @@ static bool may_be_last(const struct search *search, const struct state *s, uint
 static bool try_turn(struct search *search, const struct state *s, uint32_t actor, const struct history_op *op)
 {
 	struct state next = *s;
-	uint8_t value = index_of(search, op->values[next.step[actor].turned]);
+	uint8_t value = search_index(search, op->values[next.step[actor].turned]);
 
 	if (!may_be_last(search, s, value))
 		return false;
 	next.step[actor].turned++;
 	next.held -= search->history->max_records != 0;
-	next.queue[next.count++] = value;
-	if (op->end != HISTORY_NEVER && next.step[actor].turned == done_by(op) &&
+	next.queue[next.count++] = (struct place){.value = value};
+	if (op->end != HISTORY_NEVER && next.step[actor].turned == search_done_by(op) &&
 		(next.step[actor].failed || !fell_short(op)))
-		next_op(&next, actor);
+		search_next_op(&next, actor);
 	return search_from(search, &next);
 }
 
 static bool try_put(struct search *search, const struct state *s, uint32_t actor, const struct history_op *op)
 {
 	bool bounded = search->history->max_records, open = is_open_to(s, op);
-	unsigned n = done_by(op), placed = bounded ? s->step[actor].placed : n;
+	unsigned n = search_done_by(op), placed = bounded ? s->step[actor].placed : n;
 
 	if (open && s->step[actor].turned < placed && try_turn(search, s, actor, op))
 		return true;
@@ -303,18 +304,19 @@ static bool try_get(struct search *search, const struct state *s, uint32_t actor
 	bool took_all = op->end != HISTORY_NEVER && taken == op->asked;
 
 	if (took_all || s->step[actor].failed) {
-		next_op(&next, actor);
+		search_next_op(&next, actor);
 		return search_from(search, &next);
 	}
-	if (taken == done_by(op) || s->count == 0)
+	if (taken == search_done_by(op) || s->count == 0)
 		return false;
 	if (op->end != HISTORY_NEVER && !front_is(search, s, op->values[taken]))
 		return false;
-	memmove(&next.queue[0], &next.queue[1], next.count - 1u);
+	memmove(&next.queue[0], &next.queue[1], (next.count - 1u) * sizeof(next.queue[0]));
 	next.count--;
 	next.step[actor].taken++;
+	next.step[actor].left++;
 	if (!search->history->max_records && op->end != HISTORY_NEVER && next.step[actor].taken == op->asked)
-		next_op(&next, actor);
+		search_next_op(&next, actor);
 	return search_from(search, &next);
 }
 
@@ -324,8 +326,29 @@ static bool try_close(struct search *search, const struct state *s, uint32_t act
 
 	if (!next.closed_at)
 		next.closed_at = first_end(search, s);
-	next_op(&next, actor);
+	search_next_op(&next, actor);
 	return search_from(search, &next);
+}
+
+static bool try_call(struct search *search, const struct state *s, uint32_t actor, const struct history_op *op)
+{
+	switch (op->call) {
+	case CALL_GET:
+	case CALL_TAKE:
+		return search->history->acknowledged ? search_try_take(search, s, actor, op)
+		                                     : try_get(search, s, actor, op);
+	case CALL_PUT:
+		return try_put(search, s, actor, op);
+	case CALL_CLOSE:
+		return !(op->end == HISTORY_NEVER && s->closed_at) && try_close(search, s, actor);
+	case CALL_ACK:
+	case CALL_REQUEUE:
+		return search_try_finish(search, s, actor, op);
+	case CALL_DEATH:
+		return search_try_death(search, s, actor, op);
+	default:
+		return false;
+	}
 }
 
 static bool try_any(struct search *search, const struct state *s)
@@ -337,10 +360,7 @@ static bool try_any(struct search *search, const struct state *s)
 
 		if (!op || op->begin > limit)
 			continue;
-		if ((op->call == CALL_GET && try_get(search, s, i, op)) ||
-			(op->call == CALL_PUT && try_put(search, s, i, op)) ||
-			(op->call == CALL_CLOSE && !(op->end == HISTORY_NEVER && s->closed_at) &&
-				try_close(search, s, i)))
+		if (try_call(search, s, i, op))
 			return true;
 	}
 	return false;
@@ -352,7 +372,7 @@ static bool all_done(const struct search *search, const struct state *s)
 }
 
 /* Takes all answers that are right now, then tries each change. *s is scratch. */
-static bool search_from(struct search *search, struct state *s)
+bool search_from(struct search *search, struct state *s)
 {
 	for (bool again = true; again;) {
 		uint64_t limit = first_end(search, s);
@@ -391,6 +411,22 @@ static bool collect_values(struct search *search)
 	return true;
 }
 
+/* In which call each record came out; of an acknowledged queue, where that is known to have been the first time. */
+static void note_gets(struct search *search, const struct history_op *op)
+{
+	enum history_call call = search->history->acknowledged ? CALL_TAKE : CALL_GET;
+
+	for (int64_t n = 0; op->end != HISTORY_NEVER && n < op->result; n++) {
+		uint8_t value = search_index(search, op->values[n]);
+
+		if (value == SEARCH_VALUES)
+			continue;
+		if (op->call == call && (call == CALL_GET || op->attempts[n] == 1))
+			search->got[value] = (struct got){op, n};
+		search->letter[value] |= op->call == CALL_LETTER;
+	}
+}
+
 static void collect_gets(struct search *search)
 {
 	const struct history *history = search->history;
@@ -400,12 +436,7 @@ static void collect_gets(struct search *search)
 			const struct history_op *op = &history->logs[i].ops[j];
 
 			search->some_died |= op->call == CALL_GET && op->end == HISTORY_NEVER;
-			for (int64_t n = 0; op->call == CALL_GET && op->end != HISTORY_NEVER && n < op->result; n++) {
-				uint8_t value = index_of(search, op->values[n]);
-
-				if (value < search->values_count)
-					search->got[value] = (struct got){op, n};
-			}
+			note_gets(search, op);
 		}
 }
 

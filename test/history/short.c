@@ -2,7 +2,7 @@
 /*
  * Many short histories of all calls, by threads and by processes that begin together: each is searched for an order in
  * which all answers are right. A queue is used for some rounds and then drained and left, so that lanes are new, are
- * alone, and have company.
+ * alone, and have company. Of an acknowledged queue, a process is killed in the last round, with what it has in hand.
  */
 #include "history.h"
 
@@ -21,7 +21,9 @@ struct table {
 	uint32_t calls; /* of each, in a round */
 	struct history history;
 	struct actor list[ACTORS_MOST + 1];
-	atomic_uint round, ready, done;
+	atomic_uint round, ready;
+	atomic_uint done[ACTORS_MOST]; /* the last round that each has played */
+	pid_t children[ACTORS_MOST];   /* -1: was killed */
 };
 
 static void wait_for(const atomic_uint *count, unsigned at_least)
@@ -47,8 +49,48 @@ static void linger(struct rng *rng)
 		sched_yield();
 }
 
+static void end_deliveries(struct actor *actor, enum history_call call)
+{
+	bool all = call == CALL_ACK && rng_below(&actor->rng, 2);
+
+	act_begin_end(actor, call, all ? actor->open : 1, rng_below(&actor->rng, 2));
+	act_make(actor);
+	act_end(actor);
+}
+
+/* With room for what it takes; of the oldest or of the youngest, one or all. */
+static void one_call_acknowledged(struct table *table, struct actor *actor)
+{
+	uint64_t dice = rng_below(&actor->rng, table->closes ? 66 : 64);
+	uint32_t n = rng_below(&actor->rng, 3) ? 1 : 2 + (uint32_t)rng_below(&actor->rng, BATCH - 1);
+	int64_t timeout = rng_below(&actor->rng, 8) ? RINGQ_NOWAIT : RINGQ_US(20);
+
+	actor->reserves = rng_below(&actor->rng, 4) == 0;
+	if (dice < 18)
+		act(actor, CALL_PUT, n, timeout);
+	else if (dice < 32 && actor->open + n <= HISTORY_BATCH)
+		act(actor, CALL_TAKE, n, timeout);
+	else if (dice < 50 && actor->open)
+		end_deliveries(actor, dice < 42 ? CALL_ACK : CALL_REQUEUE);
+	else
+		act(actor,
+			dice < 54   ? CALL_GET
+			: dice < 56 ? CALL_PEEK
+			: dice < 58 ? CALL_EMPTY
+			: dice < 60 ? CALL_FULL
+			: dice < 61 ? CALL_SIZE
+			: dice < 64 ? CALL_JOIN
+				    : CALL_CLOSE,
+			dice < 52 ? n : 1, timeout);
+}
+
 static void one_call(struct table *table, struct actor *actor)
 {
+	if (table->history.acknowledged) {
+		one_call_acknowledged(table, actor);
+		return;
+	}
+
 	uint64_t dice = rng_below(&actor->rng, table->closes ? 64 : 60);
 	uint32_t n = rng_below(&actor->rng, 3) ? 1 : 2 + (uint32_t)rng_below(&actor->rng, BATCH - 1);
 
@@ -67,8 +109,9 @@ static void one_call(struct table *table, struct actor *actor)
 			1, 0);
 }
 
-static void take_part(struct table *table, struct actor *actor)
+static void take_part(struct table *table, uint32_t number)
 {
+	struct actor *actor = &table->list[number];
 	timer_t timer = rest_timer_new();
 
 	for (unsigned round = 1; round <= ROUNDS; round++) {
@@ -80,7 +123,9 @@ static void take_part(struct table *table, struct actor *actor)
 				rest_soon(timer, &actor->rng);
 			one_call(table, actor);
 		}
-		atomic_fetch_add(&table->done, 1);
+		while (actor->open)
+			end_deliveries(actor, rng_below(&actor->rng, 3) ? CALL_ACK : CALL_REQUEUE);
+		atomic_store(&table->done[number], round);
 	}
 	check_eq(timer_delete(timer), 0);
 }
@@ -94,7 +139,7 @@ static void sit_down(void *arg)
 {
 	const struct seat *seat = arg;
 
-	take_part(seat->table, &seat->table->list[seat->number]);
+	take_part(seat->table, seat->number);
 }
 
 static void *sit_down_thread(void *arg)
@@ -107,17 +152,35 @@ static void drain(struct table *table)
 {
 	while (act(&table->list[table->actors], CALL_GET, 1, RINGQ_NOWAIT) > 0)
 		continue;
+	if (table->history.acknowledged)
+		act(&table->list[table->actors], CALL_JOIN, 1, RINGQ_NOWAIT);
 	table->history.drained = true;
+}
+
+static void kill_first(void *arg)
+{
+	struct table *table = arg;
+
+	kill_child(table->children[0]);
+	table->children[0] = -1;
 }
 
 /* One history. */
 static bool play_round(struct table *table, unsigned round, const char *what)
 {
+	struct actor *last = &table->list[table->actors];
+	bool kills = round == ROUNDS && table->history.acknowledged && table->processes;
+
 	wait_for(&table->ready, table->actors * round);
 	for (uint32_t i = 0; i < table->history.actors; i++)
 		table->history.logs[i].count = 0;
 	atomic_store(&table->round, round);
-	wait_for(&table->done, table->actors * round);
+	if (kills) {
+		pause_ns((int64_t)rng_below(&last->rng, 150000));
+		act_death(last, 0, kill_first, table);
+	}
+	for (uint32_t i = kills; i < table->actors; i++)
+		wait_for(&table->done[i], round);
 	drain(table);
 	return history_check(&table->history, what);
 }
@@ -156,13 +219,12 @@ static unsigned play_table(struct table *table, const char *what)
 {
 	struct seat seats[ACTORS_MOST];
 	pthread_t threads[ACTORS_MOST];
-	pid_t children[ACTORS_MOST];
 	unsigned undecided = 0;
 
 	for (uint32_t i = 0; i < table->actors; i++) {
 		seats[i] = (struct seat){table, i};
 		if (table->processes)
-			children[i] = fork_child(sit_down, &seats[i]);
+			table->children[i] = fork_child(sit_down, &seats[i]);
 		else
 			threads[i] = start_thread(sit_down_thread, &seats[i]);
 	}
@@ -172,9 +234,9 @@ static unsigned play_table(struct table *table, const char *what)
 		table->closes = round == ROUNDS - 1;
 	}
 	for (uint32_t i = 0; i < table->actors; i++) {
-		if (table->processes)
-			reap_child(children[i]);
-		else
+		if (table->processes && table->children[i] > 0)
+			reap_child(table->children[i]);
+		else if (!table->processes)
 			join_thread(threads[i]);
 	}
 	return undecided;
@@ -187,6 +249,9 @@ static const struct {
 	{"total order", {.order = RINGQ_ORDER_TOTAL}},
 	{"total order, few records", {.order = RINGQ_ORDER_TOTAL, .max_records = 2}},
 	{"total order, one record", {.order = RINGQ_ORDER_TOTAL, .max_records = 1}},
+	{"acknowledged", {.flags = RINGQ_ACKNOWLEDGED}},
+	{"acknowledged, few records", {.flags = RINGQ_ACKNOWLEDGED, .max_records = 2}},
+	{"acknowledged, order of each producer", {.flags = RINGQ_ACKNOWLEDGED, .order = RINGQ_ORDER_PRODUCER}},
 	{"order of each producer", {.order = RINGQ_ORDER_PRODUCER}},
 	{"order of each producer, few records", {.order = RINGQ_ORDER_PRODUCER, .max_records = 3}},
 };
