@@ -223,7 +223,7 @@ static int list(const char *spec)
 		table_text(t, objects[i].flags < KINDS ? kinds[objects[i].flags].name : "?");
 		if (ringq_region_lock_holder(target.region, objects[i].id, &holder) == 1) {
 			snprintf(text, sizeof text, "%u %s", holder.process, holder.name);
-			table_text(t, text);
+			table_text(t, holder.state == RINGQ_DEAD ? "dead" : text);
 		}
 		table_row(t);
 	}

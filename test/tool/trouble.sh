@@ -3,8 +3,8 @@
 #
 # What tells of trouble: doctor, whose cures cure, check, and events.
 #
-# usage: trouble.sh RINGQ
-ringq=$1
+# usage: trouble.sh RINGQ LOCK
+ringq=$1 lock=$2
 name=test-trouble-$$
 . "${BASH_SOURCE%/*}/common.sh"
 export PATH=${ringq%/*}:$PATH
@@ -72,6 +72,61 @@ wait_for '"trouble":"dead-producer"' "$ringq" doctor "$name" -J
 cure dead-producer
 wait_for 'closed' "$ringq" stat "$name/q"
 "$ringq" doctor "$name" -J | grep -q dead-producer && fail 'the dead trouble still'
+
+# --- a lock: its holder runs, is stopped, or is dead ---
+
+status 0 "$ringq" array create "$name/shared"
+mkfifo "$dir/hold"
+# hold: a process that has the lock, or waits for it, until end_hold
+hold() {
+	"$lock" "$name" shared <"$dir/hold" >"$dir/holder" &
+	holder=$!
+	exec 5>"$dir/hold"
+}
+start_waiter() {
+	"$lock" "$name" shared </dev/null >"$dir/waiter" 5>&- &
+	waiter=$!
+	wait_for "^ *$waiter .* asleep in lock .* shared " "$ringq" who "$name"
+}
+
+hold
+wait_for '^locked$' cat "$dir/holder"
+start_waiter
+wait_for "\(lock\) holds the lock, and 1 wait for it" "$ringq" doctor "$name"
+shows "^$name/shared: process $holder "
+shows "^    kill $holder\$"
+kill -STOP $holder
+exec 5>&-
+wait_for "^$name/shared: process $holder \(lock\) is stopped and holds the lock, and 1 wait for it" "$ringq" doctor "$name"
+shows "^    kill -CONT $holder\$"
+cure lock-stopped
+wait $waiter || fail 'a lock that was let go is not had'
+wait_for '^locked$' cat "$dir/waiter"
+wait $holder
+"$ringq" doctor "$name" | grep -q "$name/shared" && fail 'the lock is a trouble still'
+
+# What cures a lock that is held on and on is its holder's end: who waits has it at once, and is told.
+hold
+wait_for '^locked$' cat "$dir/holder"
+start_waiter
+wait_for '"trouble":"lock-held"' "$ringq" doctor "$name" -J
+cure lock-held
+wait $waiter || fail 'the lock of the dead is not had'
+wait_for '^locked after a death$' cat "$dir/waiter"
+wait $holder 2>/dev/null
+exec 5>&-
+
+# A lock that the dead have keeps nobody waiting: it is no trouble, and array list shows it.
+hold
+wait_for '^locked$' cat "$dir/holder"
+kill -9 $holder
+wait $holder 2>/dev/null
+exec 5>&-
+"$ringq" doctor "$name" | grep -q "$name/shared" && fail 'a lock that can be had is a trouble'
+status 0 "$ringq" array list "$name"
+shows '^shared .* dead'
+"$lock" "$name" shared </dev/null >"$dir/out"
+prints 'locked after a death'
 
 # --- regions that nobody has, of another layout, and none ---
 
