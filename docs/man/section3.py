@@ -4,8 +4,10 @@
 
     section3.py OUT VERSION DATE HEADER...
 
-DATE is 2026-11-28, say: when the version was made. A page for each comment that stands before calls; the first call names it, the others are links to it. The words
-Errors:, Returns, Ownership:, Threads: and Progress: in a comment begin the sections of their own.
+DATE is 2026-11-28, say: when the version was made. A page for each comment that stands before calls; the first call names
+it, the others are links to it. The words Errors:, Returns, Ownership:, Threads: and Progress: in a comment begin the sections
+of their own. Structures that the calls have as arguments are shown as the header has them; the page of one that no call has is
+its own.
 """
 import pathlib
 import re
@@ -14,6 +16,7 @@ import textwrap
 
 BLOCK = re.compile(r"/\*\*(?P<text>.*?)\*/\s*(?P<after>.*?)(?=\n\s*\n|\n/\*|\Z)", re.S)
 CALL = re.compile(r"RINGQ_API\s+(?P<type>[^;(]*?)\b(?P<name>ringq_\w+)\s*\((?P<arguments>[^;]*)\)\s*;", re.S)
+STRUCT = re.compile(r"(?:/\*\*(?P<text>(?:(?!\*/).)*?)\*/\n)?(?P<whole>struct (?P<name>ringq_\w+) \{\n.*?\n\};)", re.S)
 SECTIONS = {"Errors": "ERRORS", "Returns": "RETURN VALUES", "Ownership": "OWNERSHIP", "Threads": "THREADS",
             "Progress": "PROGRESS"}
 ORDER = ["DESCRIPTION", "RETURN VALUES", "ERRORS", "OWNERSHIP", "THREADS", "PROGRESS"]
@@ -72,7 +75,35 @@ def wrap(line):
     return [line] if line.startswith(".") else textwrap.wrap(line, 78, break_long_words=False, break_on_hyphens=False)
 
 
-def page(calls, comment, version, date, header):
+def literal(text):
+    return [".Bd -literal", *(escape(line.expandtabs(8)) for line in text.splitlines()), ".Ed"]
+
+
+def structures(calls, structs):
+    """Those that the calls have as arguments, whole."""
+    names = dict.fromkeys(re.findall(r"struct (ringq_\w+)", " ".join(call.group("arguments") for call in calls)))
+    shown = [structs[name] for name in names if name in structs]
+    lines = [".Sh STRUCTURES"] if shown else []
+    for struct in shown:
+        for paragraph in paragraphs(struct.group("text") or ""):
+            lines += ([".Pp"] if len(lines) > 1 else []) + [body(paragraph)]
+        lines += literal(struct.group("whole"))
+    return lines
+
+
+def struct_page(struct, version, date, header):
+    """Of a structure that no call has as an argument."""
+    name = struct.group("name")
+    texts = paragraphs(struct.group("text") or "")
+    summary = re.split(r"(?<=\w)[.:;](?: |$)", texts[0] if texts else "a structure of ringq")[0]
+    lines = [f".\\\" Made from {header} by docs/man/section3.py: change that.", f".Dd {date_words(date)}", f".Dt {name.upper()} 3",
+             ".Os", ".Sh NAME", f".Nm {name}", f".Nd {escape(summary[0].lower() + summary[1:])}", ".Sh LIBRARY",
+             f"ringq {version} (libringq, \\-lringq)", ".Sh SYNOPSIS", ".In ringq/ringq.h", *literal(struct.group("whole")),
+             ".Sh DESCRIPTION", "\n.Pp\n".join(map(body, texts)), ".Sh SEE ALSO", ".Xr ringq 7"]
+    return "\n".join(lines) + "\n"
+
+
+def page(calls, comment, version, date, header, structs):
     sections = {}
     for paragraph in paragraphs(comment):
         for section, text in split_sections(paragraph):
@@ -90,6 +121,8 @@ def page(calls, comment, version, date, header):
             lines.append(f'.Fa "{argument}"')
         lines.append(".Fc")
     for section in ORDER:
+        if section == "RETURN VALUES":
+            lines += structures(calls, structs)
         if section not in sections:
             continue
         lines.append(f".Sh {section}")
@@ -109,14 +142,21 @@ def main():
     out, version, date, headers = pathlib.Path(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4:]
     out.mkdir(parents=True, exist_ok=True)
     made = 0
-    for header in headers:
-        text = pathlib.Path(header).read_text(encoding="utf-8")
+    texts = {header: pathlib.Path(header).read_text(encoding="utf-8") for header in headers}
+    structs = {struct.group("name"): struct for text in texts.values() for struct in STRUCT.finditer(text)}
+    in_calls = " ".join(call.group("arguments") for text in texts.values() for call in CALL.finditer(text))
+    for header, text in texts.items():
+        for struct in STRUCT.finditer(text):
+            if not re.search(rf"struct {struct.group('name')}\b", in_calls):
+                (out / f"{struct.group('name')}.3").write_text(
+                    struct_page(struct, version, date, pathlib.Path(header).name), encoding="utf-8")
+                made += 1
         for match in BLOCK.finditer(text):
             calls = list(CALL.finditer(match.group("after")))
             if not calls:
                 continue
             first = calls[0].group("name")
-            content = page(calls, match.group("text"), version, date, pathlib.Path(header).name)
+            content = page(calls, match.group("text"), version, date, pathlib.Path(header).name, structs)
             (out / f"{first}.3").write_text(content, encoding="utf-8")
             for call in calls[1:]:
                 (out / f"{call.group('name')}.3").write_text(f".so man3/{first}.3\n", encoding="utf-8")
