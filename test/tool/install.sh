@@ -61,5 +61,11 @@ if [[ -n $(find "$build/ringq/python" -name '_ringq*.so' -print -quit 2>/dev/nul
 		PYTHONPATH=${package%/ringq/__init__.py} "$python" -c 'import ringq; q = ringq.Queue(); q.put(1); assert q.get() == 1' ||
 			fail 'the installed Python package'
 	fi
+	# Debian's interpreter finds it where it is, in /usr and /usr/local.
+	found=${package#"$dir/root"}
+	if [[ $found == /usr/*/dist-packages/* ]]; then
+		/usr/bin/python3 -c 'import sys; sys.exit(sys.argv[1] not in sys.path)' "${found%/ringq/__init__.py}" ||
+			fail "${found%/ringq/__init__.py} is not where /usr/bin/python3 looks"
+	fi
 fi
 exit $failed
