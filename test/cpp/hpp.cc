@@ -170,7 +170,7 @@ static void a_delivery_moves_and_is_finished_once()
 	CHECK(kept.value<int64_t>() == 7);
 	CHECK(error_of([&] { (void)kept.value<int>(); }) == std::errc::bad_message);
 	ringq::delivery again(std::move(kept));
-	CHECK(again.try_ack() == 0);
+	CHECK(again.try_ack() == std::errc{});
 	CHECK(q.try_join() == std::errc{});
 	CHECK(q.stat().redelivered == 0);
 }

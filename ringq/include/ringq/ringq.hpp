@@ -8,7 +8,7 @@
  *
  *  Handles    move-only; the destructor releases. A moved-from handle holds nothing: get() is nullptr.
  *  Errors     std::system_error with the errno of the C call. The try_ calls throw nothing: they return std::errc{} or the
- *             error, and never wait unless they are given a time-out.
+ *             error, of a get and a peek with the length, and never wait unless they are given a time-out.
  *  Times      any std::chrono duration; ringq::forever, ringq::nowait.
  *  The end    a get of a queue that is closed and drained (-EPIPE) is no error: std::nullopt, or false.
  *  Lifetime   a reservation, a delivery and a lock guard must not outlive the handle that they are of.
@@ -229,8 +229,9 @@ struct queue_options {
 };
 
 /**
- * A record of an acknowledged queue in the hands of a consumer, in place in shared memory. ack() makes it done; whoever drops
- * it, by an exception too, gives it back: the next take gets it, with attempt() one higher.
+ * A record in the hands of a consumer, in place in shared memory. ack() makes it done; whoever drops it, by an exception too,
+ * gives it back: the next take gets it, with attempt() one higher. A queue of a single consumer that is not acknowledged takes
+ * nothing back: there call ack(), as one that is dropped stays open, and further takes are EBUSY.
  */
 class delivery
 {
@@ -303,13 +304,13 @@ class delivery
 	/** The record is done, and gone. ESTALE: it was not in hand any more. */
 	void ack()
 	{
-		detail::check(try_ack(), "ringq_ack");
+		detail::check(ringq_ack(std::exchange(queue_, nullptr), &c_), "ringq_ack");
 	}
 
-	/** 0, or the negative errno. The delivery is over, whichever. */
-	[[nodiscard]] int try_ack() noexcept
+	/** The delivery is over, whatever it returns. */
+	[[nodiscard]] std::errc try_ack() noexcept
 	{
-		return ringq_ack(std::exchange(queue_, nullptr), &c_);
+		return detail::errc(ringq_ack(std::exchange(queue_, nullptr), &c_));
 	}
 
 	void requeue()
@@ -709,6 +710,13 @@ class typed_queue
 	{
 		ssize_t r = ringq_get(queue_.get(), &value, sizeof(T), detail::ns(timeout));
 		return r >= 0 && r != static_cast<ssize_t>(sizeof(T)) ? std::errc::bad_message : detail::errc(r);
+	}
+
+	/** A record in hand, of which delivery::value<T>() makes a value: see queue::take(). */
+	template <class D = duration>
+	[[nodiscard]] std::optional<delivery> take(D timeout = forever)
+	{
+		return queue_.take(timeout);
 	}
 
 	/** Puts values in order; how many, if not all go in in time. */
