@@ -52,7 +52,7 @@ struct ringq_queue_options {
 	                           record) included; 0 = 8 MiB; RINGQ_UNBOUNDED = what the region holds */
 	unsigned order;     /* RINGQ_ORDER_TOTAL or RINGQ_ORDER_PRODUCER */
 	unsigned max_producers; /* at once; 0 = 256; at most 4096 */
-	unsigned flags;         /* RINGQ_SINGLE_PRODUCER, RINGQ_SINGLE_CONSUMER */
+	unsigned flags;         /* RINGQ_SINGLE_PRODUCER, RINGQ_SINGLE_CONSUMER, RINGQ_ACKNOWLEDGED */
 	unsigned max_attempts; /* with RINGQ_ACKNOWLEDGED: deliveries of one record; what comes back after so many is set aside.
 	                           0 = no such bound; at most 2^24 - 2 */
 	const char *dead_letters; /* the name of the queue of the same region that gets what is set aside, which must exist;
@@ -63,9 +63,10 @@ struct ringq_queue_options {
  * Creates a queue in a region, or in a region of its own if region is NULL: ringq_queue_region() gives it to share.
  * options NULL means the defaults. A queue lives as long as its region, or until ringq_queue_delete().
  *
- * Errors: -EINVAL (an option), -EEXIST (the name is taken), -ENOMEM, -ENOSPC (the region has room for one name for each
- * 64 KiB of its size, at least 64, at most 16384), and for a region of its own those of
- * ringq_region_create(). Ownership: *out is released by ringq_queue_release(). Threads: any. Progress: lock-free.
+ * Errors: -EINVAL (an option; also max_attempts without RINGQ_ACKNOWLEDGED, and dead_letters without max_attempts), -ENOENT
+ * (the region has no queue that is called dead_letters; one of its own has none), -EEXIST (the name is taken), -ENOMEM,
+ * -ENOSPC (the region has room for one name for each 64 KiB of its size, at least 64, at most 16384), and for a region of
+ * its own those of ringq_region_create(). Ownership: *out is released by ringq_queue_release(). Threads: any. Progress: lock-free.
  */
 RINGQ_API int ringq_queue_create(ringq_queue **out, ringq_region *region, const struct ringq_queue_options *options);
 
