@@ -77,12 +77,29 @@ DESTDIR=$work/stage quietly meson install -C "$work/lib-one"
 mv "$work/stage/opt/of-its-own" "$work/moved"
 libdir=$(dirname "$work"/moved/lib*/libringq.so "$work"/moved/lib/*/libringq.so 2>/dev/null | while read -r d; do [[ -d $d ]] && echo "$d"; done)
 
-export PKG_CONFIG_PATH=$libdir/pkgconfig
-read -ra flags < <(pkg-config --define-prefix --cflags --libs ringq)
-[[ ! -e $libdir/../pkgconfig ]] || flags=(-I"$work/moved/include" -L"$libdir" -lringq)
-cc -o "$work/by-pkg-config" "$work/program.c" -I"$work/moved/include" -L"$libdir" "${flags[@]}"
+# Only this one is found, and all that a program needs comes from what pkg-config says.
+export PKG_CONFIG_LIBDIR=$libdir/pkgconfig
+unset PKG_CONFIG_PATH PKG_CONFIG_SYSROOT_DIR CPATH C_INCLUDE_PATH LIBRARY_PATH
+by_pkg_config() { pkg-config --define-variable=prefix="$work/moved" "$@" ringq; }
+build() { cc -o "$work/by-pkg-config" "$work/program.c" "$@" >"$work/log" 2>&1; }
+read -ra flags < <(by_pkg_config --cflags --libs)
+[[ " ${flags[*]} " == *" -I$work/moved/include "* && " ${flags[*]} " == *" -L$libdir "* ]] ||
+	{ echo "pkg-config says ${flags[*]}"; exit 1; }
+build "${flags[@]}" || { cat "$work/log"; exit 1; }
 runs "$work/by-pkg-config" "$libdir"
-echo 'installed and moved, by pkg-config: runs'
+is_shared "$work/by-pkg-config"
+read -ra flags < <(by_pkg_config --static --cflags --libs)
+build -static "${flags[@]}" || { cat "$work/log"; exit 1; }
+runs "$work/by-pkg-config"
+[[ $(by_pkg_config --modversion) == "$(sed -nE "s/^\tversion: '([0-9.]+)',$/\1/p" "$tree/meson.build")" ]] ||
+	{ echo 'pkg-config says another version'; exit 1; }
+# This can fail: without the header's folder, without the library, for a version that there is not.
+read -ra flags < <(by_pkg_config --libs)
+if build "${flags[@]}"; then echo 'the program does not need the headers'; exit 1; fi
+read -ra flags < <(by_pkg_config --cflags)
+if build "${flags[@]}"; then echo 'the program does not need the library'; exit 1; fi
+if pkg-config --exists 'ringq >= 9.9'; then echo 'pkg-config takes a version that there is not'; exit 1; fi
+echo 'installed and moved, by pkg-config, shared and static: runs'
 
 if ! command -v cmake >/dev/null; then
 	echo 'CMake is missing: its way was left out'
