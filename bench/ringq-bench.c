@@ -17,6 +17,7 @@
 #define SPIN .unit = "ns", .run = scenario_spinning, .threads = true
 #define ASLEEP .unit = "ns", .run = scenario_asleep, .len = 56
 #define FLOW(p, c) .unit = "M/s", .run = scenario_flow, .producers = (p), .consumers = (c)
+#define WATCHED(p, c) .unit = "M/s", .run = scenario_watched, .producers = (p), .consumers = (c)
 #define FLOW_GB .unit = "GB/s", .run = scenario_flow, .producers = 1, .consumers = 1
 #define LANES .unit = "ns", .run = scenario_lanes, .len = 56
 #define MEMORY(what) .unit = "KiB", .run = scenario_##what, .len = 56
@@ -46,6 +47,8 @@ static struct scenario scenarios[] = {
 	{ "1P1C, 56 B, single flags", FLOW(1, 1), .len = 56, SINGLE, TARGET(80, "pipe: 1P1C, 56 B") },
 	{ "1P1C, 56 B, batches of 32", FLOW(1, 1), .len = 56, PRODUCER_ORDER, .batch = 32,
 	  TARGET(80, "pipe: 1P1C, 56 B") },
+	{ "1P1C, 56 B, watched by ringq top", WATCHED(1, 1), .len = 56, PRODUCER_ORDER,
+	  BESIDE("1P1C, 56 B") },
 	{ "pipe: 1P1C, 56 B", FLOW(1, 1), .len = 56, PIPE },
 	{ "1P1C, 8 B", FLOW(1, 1), .len = 8, PRODUCER_ORDER, BESIDE("pipe: 1P1C, 8 B") },
 	{ "pipe: 1P1C, 8 B", FLOW(1, 1), .len = 8, PIPE },

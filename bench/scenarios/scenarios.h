@@ -11,6 +11,7 @@ void scenario_copy(const struct scenario *s, uint64_t n, struct sample *out);   
 void scenario_spinning(const struct scenario *s, uint64_t n, struct sample *out);    /* trip.c */
 void scenario_asleep(const struct scenario *s, uint64_t n, struct sample *out);      /* trip.c */
 void scenario_flow(const struct scenario *s, uint64_t n, struct sample *out);        /* flow.c: throughput */
+void scenario_watched(const struct scenario *s, uint64_t n, struct sample *out);     /* watched.c: beside ringq top */
 void scenario_load(const struct scenario *s, uint64_t n, struct sample *out);        /* load.c: latency under load */
 void scenario_stall(const struct scenario *s, uint64_t n, struct sample *out);       /* stall.c: one producer stopped */
 void scenario_burst(const struct scenario *s, uint64_t n, struct sample *out);       /* burst.c */
