@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Records of one region come to another through a broker, at least once, whatever is killed on the way."""
 
+import collections
 import json
 import os
 import random
@@ -10,7 +11,7 @@ import time
 
 import broker
 import harness
-from harness import (Feeder, Reader, brief_or_long, certificate, check, eventually, log_of, main, record)
+from harness import (Feeder, Producer, Reader, Worker, brief_or_long, certificate, check, eventually, log_of, main, record)
 
 
 def both(s, b, name, out='', into='', **options):
@@ -76,34 +77,58 @@ def bytes_are_kept(s):
 
 
 def nothing_is_lost_by_kills(s):
-    """Bridge and broker are killed under load, at random instants, in both directions."""
-    kills, n = brief_or_long((6, 6000), (16, 16000), (200, 200000))
-    b = the_broker(s)
-    window = 200
-    a, z, config = both(s, b, 'kills', out=f'window = {window}', into=f'window = {window}')
-    reader, feeder = Reader(z, n), Feeder(a, n, rate=n / (kills * 0.6))
-    p, log = s.bridge(config), s.folder + '/log.kills'
-    bridges_killed = brokers_killed = 0
+    """
+    Two machines send to each other. Their bridges, those who put and take there, and the broker are killed at random instants;
+    each record of both ways is there in the end.
+    """
+    kills, n = brief_or_long((8, 1500), (21, 4000), (200, 60000))
+    b, window, batch = the_broker(s), 200, 100
+    machines = {'a': s.region('kills-a', 'out', '--acknowledged'), 'b': s.region('kills-b', 'out', '--acknowledged')}
+    text = ''
+    for here, there in ('ab', 'ba'):
+        s.region(f'kills-{here}', 'in', '--acknowledged')
+        common = f'region = {machines[here]}\nuri = amqp://127.0.0.1:{b.port}\ntopology = declare\nwindow = {window}\n'
+        text += f'[{here}-out]\ndirection = out\nqueue = out\nremote-queue = to-{there}\n{common}' \
+                f'[{here}-in]\ndirection = in\nqueue = in\nremote-queue = to-{here}\n{common}'
+    config, killed = s.config('kills', text), collections.Counter()
+    workers = {m: Worker(f'{machines[m]}/in', s.folder) for m in machines}
+    producers = {m: Producer(f'{machines[m]}/out', n, n / (kills * 0.4)) for m in machines}
+
+    def bridge(machine):
+        return s.bridge(config, f'--bridge={machine}-out', f'--bridge={machine}-in', log=f'{s.folder}/log.kills.{machine}')
+    bridges = {m: bridge(m) for m in machines}
     for i in range(kills):
-        time.sleep(random.uniform(0.05, 0.9))
+        time.sleep(random.uniform(0.02, 0.6))
+        what, m = random.choice(('bridge', 'bridge', 'worker', 'producer')), random.choice('ab')
         if i % 8 == 5:
+            what = 'broker'
             b.kill()
-            brokers_killed += 1
             b.start()
+        elif what == 'bridge':
+            broker.end(bridges[m], signal.SIGKILL)
+            bridges[m] = bridge(m)
         else:
-            broker.end(p, signal.SIGKILL)
-            bridges_killed += 1
-            p = s.bridge(config, log=log)
-    reader.wait(patience=180)
-    doubles = reader.account()
-    feeder.join()
-    check(feeder.fault is None, f'the feeder: {feeder.fault}')
-    print(f'        {bridges_killed} bridges and {brokers_killed} brokers killed, {n} records, {doubles} came twice')
-    most = 2 * window * (bridges_killed + brokers_killed)
-    check(doubles <= most, f'{doubles} came twice, more than the windows hold ({most})')
-    broker.end(p)
-    check(p.returncode == 0, f'exit status {p.returncode}')
-    check(b.messages().get('kills') == 0, f'left in the broker: {b.messages()}')
+            (workers if what == 'worker' else producers)[m].kill()
+        killed[what] += 1
+    eventually('all is there', lambda: all(len(w.seen()) >= n for w in workers.values()), 240)
+    time.sleep(0.3)
+    doubles = 0
+    for m, p in bridges.items():
+        broker.end(p)
+        check(p.returncode == 0, f'exit status {p.returncode}')
+        broker.end(workers[m].process)
+        seen = workers[m].seen()
+        check(sorted(seen) == list(range(n)), f'{m}: {n} records were sent, {len(seen)} came')
+        doubles += sum(seen.values()) - n
+        producers[m].join()
+        check(producers[m].fault is None, f'who puts at {m}: {producers[m].fault}')
+        for queue in ('out', 'in'):
+            stat = json.loads(s.ringq('stat', '-J', f'{machines[m]}/{queue}'))
+            check(stat['records'] == 0, f'left: {stat}')
+    print(f'        killed: {dict(killed)}; {2 * n} records, {doubles} came twice')
+    most = 2 * window * (killed['bridge'] + 2 * killed['broker']) + killed['worker'] + batch * killed['producer']
+    check(doubles <= most, f'{doubles} came twice, more than was in hand ({most})')
+    check(not any(b.messages().values()), f'left in the broker: {b.messages()}')
 
 
 def a_stop_leaves_nothing_in_hand(s):
@@ -183,7 +208,7 @@ def the_region_may_come_anew(s):
 
 def packs_carry_many(s):
     b = the_broker(s)
-    n = brief_or_long(20000, 100000, 1000000)
+    n = brief_or_long(20000, 50000, 1000000)
     a, z, config = both(s, b, 'pack', out='pack = 16K\nwindow = 20000')
     reader, feeder = Reader(z, n), Feeder(a, n)
     p = s.bridge(config)

@@ -3,6 +3,7 @@
 
 import collections
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -180,6 +181,63 @@ class Reader(threading.Thread):
         check(not lost, f'{len(lost)} records are lost, the first of them number {lost[:5]}')
         check(len(self.seen) == self.n, f'{len(self.seen) - self.n} records came that nobody sent')
         return sum(self.seen.values()) - self.n
+
+
+class Producer(threading.Thread):
+    """Puts numbered records, a hundred a process. One that is killed has put who knows which: all of its hundred come again."""
+
+    def __init__(self, target, n, rate):
+        super().__init__(daemon=True)
+        self.target, self.n, self.rate, self.fault, self.killed, self.process = target, n, rate, None, 0, None
+        self.start()
+
+    def run(self):
+        try:
+            for i in range(0, self.n, 100):
+                while not self.put(b''.join(record(k) + b'\n' for k in range(i, min(i + 100, self.n)))):
+                    self.killed += 1
+                time.sleep(100 / self.rate)
+        except Exception as fault:
+            self.fault = fault
+
+    def put(self, lines):
+        self.process = subprocess.Popen([TOOL, 'put', self.target], stdin=subprocess.PIPE)
+        CHILDREN.append(self.process)
+        self.process.communicate(lines)
+        CHILDREN.remove(self.process)
+        check(self.process.returncode in (0, -signal.SIGKILL), f'put: exit status {self.process.returncode}')
+        return self.process.returncode == 0
+
+    def kill(self):
+        if self.process and self.process.poll() is None:
+            self.process.kill()
+
+
+class Worker:
+    """Takes records into files, a file a process: acknowledges what is there. A process that is killed is followed by another."""
+
+    def __init__(self, target, folder):
+        self.target, self.folder, self.killed = target, tempfile.mkdtemp(dir=folder), 0
+        self.start()
+
+    def start(self):
+        self.process = subprocess.Popen([TOOL, 'record', '--take', self.target, f'{self.folder}/{self.killed}'],
+                                        stdout=subprocess.DEVNULL)
+        CHILDREN.append(self.process)
+
+    def kill(self):
+        broker.end(self.process, signal.SIGKILL)
+        self.killed += 1
+        self.start()
+
+    def seen(self):
+        """How often each number came, whole."""
+        seen = collections.Counter()
+        for name in os.listdir(self.folder):
+            with open(f'{self.folder}/{name}', 'rb') as file:
+                seen.update(int(number) for number, rest in re.findall(rb'(\d{10}) ([a-z]{44})', file.read())
+                            if record(int(number)) == number + b' ' + rest)
+        return seen
 
 
 def certificate(folder, name, signer=None, host='localhost', days=30, ca=False):
