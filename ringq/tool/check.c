@@ -120,8 +120,10 @@ static void print(const struct target *t, const struct result *r)
 		if (*r->why)
 			print_clean(stdout, r->why, strlen(r->why));
 		else
-			printf("%" PRIu64 " queues, %" PRIu64 " records, %" PRIu64 " producers, %" PRIu64 " consumers",
-				r->queues, r->records, r->producers, r->consumers);
+			printf("%s, %s, %s, %s", show_number(r->queues, "queue", "queues"),
+				show_number(r->records, "record", "records"),
+				show_number(r->producers, "producer", "producers"),
+				show_number(r->consumers, "consumer", "consumers"));
 		printf(" | records=%" PRIu64 " bytes=%" PRIu64 "B producers=%" PRIu64 " consumers=%" PRIu64
 		       " dead=%" PRIu64 "\n",
 			r->records, r->bytes, r->producers, r->consumers, r->dead);

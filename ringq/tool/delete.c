@@ -12,8 +12,8 @@ static int delete_it(const struct target *target, ringq_queue *queue)
 	int e = ringq_queue_stat(queue, &stat);
 	if (e == 0 && !yes && isatty(STDIN_FILENO)) {
 		char question[700];
-		snprintf(question, sizeof question, "Delete queue %s/%s, with %" PRIu64 " records?", target->label,
-			target->object, stat.records_in - stat.records_out);
+		snprintf(question, sizeof question, "Delete queue %s/%s, with %s?", target->label, target->object,
+			show_number(stat.records_in - stat.records_out, "record", "records"));
 		if (!ask(question))
 			return STATUS_NO;
 	}

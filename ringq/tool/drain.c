@@ -32,7 +32,7 @@ static void report(uint64_t taken, uint64_t bytes)
 {
 	struct json json;
 	if (!common.json) {
-		printf("%" PRIu64 " records, %" PRIu64 " bytes\n", taken, bytes);
+		printf("%s, %s\n", show_number(taken, "record", "records"), show_number(bytes, "byte", "bytes"));
 		return;
 	}
 	json_start(&json, stdout);

@@ -123,7 +123,7 @@ static void set_aside(struct work *w, struct job *job)
 		stop(w, fail(e, dead_letters));
 		return;
 	}
-	complain("%s: a record of %zu bytes is %s after attempt %u", w->what, job->delivery.len,
+	complain("%s: a record of %s is %s after attempt %u", w->what, show_number(job->delivery.len, "byte", "bytes"),
 		w->dead ? "set aside" : "dropped", job->delivery.attempt);
 	acknowledge(w, job);
 }

@@ -90,6 +90,11 @@ enum figure {
 	WAKES,
 	CLOSED,
 	MAX_RECORDS,
+	IN_HAND, /* from here on, of acknowledged queues only */
+	RETURNED,
+	REDELIVERED,
+	DEAD_LETTERED,
+	OLDEST,
 };
 
 static void print_sample(
@@ -116,7 +121,13 @@ static void print_figure(FILE *to, const struct survey *s, const struct survey_q
 		[WAKES] = stat->wakes,
 		[CLOSED] = stat->closed,
 		[MAX_RECORDS] = stat->max_records,
+		[IN_HAND] = stat->in_hand,
+		[RETURNED] = stat->returned,
+		[REDELIVERED] = stat->redelivered,
+		[DEAD_LETTERED] = stat->dead_lettered,
 	};
+	if (f >= IN_HAND && !(stat->flags & RINGQ_ACKNOWLEDGED))
+		return;
 	if (f == ASLEEP || f == SLEEPS) {
 		print_sample(to, s, q, name, "get");
 		fprintf(to, "%" PRIu64 "\n", f == ASLEEP ? q->asleep.get : stat->sleeps_get);
@@ -127,6 +138,8 @@ static void print_figure(FILE *to, const struct survey *s, const struct survey_q
 	print_sample(to, s, q, name, NULL);
 	if (f == LONGEST)
 		fprintf(to, "%.3f\n", q->asleep.longest > 0 ? (double)q->asleep.longest / 1e9 : 0.0);
+	else if (f == OLDEST)
+		fprintf(to, "%.3f\n", (double)stat->oldest_ns / 1e9);
 	else
 		fprintf(to, "%" PRIu64 "\n", values[f]);
 }
@@ -148,6 +161,11 @@ static const struct {
 	{SLEEPS, "queue_sleeps_total", "counter", "How often calls have slept."},
 	{WAKES, "queue_wakes_total", "counter", "Sleepers that calls of others have woken."},
 	{CLOSED, "queue_closed", "gauge", "1 if the queue is closed."},
+	{IN_HAND, "queue_in_hand_records", "gauge", "Records taken, and neither acknowledged nor back."},
+	{OLDEST, "queue_in_hand_oldest_seconds", "gauge", "For how long the oldest of them has been; 0: there is none."},
+	{RETURNED, "queue_returned_records", "gauge", "Records that have come back, and wait again."},
+	{REDELIVERED, "queue_redelivered_records_total", "counter", "Deliveries of what had come back."},
+	{DEAD_LETTERED, "queue_dead_lettered_records_total", "counter", "Records set aside after too many attempts."},
 };
 
 static void print_all(FILE *to, const struct survey *s)

@@ -293,8 +293,8 @@ const char *found_label(const struct found *f, char label[300])
 void search_warn(const struct search *s)
 {
 	if (s->denied)
-		complain("%zu process%s could not be looked into (run as root to see all)", s->denied,
-			s->denied == 1 ? "" : "es");
+		complain("%s could not be looked into (run as root to see all)",
+			show_number(s->denied, "process", "processes"));
 }
 
 char process_state(pid_t pid)

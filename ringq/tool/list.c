@@ -109,6 +109,7 @@ static const struct column object_columns[] = {
 	{"kind", "KIND", false, false},
 	{"age", "AGE", true, false},
 	{"records", "RECORDS", true, false},
+	{"in_hand", "IN HAND", true, false},
 	{"in", "IN", true, false},
 	{"held", "HELD", true, false},
 	{"producers", "PRODUCERS", true, false},
@@ -138,6 +139,10 @@ static int add_row(struct table *t, ringq_region *region, const struct ringq_obj
 	int r = object->kind == RINGQ_OBJECT_ARRAY ? 0 : stat_object(region, object, &stat);
 	if (r == 1) {
 		table_number(t, stat.records_in - stat.records_out);
+		if (stat.flags & RINGQ_ACKNOWLEDGED)
+			table_number(t, stat.in_hand);
+		else
+			table_text(t, NULL);
 		table_number(t, stat.records_in);
 		table_size(t, stat.bytes_held);
 		table_number(t, stat.producers);

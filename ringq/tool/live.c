@@ -25,7 +25,8 @@ static const char help_text[] = "left, right   sort by another column        r  
 				"/             filter: a part of names       Esc no filter\n"
 				"up, down, page up, page down, home: scroll  space  look now\n"
 				"?, h          this                          q   quit\n\n"
-				"+-/s: how fast the depth changes; HELD: memory; PROD: producers alive;\n"
+				"+-/s: how fast the depth changes; HAND: taken, and not acknowledged yet;\n"
+				"HELD: memory; PROD: producers alive;\n"
 				"GET, PUT: members asleep in get and the like, or in put, for room.";
 
 static void style(FILE *to, const char *code)
@@ -53,7 +54,7 @@ static void draw_status(FILE *to, const struct survey *s, const struct view *v, 
 	if (v->hidden)
 		fprintf(to, "  %zu hidden", v->hidden);
 	if (s->denied)
-		fprintf(to, "  %zu processes not looked into: not root", s->denied);
+		fprintf(to, "  %s not looked into: not root", show_number(s->denied, "process", "processes"));
 }
 
 static void draw(const struct survey *s, const struct view *v, struct live *l)

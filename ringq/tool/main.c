@@ -184,6 +184,8 @@ static void help(FILE *to)
 	for (size_t i = 0; i < COMMANDS; i++)
 		fprintf(to, "  %-9s %s\n", commands[i]->name, commands[i]->summary);
 	fprintf(to,
+		"\nA program ringq-NAME on the path is a command too: `ringq bridge` carries records between\n"
+		"machines, by way of RabbitMQ, where it is installed.\n"
 		"\nThings are named NAME, NAME/QUEUE, pid:PID, pid:PID/fd:N, ino:N; `ringq list` shows what there is.\n"
 		"`ringq COMMAND --help` and ringq-COMMAND(1) tell more.\n");
 }

@@ -206,7 +206,8 @@ static void report(const struct work *w, FILE *to)
 {
 	struct json json;
 	if (!common.json) {
-		fprintf(to, "%llu records, %llu bytes", (unsigned long long)w->recorded, (unsigned long long)w->bytes);
+		fprintf(to, "%s, %s", show_number(w->recorded, "record", "records"),
+			show_number(w->bytes, "byte", "bytes"));
 		if (!take_them)
 			fprintf(to, ", %llu missed", (unsigned long long)w->missed);
 		fputc('\n', to);

@@ -64,7 +64,7 @@ static void report(const struct play *p)
 {
 	struct json json;
 	if (!common.json) {
-		printf("%" PRIu64 " records, %" PRIu64 " bytes\n", p->put, p->bytes);
+		printf("%s, %s\n", show_number(p->put, "record", "records"), show_number(p->bytes, "byte", "bytes"));
 		return;
 	}
 	json_start(&json, stdout);

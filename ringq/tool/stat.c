@@ -40,6 +40,27 @@ static struct table *lanes_table(const struct ringq_lane_stat *lanes, size_t n)
 	return t;
 }
 
+/* What is in hand; of a queue that is not acknowledged all of it is 0. */
+static void json_hands(struct json *json, const struct ringq_queue_stat *s)
+{
+	json_bool(json, "acknowledged", s->flags & RINGQ_ACKNOWLEDGED);
+	json_number(json, "in_hand", s->in_hand);
+	if (s->in_hand)
+		json_number(json, "oldest_in_hand", s->oldest_ns);
+	else
+		json_null(json, "oldest_in_hand");
+	json_number(json, "oldest_process", s->oldest_process);
+	json_number(json, "oldest_thread", s->oldest_thread);
+	json_number(json, "returned", s->returned);
+	json_number(json, "redelivered", s->redelivered);
+	json_number(json, "dead_lettered", s->dead_lettered);
+	json_number(json, "max_attempts", s->max_attempts);
+	if (*s->dead_letters)
+		json_text(json, "dead_letters", s->dead_letters);
+	else
+		json_null(json, "dead_letters");
+}
+
 static void print_json(const struct target *t, uint64_t id, const struct ringq_queue_stat *s, const struct asleep *w)
 {
 	struct json json;
@@ -72,9 +93,34 @@ static void print_json(const struct target *t, uint64_t id, const struct ringq_q
 	json_number(&json, "sleeps_get", s->sleeps_get);
 	json_number(&json, "sleeps_put", s->sleeps_put);
 	json_number(&json, "wakes", s->wakes);
+	if (w->longest >= 0)
+		json_signed(&json, "longest", w->longest);
+	else
+		json_null(&json, "longest");
 	json_number(&json, "created", s->created);
+	json_hands(&json, s);
 	json_close(&json, '}');
 	json_line(&json);
+}
+
+static void print_hands(const struct ringq_queue_stat *s)
+{
+	printf("in hand        %" PRIu64, s->in_hand);
+	if (s->in_hand)
+		printf(", the oldest for %s by process %u", show_span((int64_t)s->oldest_ns), s->oldest_process);
+	printf("; %" PRIu64 " redelivered, %" PRIu64 " set aside; ", s->redelivered, s->dead_lettered);
+	if (!s->max_attempts) {
+		puts("any number of attempts");
+		return;
+	}
+	printf("%s, then ", show_number(s->max_attempts, "attempt", "attempts"));
+	if (*s->dead_letters) {
+		printf("to ");
+		print_clean(stdout, s->dead_letters, strlen(s->dead_letters));
+		putchar('\n');
+	} else {
+		puts("dropped");
+	}
 }
 
 static void print_text(const struct target *t, uint64_t id, const struct ringq_queue_stat *s, const struct asleep *w)
@@ -89,10 +135,13 @@ static void print_text(const struct target *t, uint64_t id, const struct ringq_q
 		s->flags & RINGQ_SINGLE_CONSUMER ? ", single consumer" : "");
 	printf("records        %" PRIu64 " waiting, %" PRIu64 " put, %" PRIu64 " taken\n",
 		s->records_in - s->records_out, s->records_in, s->records_out);
+	if (s->flags & RINGQ_ACKNOWLEDGED)
+		print_hands(s);
 	printf("bounds         ");
 	if (s->max_records)
-		printf("%" PRIu64 " records, ", s->max_records);
-	printf("%s waiting from each producer, %u producers\n", show_size(s->max_bytes), s->max_producers);
+		printf("%s, ", show_number(s->max_records, "record", "records"));
+	printf("%s waiting from each producer, %s\n", show_size(s->max_bytes),
+		show_number(s->max_producers, "producer", "producers"));
 	printf("memory         %s held; a lane had at most %s waiting\n", show_size(s->bytes_held),
 		show_size(s->bytes_most));
 	printf("producers      %u alive, %u dead\n", s->producers, s->dead_producers);

@@ -11,9 +11,11 @@
 
 /* ---- figures ---- */
 
+enum { SCRATCH = 64 };
+
 static char *scratch(void)
 {
-	static char ring[8][32];
+	static char ring[8][SCRATCH];
 	static unsigned at;
 	return ring[at++ % 8];
 }
@@ -68,6 +70,13 @@ const char *show_count(uint64_t n)
 		snprintf(out, 32, "%.0fM", (double)n / 1e6);
 	else
 		snprintf(out, 32, "%.0fG", (double)n / 1e9);
+	return out;
+}
+
+const char *show_number(uint64_t n, const char *one, const char *many)
+{
+	char *out = scratch();
+	snprintf(out, SCRATCH, "%" PRIu64 " %s", n, n == 1 ? one : many);
 	return out;
 }
 

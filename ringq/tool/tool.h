@@ -219,6 +219,8 @@ void print_clean(FILE *to, const void *bytes, size_t n);
 const char *show_size(uint64_t bytes);
 const char *show_span(int64_t ns); /* a span of time */
 const char *show_count(uint64_t n);
+const char *show_number(
+	uint64_t n, const char *one, const char *many); /* "1 record", "2 records": the one word, or the other */
 
 struct json {
 	FILE *to;

@@ -86,8 +86,8 @@ static const char *show_rate(const struct row *r, double rate, bool sign)
 
 void print_titles(FILE *to, int width)
 {
-	fprintf(to, "%-*s %6s %6s %6s %6s %5s %4s %3s %3s %s", width, "QUEUE", "DEPTH", "+-/s", "IN/s", "OUT/s", "HELD",
-		"PROD", "GET", "PUT", "NOTE");
+	fprintf(to, "%-*s %6s %6s %6s %6s %5s %5s %4s %3s %3s %s", width, "QUEUE", "DEPTH", "+-/s", "IN/s", "OUT/s",
+		"HAND", "HELD", "PROD", "GET", "PUT", "NOTE");
 }
 
 void print_row(FILE *to, const struct row *r, int width)
@@ -95,13 +95,14 @@ void print_row(FILE *to, const struct row *r, int width)
 	char note[48];
 	print_name(to, r->name, (size_t)width);
 	if (!r->queue) {
-		fprintf(to, " %6s %6s %6s %6s %5s %4s %3s %3s %s", "-", "-", "-", "-", "-", "-", "-", "-",
+		fprintf(to, " %6s %6s %6s %6s %5s %5s %4s %3s %3s %s", "-", "-", "-", "-", "-", "-", "-", "-", "-",
 			note_of(r, note));
 		return;
 	}
 	const struct ringq_queue_stat *s = &r->queue->stat;
-	fprintf(to, " %6s %6s %6s %6s %5s %4u %3" PRIu64 " %3" PRIu64 " %s", show_count(s->records_in - s->records_out),
-		show_rate(r, r->trend, true), show_rate(r, r->in, false), show_rate(r, r->out, false),
+	fprintf(to, " %6s %6s %6s %6s %5s %5s %4u %3" PRIu64 " %3" PRIu64 " %s",
+		show_count(s->records_in - s->records_out), show_rate(r, r->trend, true), show_rate(r, r->in, false),
+		show_rate(r, r->out, false), s->flags & RINGQ_ACKNOWLEDGED ? show_count(s->in_hand) : "-",
 		show_size(s->bytes_held), s->producers, r->queue->asleep.get, r->queue->asleep.put, note_of(r, note));
 }
 
@@ -111,9 +112,10 @@ void print_summary(FILE *to, const struct survey *s, const struct view *v)
 	time_t now = time(NULL);
 	struct tm tm;
 	strftime(clock, sizeof clock, "%H:%M:%S", localtime_r(&now, &tm));
-	fprintf(to, "%s  %zu region%s, %zu queue%s, %s records, %s held, in %s/s, out %s/s", clock, s->region_count,
-		s->region_count == 1 ? "" : "s", s->queue_count, s->queue_count == 1 ? "" : "s", show_count(v->records),
-		show_size(v->held), show_count((uint64_t)(v->in + 0.5)), show_count((uint64_t)(v->out + 0.5)));
+	fprintf(to, "%s  %s, %s, %s record%s, %s held, in %s/s, out %s/s", clock,
+		show_number(s->region_count, "region", "regions"), show_number(s->queue_count, "queue", "queues"),
+		show_count(v->records), v->records == 1 ? "" : "s", show_size(v->held),
+		show_count((uint64_t)(v->in + 0.5)), show_count((uint64_t)(v->out + 0.5)));
 }
 
 int longest_name(const struct view *v, int most)
@@ -181,6 +183,13 @@ static void print_json(const struct survey *s, const struct view *v)
 		json_rate(&json, "in_per_second", r, r->in);
 		json_rate(&json, "out_per_second", r, r->out);
 		json_rate(&json, "trend_per_second", r, r->trend);
+		json_number(&json, "in_hand", r->queue->stat.in_hand);
+		if (r->queue->stat.in_hand)
+			json_number(&json, "oldest_in_hand", r->queue->stat.oldest_ns);
+		else
+			json_null(&json, "oldest_in_hand");
+		json_number(&json, "redelivered", r->queue->stat.redelivered);
+		json_number(&json, "dead_lettered", r->queue->stat.dead_lettered);
 		json_number(&json, "held", r->queue->stat.bytes_held);
 		json_number(&json, "producers", r->queue->stat.producers);
 		json_number(&json, "dead_producers", r->queue->stat.dead_producers);
@@ -223,7 +232,8 @@ static int run_batch(const struct survey_scope *scope)
 		r = r == 0 && ferror(stdout) ? STATUS_TROUBLE : r;
 	}
 	if (last.denied)
-		complain("%zu processes could not be looked into (run as root to see all)", last.denied);
+		complain("%s could not be looked into (run as root to see all)",
+			show_number(last.denied, "process", "processes"));
 	survey_free(&last);
 	return r;
 }

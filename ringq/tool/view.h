@@ -42,7 +42,7 @@ void sort_by_identity(struct survey *survey);
 
 /* ---- as text: top.c ---- */
 
-enum { FIGURES = 52 }; /* characters of a line behind its name */
+enum { FIGURES = 58 }; /* characters of a line behind its name */
 
 void print_titles(FILE *to, int width);
 void print_row(FILE *to, const struct row *row, int width);

@@ -154,10 +154,10 @@ static int show(const struct target *target)
 			add_dead(t, &lanes[i]);
 		r = table_print(t);
 		if (hidden)
-			complain("%zu member%s cannot be found from here (another PID namespace, or another user's): "
+			complain("%s cannot be found from here (another PID namespace, or another user's): "
 				 "whether "
 				 "stopped cannot be told",
-				hidden, hidden == 1 ? "" : "s");
+				show_number(hidden, "member", "members"));
 	}
 	for (ssize_t i = 0; lanes && i < n; i++)
 		free(lanes[i].lanes);

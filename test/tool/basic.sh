@@ -10,6 +10,8 @@ name=test-tool-$$
 
 # --- making, putting, getting ---
 
+status 0 "$ringq" help
+shows '`ringq bridge` carries records between'
 status 0 "$ringq" create "$name/q" --max-records=10
 status 1 "$ringq" create "$name/q"
 printf 'one\ntwo\n\nfour' | "$ringq" put "$name/q" || fail 'put from a pipe'

@@ -20,6 +20,22 @@ for _ in {1..200}; do
 	"$ringq" who "$name" | grep -q 'asleep in get' && break
 	sleep 0.05
 done
+status 0 "$ringq" create "$name/dead"
+status 0 "$ringq" create "$name/work" --acknowledged --max-attempts=2 --dead-letters=dead
+printf 'a\nb\n' | "$ringq" put "$name/work"
+"$ringq" exec "$name/work" -n 2 false 2>/dev/null # b is left: a has come back twice, and is set aside
+"$ringq" exec "$name/work" -n 1 sh -c 'while kill -0 $PPID; do sleep 0.05; done' 2>/dev/null &
+worker=$!
+wait_for '"in_hand":1' "$ringq" stat "$name/work" -J
+status 0 "$ringq" stat "$name/work"
+shows "^in hand +1, the oldest for [0-9.]+m?u?s by process $worker; 1 redelivered, 1 set aside; 2 attempts, then to dead\$"
+status 0 "$ringq" stat "$name/jobs"
+! grep -q 'in hand' "$dir/out" || fail 'a queue that is not acknowledged has a line of what is in hand'
+status 0 "$ringq" list "$name" -H -o name,in_hand
+shows '^work +1$'
+shows '^jobs +-$'
+status 0 "$ringq" top "$name/work" --once -i 50ms -H
+shows "^$name/work +0 .* 1 +[0-9.]+K"
 status 0 "$ringq" export "$name"
 labels="region=\"$name\",queue=\"jobs\""
 for line in "ringq_queue_waiting_records{$labels} 0" "ringq_queue_put_records_total{$labels} 10" \
@@ -29,6 +45,15 @@ for line in "ringq_queue_waiting_records{$labels} 0" "ringq_queue_put_records_to
 	grep -qxF -- "$line" "$dir/out" || fail "no line '$line' in $(cat "$dir/out")"
 done
 shows "^ringq_region_members\{region=\"$name\"\} [1-9]"
+work="region=\"$name\",queue=\"work\""
+for line in "ringq_queue_in_hand_records{$work} 1" "ringq_queue_returned_records{$work} 0" \
+	"ringq_queue_redelivered_records_total{$work} 1" "ringq_queue_dead_lettered_records_total{$work} 1"; do
+	grep -qxF -- "$line" "$dir/out" || fail "no line '$line' in $(cat "$dir/out")"
+done
+shows "^ringq_queue_in_hand_oldest_seconds\{$work\} [0-9]+\.[0-9]{3}\$"
+! grep -q "in_hand.*queue=\"jobs\"" "$dir/out" || fail 'a queue that is not acknowledged has figures of what is in hand'
+kill -9 "$worker"
+wait "$worker" 2>/dev/null
 kill "$sleeper"
 wait "$sleeper"
 

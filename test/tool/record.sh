@@ -133,5 +133,5 @@ status 7 "$ringq" record "$name/again" "$dir/none/x"
 status 7 "$ringq" record "$name/missed" /dev/full --append --now
 status 0 "$ringq" create "$name/full" --max-records=1
 status 1 "$ringq" replay "$dir/one" "$name/full" --fast --wait=0
-prints "1 records, 256 bytes"
+prints "1 record, 256 bytes"
 exit $failed

@@ -87,10 +87,22 @@ def looks(files):
     ringq("create", f"{NAME}/made")
     look("list")
     look("list", NAME)
+    worker = subprocess.Popen([RINGQ, "exec", f"{NAME}/pending", "sh", "-c", "while kill -0 $PPID; do sleep 0.05; done"],
+                              stderr=subprocess.DEVNULL)
+    ringq("put", f"{NAME}/pending", put=b"job\n")
+    for _ in range(400):
+        stat = json.loads(ringq("stat", f"{NAME}/pending", "-J").stdout)
+        if stat["in_hand"] == 1:
+            break
+        time.sleep(0.05)
+    if (stat["in_hand"], stat["oldest_process"], stat["max_attempts"]) != (1, worker.pid, 2):
+        fail(f"stat does not tell who has a record in hand: {stat}")
     for queue in ("full", "idle", "fed", "pending", "wide"):
         look("stat", f"{NAME}/{queue}")
         look("stat", f"{NAME}/{queue}", "--lanes")
     look("top", NAME, "-n", "2", "-i", "60ms")
+    worker.kill()
+    worker.wait()
     look("who", NAME)
     look("peek", f"{NAME}/full")
     look("tail", f"{NAME}/full")

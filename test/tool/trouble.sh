@@ -27,7 +27,7 @@ prints 'no trouble found'
 status 0 "$ringq" doctor "$name" -J
 prints '{"version":1,"troubles":[]}'
 status 0 "$ringq" check "$name"
-shows '^RINGQ OK - 1 queues, 0 records'
+shows '^RINGQ OK - 1 queue, 0 records, 0 producers, 0 consumers'
 
 # --- who holds a queue up: one of three is stopped ---
 

@@ -107,6 +107,37 @@ Test(look_hands, what_has_come_back_is_first)
 	}
 }
 
+Test(look_hands, stat_tells_who_has_the_oldest_and_where_dead_letters_go)
+{
+	ringq_queue *dead = queue_new(&(struct ringq_queue_options){.name = "dead"}), *queue;
+	ringq_region *region = ringq_queue_region(dead);
+	struct ringq_delivery d[2];
+	struct ringq_queue_stat stat;
+
+	check_eq(ringq_queue_create(&queue, region,
+			 &(struct ringq_queue_options){
+				 .flags = RINGQ_ACKNOWLEDGED, .name = "q", .max_attempts = 3, .dead_letters = "dead"}),
+		0);
+	put_numbers(queue, 0, 2);
+	check_eq(ringq_queue_stat(queue, &stat), 0);
+	check_eq(stat.max_attempts, 3);
+	cr_assert_str_eq(stat.dead_letters, "dead");
+	check_eq(stat.oldest_process, 0);
+	take_numbers(queue, d, 0, 2);
+	check_eq(ringq_queue_stat(queue, &stat), 0);
+	check_eq(stat.oldest_process, getpid());
+	check_eq(stat.oldest_thread, gettid());
+	check_eq(ringq_ack(queue, &d[0]), 0);
+	check_eq(ringq_requeue(queue, &d[1]), 0);
+	check_eq(ringq_queue_delete(dead), 0);
+	ringq_queue_release(dead);
+	check_eq(ringq_queue_stat(queue, &stat), 0);
+	check_eq(stat.oldest_process, 0);
+	check_eq(stat.oldest_thread, 0);
+	cr_assert_str_empty(stat.dead_letters);
+	ringq_queue_release(queue);
+}
+
 Test(look_hands, so_is_what_the_dead_had)
 {
 	for (size_t o = 0; o < COUNT(orders); o++) {

@@ -121,10 +121,10 @@ struct ringq_record_info {
 	uint64_t sequence; /* how many records were put to its lane before it, since the queue was made */
 	uint32_t lane;
 	uint32_t attempt; /* of its next delivery; 1: it was not delivered before, or the queue does not acknowledge */
-	uint32_t in_hand; /* 0 */
+	uint32_t in_hand; /* 0: what is in hand is not shown; ringq_queue_stat() counts it, and says who has the oldest */
 	uint32_t reserved;
 	struct ringq_producer producer; /* who put it; RINGQ_NOBODY: two others have had the lane since */
-	struct ringq_producer holder;   /* RINGQ_NOBODY */
+	struct ringq_producer holder;   /* RINGQ_NOBODY: as in_hand */
 };
 
 /**

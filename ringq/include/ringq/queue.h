@@ -372,11 +372,16 @@ struct ringq_queue_stat {
 	uint64_t wakes;      /* sleepers that others' calls have woken */
 	uint64_t created;    /* when, in ns since 1970, by the system's clock */
 	/* Of an acknowledged queue; else 0. */
-	uint64_t in_hand;       /* taken, and neither acknowledged nor back */
-	uint64_t redelivered;   /* deliveries of what had come back */
-	uint64_t dead_lettered; /* set aside after max_attempts */
-	uint64_t oldest_ns;     /* for how long the oldest has been in hand, to some milliseconds */
-	uint64_t returned;      /* come back, and waiting to be delivered again */
+	uint64_t in_hand;        /* taken, and neither acknowledged nor back */
+	uint64_t redelivered;    /* deliveries of what had come back */
+	uint64_t dead_lettered;  /* set aside after max_attempts */
+	uint64_t oldest_ns;      /* for how long the oldest has been in hand, to some milliseconds */
+	uint64_t returned;       /* come back, and waiting to be delivered again */
+	uint32_t oldest_process; /* who has the oldest in hand, by the ids that it saw; 0: nothing is in hand */
+	uint32_t oldest_thread;
+	uint32_t max_attempts; /* as created */
+	uint32_t reserved;
+	char dead_letters[64]; /* the name of the queue that gets what is set aside; "": there is none, or it was deleted */
 };
 
 /**

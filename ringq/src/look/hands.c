@@ -48,12 +48,6 @@ static int is_won(const struct look *l, uint64_t claim, uint64_t key, uint64_t p
 	return r ? r : won == claim;
 }
 
-static int is_alive(const struct look *l, uint64_t port)
-{
-	struct rq_person person;
-	return rq_glance_person(l->set->region, port, &person);
-}
-
 static int add_back(struct look *l, uint64_t at, const struct rq_entry *e, uint64_t state)
 {
 	struct rq_look_hands *out = l->out;
@@ -108,14 +102,18 @@ static int look_at_entry(struct look *l, uint64_t at, const struct rq_entry *e, 
 		if (r || old != (rq_state_claim(state) | RQ_ENTRY_LEAVING))
 			return r == -EBADMSG ? 0 : r;
 	}
-	int r = is_alive(l, port);
+	struct rq_person person = {0};
+	int r = rq_glance_person(l->set->region, port, &person);
 	if (r == 0)
 		return add_back(l, at, e, state);
 	if (r < 0)
 		return r;
 	l->out->held++;
-	if (!l->out->oldest || taken < l->out->oldest)
-		l->out->oldest = taken;
+	if (l->out->oldest && taken >= l->out->oldest)
+		return 0;
+	l->out->oldest = taken;
+	l->out->process = person.process;
+	l->out->thread = person.thread;
 	return 0;
 }
 
@@ -180,11 +178,15 @@ static int look_once(struct look *l, uint64_t hands, uint64_t *moves)
 	int r = rq_glance_read(region, hands, &words, sizeof words);
 	uint64_t before = rq_load(&words.moves);
 	l->out->held = l->out->oldest = l->out->returned = 0;
+	l->out->process = l->out->thread = 0;
 	for (uint32_t i = 0; r == 0 && i < RQ_MEMBERS_MOST && i < region->at.member_count; i++)
 		if (rq_load(&words.takers[i / 64]) >> i % 64 & 1)
 			r = look_at_book(l, i);
 	l->out->redelivered = rq_load(&words.redelivered);
 	l->out->dead_lettered = rq_load(&words.dead_lettered);
+	l->out->max_attempts = words.max_attempts;
+	l->out->dead_letters = words.dead_letters;
+	l->out->dead_first = words.dead_first;
 	if (r == 0)
 		r = rq_glance_word(region, hands + offsetof(struct rq_hands, moves), moves);
 	*moves -= before;

@@ -25,7 +25,12 @@ struct rq_back {
 
 struct rq_look_hands {
 	uint64_t held;
-	uint64_t oldest; /* when the oldest of these was taken */
+	uint64_t oldest;  /* when the oldest of these was taken, */
+	uint32_t process; /* and by whom */
+	uint32_t thread;
+	uint32_t max_attempts;
+	uint64_t dead_letters; /* as struct rq_hands has it, */
+	uint64_t dead_first;   /* as that has it */
 	uint64_t redelivered;
 	uint64_t dead_lettered;
 	/* What has come back, in the order in which takes will have it. */

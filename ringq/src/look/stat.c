@@ -14,6 +14,7 @@
 #include "look/author.h"
 #include "look/hands.h"
 #include "queue/enter.h"
+#include "region/things.h"
 
 #define LANES_BYTES 65536u /* of lanes, with their tables, that are read at once */
 
@@ -92,6 +93,18 @@ static void add_lane(const struct ringq_lane_stat *lane, void *arg)
 		out->bytes_most = lane->bytes_most;
 }
 
+/* What the queue of dead letters is called, unless it was deleted. */
+static int name_dead_letters(const struct ringq_region *region, const struct rq_look_hands *hands, char name[64])
+{
+	struct rq_thing thing;
+	if (!hands->dead_letters)
+		return 0;
+	int r = rq_thing_at(region, hands->dead_first, &thing);
+	if (r == 1 && thing.owner == hands->dead_letters)
+		memcpy(name, thing.shared.name, 63);
+	return r < 0 ? r : 0;
+}
+
 /* After the lanes: what has come back by then was taken, and waits again. */
 static int look_at_hands(const struct rq_lane_set *set, struct ringq_queue_stat *out)
 {
@@ -107,7 +120,10 @@ static int look_at_hands(const struct rq_lane_set *set, struct ringq_queue_stat 
 	out->redelivered = hands.redelivered;
 	out->dead_lettered = hands.dead_lettered;
 	out->oldest_ns = hands.held && now > (int64_t)hands.oldest ? (uint64_t)now - hands.oldest : 0;
-	return 0;
+	out->oldest_process = hands.process;
+	out->oldest_thread = hands.thread;
+	out->max_attempts = hands.max_attempts;
+	return name_dead_letters(set->region, &hands, out->dead_letters);
 }
 
 static int look_at_queue(const struct ringq_queue *q, struct ringq_queue_stat *out)
