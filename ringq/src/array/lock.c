@@ -21,7 +21,7 @@
  * wakes the others. The lease is watched before the look at the holder's life, so a death before the look is seen by it,
  * and one after it changes the word slept on. A woken sleeper that is killed before it has set WAITERS again takes the
  * wake-up with it, as does an unlocker killed between its swap and its wake: for them a sleep that goes on is one on the
- * leases of all members, as in block.c, the first ends after 100 ms and the later ones after as long as it has waited.
+ * leases of all members (region/sleep.h), the first ends after 100 ms and the later ones after as long as it has waited.
  *
  * The word of a member never comes back: it has an incarnation. depth is the holder's alone, who sets it when it gets the
  * lock. A child of fork is another member, and so holds nothing.
@@ -32,7 +32,7 @@
 #include "array/snapshot.h"
 #include "base/probe.h"
 #include "base/patience.h"
-#include "base/event.h"
+#include "region/sleep.h"
 
 #define WAITERS (UINT64_C(1) << 31)
 #define SPINS 100
@@ -84,36 +84,20 @@ static rq_u64 *lease_of(struct ringq_array *a, uint64_t id)
 	return rq_lease_at(a->region, ((uint32_t)id & RQ_ID_INDEX_MASK) - 1);
 }
 
-/* Sleeps once, on a word that has WAITERS. */
+/* Sleeps once, on a word that has WAITERS, and on its holder's lease. */
 static void sleep_once(struct ringq_array *a, struct rq_membership *membership, uint64_t word, int64_t until,
 	int64_t since, unsigned slept)
 {
-	struct rq_sys_wait waits[RQ_SYS_WAITV_MAX] = {{(const rq_u32 *)&a->shared->lock, (uint32_t)word}};
-	bool all = false;
-	int n = slept ? rq_members_watch(a->region, membership->lease_word, waits + 1, RQ_MEMBERS_WATCHED, &all) : -1;
-	int64_t now = rq_sys.now(), most = n < 0 ? RQ_SLEEP_SHORT : rq_sleep_again(now - since, all);
-	if (!all) {
-		rq_u64 *lease = lease_of(a, holder(word));
-		n = n < 0 ? 0 : n;
-		n += lease && rq_lease_watch(lease, waits + 1 + n);
-	}
+	struct rq_sleep s = {.waits = {{(const rq_u32 *)&a->shared->lock, (uint32_t)word}}, .n = 1};
+	rq_u64 *lease = lease_of(a, holder(word));
+	s.n += lease && rq_lease_watch(lease, &s.waits[s.n]);
+	rq_sleep_watch(&s, a->region, membership, slept);
 	if (!rq_member_alive(a->region, holder(word)))
 		return;
+	int64_t now = rq_sys.now();
 	rq_probe_sleep(a->object, RINGQ_ASLEEP_LOCK, "");
-	int r = rq_sys.futex_waitv(waits, (unsigned)n + 1, rq_sleep_until(now, until, most));
-	if (r > 0)
-		rq_members_woken(a->region, &waits[r]);
-	if (r == -ENOSYS)
-		r = rq_sys.futex_wait(waits[0].word, (uint32_t)word, rq_sleep_until(now, until, RQ_SLEEP_SHORT));
+	int r = rq_sleep_once(&s, a->region, now, until, rq_sleep_most(&s, now - since), false);
 	rq_probe_woken(a->object, RINGQ_ASLEEP_LOCK, r);
-}
-
-/* For people, as block.c says of a queue's sleepers. */
-static void show_asleep(const struct ringq_array *a, struct rq_member *m, int64_t since)
-{
-	rq_store(&m->object, a->object);
-	rq_store(&m->since, (uint64_t)since);
-	rq_store(&m->activity, RINGQ_ASLEEP_LOCK);
 }
 
 static int wait_for_lock(struct ringq_array *a, struct rq_membership *membership, int64_t timeout, uint64_t word)
@@ -136,9 +120,9 @@ static int wait_for_lock(struct ringq_array *a, struct rq_membership *membership
 			continue;
 		if (since < 0)
 			since = now;
-		show_asleep(a, membership->member, since);
+		rq_sleep_show(membership->member, a->object, RINGQ_ASLEEP_LOCK, since);
 		sleep_once(a, membership, word | WAITERS, until, since, slept++);
-		rq_store(&membership->member->activity, RINGQ_AWAKE);
+		rq_sleep_shown(membership->member);
 	}
 	return r;
 }

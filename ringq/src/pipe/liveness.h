@@ -23,7 +23,7 @@
  *
  * NOTICING. Who finds that nobody holds the other side closes the queue, for all: puts are -EPIPE, gets drain it first.
  * A put looks before it puts, a get when it has found nothing, a sleeper whenever it wakes. Sleepers are woken by the
- * end of the last handle, if it is ended by a call; if by a death, they watch the leases of all members (block.c). A
+ * end of the last handle, if it is ended by a call; if by a death, they watch the leases of all members (region/sleep.h). A
  * lease goes before the descriptors do, and somebody who is no member has none: so where there is no living witness,
  * sleeps are short, from 1 ms on, each twice the last, up to 100 ms.
  *

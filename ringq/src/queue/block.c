@@ -7,8 +7,8 @@
 #include "lane/chunks.h"
 #include "queue/single.h"
 #include "queue/interrupt.h"
+#include "region/sleep.h"
 #include "base/sys.h"
-#include "base/event.h"
 
 #define SPIN_MOST 1024u
 #define SPIN_LEAST 16u
@@ -55,22 +55,12 @@ static ssize_t spin(struct rq_op *op, int64_t until)
 	return -EAGAIN;
 }
 
-struct rq_sleep {
-	struct rq_sys_wait waits[RQ_SYS_WAITV_MAX]; /* the event, then what rq_members_watch() says */
-	int leases;                                 /* how many of those, or -1 for none at all */
-	bool all;                                   /* no member's death is missed */
-};
-
-/*
- * Announces a sleep. The leases first, the last look after this: whoever dies owing a wake-up for what that look does
- * not see is watched.
- */
+/* Announces a sleep. */
 static void prepare(struct rq_op *op, struct rq_sleep *s, unsigned slept)
 {
 	rq_u32 *event = op->event;
-	s->leases = slept ? rq_members_watch(op->queue->region, op->port->membership->lease_word, s->waits + 1,
-				    RQ_SYS_WAITV_MAX - 1, &s->all)
-	                  : -1;
+	s->n = 1;
+	rq_sleep_watch(s, op->queue->region, op->port->membership, slept);
 	s->waits[0] = (struct rq_sys_wait){event, rq_event_prepare(event)};
 }
 
@@ -85,14 +75,6 @@ static uint32_t activity_of(const struct rq_op *op)
 	return op->activity ? op->activity : is_get(op) ? RINGQ_ASLEEP_GET : RINGQ_ASLEEP_PUT;
 }
 
-/* For people: what a thread that has been waiting since then is about to sleep in, right before it does. */
-static void show_asleep(struct rq_member *m, const struct rq_op *op, int64_t since)
-{
-	rq_store(&m->object, op->queue->object);
-	rq_store(&m->since, (uint64_t)since);
-	rq_store(&m->activity, activity_of(op));
-}
-
 /* Figures of the queue. Inside the call again: else its memory may be another's. */
 static void note_sleep(const struct rq_op *op, bool woken)
 {
@@ -102,37 +84,20 @@ static void note_sleep(const struct rq_op *op, bool woken)
 		rq_add(&s->wakes, 1); /* as above: P2 */
 }
 
-/*
- * Sleeps once. A death can lose a wake-up in two ways (event.h), and who dies is a member. So a sleep that has gone on for
- * a while is one on the leases of all members, too: a death wakes one of them at once, who wakes the others. The first
- * sleep does without, as most are short, and ends early instead; so do sleeps beside more members than fit, and those that a
- * signal is to end: a sleep on several words begins anew by itself where the signal's handler asks for that. True: a handler
- * has run, and that ends the call.
- */
+/* Sleeps once. True: a signal's handler has run, and that ends the call. */
 static bool sleep_once(struct rq_op *op, struct rq_sleep *s, int64_t until, int64_t since, bool *woken)
 {
 	bool interruptible = rq_load(&op->queue->interruptible);
-	int64_t now = rq_sys.now(), most = s->leases < 0 ? RQ_SLEEP_SHORT : rq_sleep_again(now - since, s->all);
+	int64_t now = rq_sys.now(), most = rq_sleep_most(s, now - since);
 	if (op->queue->peer)
 		most = op->queue->peer->sleep_most(op->port, most);
 	if (op->brief)
 		most = SLEEP_BRIEF;
 	rq_probe_sleep(op->queue->object, activity_of(op), op->queue->shared->name);
 	rq_leave();
-	if (s->leases >= 0 && !interruptible) {
-		int r = rq_sys.futex_waitv(s->waits, (unsigned)s->leases + 1, rq_sleep_until(now, until, most));
-		if (r > 0)
-			rq_members_woken(op->queue->region, &s->waits[r]);
-		*woken = r == 0;
-		if (r != -ENOSYS) {
-			rq_probe_woken(op->queue->object, activity_of(op), r);
-			return false;
-		}
-	}
-	most = most < RQ_SLEEP_SHORT ? most : RQ_SLEEP_SHORT;
-	int r = rq_sys.futex_wait(s->waits[0].word, s->waits[0].value, rq_sleep_until(now, until, most));
-	*woken = r == 0;
+	int r = rq_sleep_once(s, op->queue->region, now, until, most, interruptible);
 	rq_probe_woken(op->queue->object, activity_of(op), r);
+	*woken = r == 0;
 	return r == -EINTR && interruptible;
 }
 
@@ -156,9 +121,9 @@ static int sleep_outside(struct rq_op *op, rq_u32 *event, struct rq_sleep *s, in
 	rq_handle_ref(queue);
 	if (!gone) {
 		struct rq_member *m = op->port->membership->member; /* the port may go meanwhile, but not the region */
-		show_asleep(m, op, since);
+		rq_sleep_show(m, queue->object, activity_of(op), since);
 		interrupted = sleep_once(op, s, until, since, &woken);
-		rq_store(&m->activity, RINGQ_AWAKE);
+		rq_sleep_shown(m);
 		gone = !rq_enter_held(queue);
 	} else {
 		rq_leave();

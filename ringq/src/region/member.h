@@ -30,9 +30,6 @@ rq_u32 *rq_member_families(const struct ringq_region *region, uint32_t index);
 /* Whether the member of this id, as in rq_membership.id (membership.h), lives. An id that nobody ever had is dead. */
 bool rq_member_alive(const struct ringq_region *region, uint64_t id);
 
-/* As many are watched one by one: a sleep is on one word of what it waits for, and one of the region's, too. */
-#define RQ_MEMBERS_WATCHED (RQ_SYS_WAITV_MAX - 2)
-
 /*
  * What to sleep on so as to be woken by the death of any member but the one with the lease `own`: the leases, and the count
  * of joins, as who joins later may die too. If that is more than `most`, the lease of one member of each other process, as
