@@ -117,7 +117,8 @@ static void nothing_grows(void *arg)
 			keys = count_free_keys();
 		}
 	}
-	check_compare(count_mappings(), <=, mappings + 10);
+	if (!TEST_UNDER_ASAN) /* which keeps what is freed */
+		check_compare(count_mappings(), <=, mappings + 10);
 	check_compare(count_free_keys(), >=, keys - 1);
 }
 
