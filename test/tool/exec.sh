@@ -33,6 +33,31 @@ prints 'three, attempt 1'
 status 0 "$ringq" exec "$name/q" --wait=10ms cat
 cmp "$dir/large" "$dir/out" || fail 'a large record differs'
 
+# --- or its last argument, but for one with a zero byte ---
+
+printf 'a b\n*\n\n' | "$ringq" put "$name/q"
+status 0 "$ringq" exec "$name/q" -n 3 -a -- printf '[%s]'
+prints '[a b][*][]'
+printf 'a\0b' | "$ringq" put "$name/q" --frame=file /dev/stdin
+status 123 "$ringq" exec "$name/q" -n 1 --argument echo
+says 'zero byte'
+status 0 "$ringq" exec "$name/q" -n 1 cat
+cmp -s "$dir/out" <(printf 'a\0b') || fail 'what is no argument has not come back'
+
+# --- on a terminal it says how far it is; elsewhere, nothing ---
+
+printf '1\n2\n3\n' | "$ringq" put "$name/q"
+status 0 "$ringq" exec "$name/q" -n 1 true
+[[ ! -s $dir/err ]] || fail "exec says '$(cat "$dir/err")' in a pipe"
+if command -v script >/dev/null; then
+	script -qec "TERM=xterm $ringq exec $name/q -n 1 true" /dev/null </dev/null >"$dir/out"
+	shows '1 done, 0 failed, 0 running, 1 waiting'
+	script -qec "TERM=xterm $ringq exec $name/q -q -n 1 true" /dev/null </dev/null >"$dir/out"
+	prints ''
+else
+	status 0 "$ringq" drain "$name/q"
+fi
+
 # --- what fails comes back, and counts ---
 
 echo bad | "$ringq" put "$name/q"
