@@ -16,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static bool yes, with_records;
+static bool yes, dry_run, with_records;
 
 static const struct column columns[] = {
 	{"region", "REGION", false, false},
@@ -127,6 +127,7 @@ static bool is_named(const char *name, int argc, char **argv)
 static int run(int argc, char **argv)
 {
 	struct search search;
+	yes &= !dry_run;
 	int r = search_all(&search), status = STATUS_DONE;
 	if (r)
 		return fail(r, "/proc");
@@ -146,6 +147,7 @@ static int run(int argc, char **argv)
 
 static const struct option_spec options[] = {
 	{'y', "yes", NULL, OPTION_FLAG, &yes, "do it; else it is only said what would be done"},
+	{0, "dry-run", NULL, OPTION_FLAG, &dry_run, "only say what would be done, as without --yes"},
 	{0, "with-records", NULL, OPTION_FLAG, &with_records, "also regions with records, or that cannot be read"},
 	OPTIONS_TABLE,
 	OPTIONS_END,

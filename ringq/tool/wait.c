@@ -4,17 +4,36 @@
 
 #include "tool.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #define FIRST_PAUSE RINGQ_MS(1)
 #define LAST_PAUSE RINGQ_MS(50)
 
 static uint64_t records;
 static bool empty, closed;
+static const char *member;
 static int64_t patience = RINGQ_FOREVER;
 
 static bool is_so(const struct ringq_queue_stat *stat)
 {
 	uint64_t waiting = stat->records_in - stat->records_out;
 	return (!empty || !waiting) && (!closed || stat->closed) && waiting >= records;
+}
+
+/* Whether one who calls itself so takes part. 1, 0, or an error. */
+static int has_member(const ringq_region *region)
+{
+	struct ringq_member *members;
+	ssize_t n = member ? members_of(region, &members) : 0;
+	int found = !member;
+	if (n < 0)
+		return (int)n;
+	for (ssize_t i = 0; i < n && !found; i++)
+		found = strcmp(members[i].name, member) == 0;
+	if (member)
+		free(members);
+	return found;
 }
 
 /* Whether it is so, or cannot come to be any more. */
@@ -24,9 +43,10 @@ static int look(const ringq_queue *queue, const char *what)
 	for (;;) {
 		struct ringq_queue_stat stat;
 		int e = ringq_queue_stat(queue, &stat);
-		if (e)
-			return fail(e, what);
-		if (is_so(&stat))
+		int there = e ? e : has_member(ringq_queue_region(queue));
+		if (there < 0)
+			return fail(there, what);
+		if (there && is_so(&stat))
 			return STATUS_DONE;
 		if (records && stat.closed) {
 			complain("%s: closed, with less records than were asked for", what);
@@ -47,7 +67,7 @@ static int run(int argc, char **argv)
 	(void)argc;
 	if (empty && records)
 		return usage("--empty and --records exclude each other");
-	if (!empty && !closed && !records)
+	if (!empty && !closed && !records && !member)
 		records = 1;
 	int r = target_queue(&target, &queue, argv[0], LOOK);
 	if (r)
@@ -63,9 +83,11 @@ static const struct option_spec options[] = {
 	{0, "records", "N", OPTION_NUMBER, &records, "until so many are there, or more; 1"},
 	{0, "empty", NULL, OPTION_FLAG, &empty, "until there is none"},
 	{0, "closed", NULL, OPTION_FLAG, &closed, "until it is closed"},
+	{0, "member", "NAME", OPTION_TEXT, &member, "until a thread of that name takes part in the region"},
 	{0, "timeout", "TIME", OPTION_TIME, &patience, "end with 1 then; forever"},
 	OPTIONS_END,
 };
 
 const struct command wait_command = {"wait", run, "REGION[/QUEUE]",
-	"Waits until a queue has records, is empty, or is closed; takes nothing", options, 1, 1, false};
+	"Waits until a queue has records, is empty, is closed, or somebody takes part; takes nothing", options, 1, 1,
+	false};

@@ -56,6 +56,7 @@ if [[ $(id -u) == 0 ]] && command -v setpriv >/dev/null; then
 	of "$name" 4 'setpriv --reuid=65534 --regid=65534 --clear-groups'
 	status 0 setpriv --reuid=65534 --regid=65534 --clear-groups "$ringq" list
 	shows "^$name .* not permitted"
+	says 'could not be looked into (run as root to see all)'
 	status 0 "$ringq" list "$name"
 	shows '^q '
 fi

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 #
-# Regions of other PID and mount namespaces: what is said of them is right, and what cannot be known from here is said to be so.
+# Regions of other PID and mount namespaces, and a machine without any: what is said of them is right, and what cannot be known from here is said to be so.
 #
 # usage: namespaces.sh RINGQ
 ringq=$1
@@ -19,6 +19,9 @@ fi
 
 status 0 "$ringq" create "$name/q"
 "${apart[@]}" sh -c '"$1" get "$2/q" & wait' sh "$ringq" "$name" &
+status 0 "$ringq" wait "$name/q" --member=ringq --timeout=20s
+status 1 "$ringq" wait "$name/q" --member=nobody --timeout=0
+status 1 "$ringq" wait "$name/q" --member=ringq --records=1 --timeout=0
 wait_for ' asleep in get ' "$ringq" who "$name"
 shows '^PID +HERE '
 status 0 "$ringq" who "$name" -H -o process
@@ -83,4 +86,34 @@ shows '^asleep +1 in get'
 other=${other#pid:}
 kill -9 "${other%%/*}"
 wait
+
+# --- an empty machine: no region, and no folder for any ---
+
+cat >"$dir/empty" <<'END'
+failed=0
+of() {
+	want=$1
+	shift
+	out=$("$ringq" "$@" 2>&1)
+	got=$?
+	case $out in
+	$want) ;;
+	*) got="$got, '$out'" ;;
+	esac
+	[ "$got" = 0 ] || { echo "failed: $* on an empty machine: $got"; failed=1; }
+}
+for kind in empty missing; do
+	mount -t tmpfs none "$1"
+	of 'REGION*HOLDERS' list
+	of '{"version":1,"regions":[\]}' list -J
+	of 'no trouble found' doctor
+	of '*' top --once -i 50ms
+	of '*' export
+	of '*' report
+	of '*' clean
+	shift
+done
+exit $failed
+END
+ringq=$ringq "${mounts[@]}" sh "$dir/empty" /dev/shm /dev || fail 'an empty machine'
 exit $failed

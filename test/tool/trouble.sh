@@ -155,6 +155,9 @@ if [[ $(id -u) == 0 ]] && command -v setpriv >/dev/null; then
 	shows "^$name: it may not be looked into"
 	status 4 setpriv --reuid=65534 --regid=65534 --clear-groups "$ringq" events "$name" --timeout=0
 fi
+status 0 "$ringq" clean --yes --dry-run "$name-left"
+shows "^$name-left .* would be removed"
+[[ -e /dev/shm/ringq.$name-left ]] || fail 'a dry run has removed a region'
 status 0 "$ringq" unlink "$name-layout" "$name-odd" "$name-left"
 
 # --- events, as they come ---
