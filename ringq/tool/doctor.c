@@ -13,12 +13,14 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
 #define LASTS RINGQ_MS(500) /* who sleeps for so long is held up */
 #define ROOM_LEAST 10       /* percent of /dev/shm */
 
+static int64_t in_hand = RINGQ_SEC(600);
 static uint64_t troubles;
 static struct json json;
 
@@ -113,21 +115,38 @@ static bool is_first_of_process(const struct patient *p, ssize_t i)
 	return true;
 }
 
+/* For how long the oldest record in hand of the queue that a thread takes from has been in that process's; -1: it is not. */
+static int64_t holds_for(const struct patient *p, const struct ringq_member *m)
+{
+	struct ringq_queue_stat stat;
+	for (ssize_t i = 0; m->took && i < p->object_count; i++)
+		if (p->objects[i].id == m->took && p->objects[i].kind == RINGQ_OBJECT_QUEUE &&
+			stat_object(p->region, &p->objects[i], &stat) == 1 && stat.in_hand &&
+			stat.oldest_process == m->process)
+			return (int64_t)stat.oldest_ns;
+	return -1;
+}
+
 static void check_stopped(const struct patient *p)
 {
 	for (ssize_t i = 0; i < p->member_count; i++) {
 		const struct ringq_member *m = &p->members[i];
-		char cure[64], label[80], who[96];
+		char cure[64], label[80], who[96], hand[80] = "";
 		pid_t here = people_here(&p->people, m->process, m->thread);
 		if (!is_first_of_process(p, i) || !is_stopped(here))
 			continue;
 		const char *object = object_of(p, m->object ? m->object : m->took, label);
 		snprintf(cure, sizeof cure, "kill -CONT %d", (int)here);
-		report(p->label, object, "stopped", cure, "%s is stopped%s",
+		int64_t held = holds_for(p, m);
+		if (held >= 0)
+			snprintf(hand, sizeof hand, ", and has had a record in hand for %s", show_span(held));
+		report(p->label, object, "stopped", cure, "%s is stopped%s%s",
 			show_process(m->process, m->name, here, who),
-			m->object           ? ", asleep there"
-			: m->took && object ? "; it takes from there"
-					    : "");
+			m->activity == RINGQ_ASLEEP_LOCK ? ", asleep in lock"
+			: m->object                      ? ", asleep there"
+			: m->took && object              ? "; it takes from there"
+							 : "",
+			hand);
 	}
 }
 
@@ -150,23 +169,69 @@ static void check_lock(const struct patient *p, const struct ringq_object *objec
 	else /* by whom it can be seen */
 		snprintf(cure, sizeof cure, "sudo ringq doctor %s", p->label);
 	report(p->label, object_label(object, label), stopped ? "lock-stopped" : "lock-held", cure,
-		"%s %s the lock, and %" PRIu64 " wait for it", show_process(holder.process, holder.name, here, who),
-		stopped ? "is stopped and holds" : "holds", waiting);
+		"%s %s the lock, and %s for it", show_process(holder.process, holder.name, here, who),
+		stopped ? "is stopped and holds" : "holds", show_number(waiting, "waits", "wait"));
 }
 
 struct sleepers {
 	uint64_t consumers, put;
+	uint64_t held;                  /* consumers that sleep elsewhere, and so take nothing here */
+	const struct ringq_member *one; /* the first of them */
 };
+
+static bool is_asleep_long(const struct ringq_member *m)
+{
+	return m->activity != RINGQ_AWAKE && now_ns() - (int64_t)m->since >= LASTS;
+}
+
+/* Who waits in a get of another queue may wait for both. */
+static bool is_held(const struct ringq_member *m)
+{
+	return is_asleep_long(m) && m->activity != RINGQ_ASLEEP_GET && m->activity != RINGQ_ASLEEP_TAKE;
+}
 
 static struct sleepers count(const struct patient *p, uint64_t id)
 {
 	struct sleepers s = {0};
 	for (ssize_t i = 0; i < p->member_count; i++) {
 		const struct ringq_member *m = &p->members[i];
-		s.consumers += is_consumer(m, id);
-		s.put += is_asleep_on(m, id, RINGQ_ASLEEP_PUT) && now_ns() - (int64_t)m->since >= LASTS;
+		bool consumer = is_consumer(m, id), held = consumer && is_held(m);
+		s.consumers += consumer && !held;
+		s.held += held;
+		s.one = held && !s.one ? m : s.one;
+		s.put += is_asleep_on(m, id, RINGQ_ASLEEP_PUT) && is_asleep_long(m);
 	}
 	return s;
+}
+
+/* What lets a consumer go that sleeps elsewhere: for a lock, the end of who holds it. */
+static void cure_of_held(const struct patient *p, const struct ringq_member *m, char cure[700])
+{
+	struct ringq_producer holder;
+	snprintf(cure, 700, "ringq who %s", p->label);
+	if (m->activity != RINGQ_ASLEEP_LOCK || ringq_region_lock_holder(p->region, m->object, &holder) != 1 ||
+		holder.state != RINGQ_ALIVE)
+		return;
+	pid_t here = people_here(&p->people, holder.process, holder.thread);
+	if (here)
+		snprintf(cure, 700, is_stopped(here) ? "kill -CONT %d" : "kill %d", (int)here);
+}
+
+static void report_held(const struct patient *p, const char *label, const struct sleepers *s, uint64_t records)
+{
+	const char *const calls[] = {
+		[RINGQ_ASLEEP_PUT] = "put", [RINGQ_ASLEEP_LOCK] = "lock", [RINGQ_ASLEEP_JOIN] = "join"};
+	const struct ringq_member *m = s->one;
+	char cure[700], who[96], other[80];
+	const char *call = m->activity < sizeof calls / sizeof *calls ? calls[m->activity] : NULL;
+	const char *object = object_of(p, m->object, other);
+	cure_of_held(p, m, cure);
+	report(p->label, label, "held-up", cure,
+		"%s for room, %s, and nobody takes: of %s asleep elsewhere the first is %s, for %s in %s of %s",
+		show_number(s->put, "producer waits", "producers wait"),
+		show_number(records, "record waits", "records wait"), show_number(s->held, "consumer", "consumers"),
+		show_process(m->process, m->name, people_here(&p->people, m->process, m->thread), who),
+		show_span(now_ns() - (int64_t)m->since), call ? call : "a call", object ? object : "what is gone");
 }
 
 static void check_flow(const struct patient *p, const struct ringq_object *object, const struct ringq_queue_stat *stat)
@@ -178,12 +243,38 @@ static void check_flow(const struct patient *p, const struct ringq_object *objec
 	if (s.consumers || !records || object->kind == RINGQ_OBJECT_PIPE)
 		return;
 	snprintf(cure, sizeof cure, "ringq drain %s/%s --output=FILE", p->label, label);
-	if (s.put)
-		report(p->label, label, "full", cure,
-			"%" PRIu64 " producers wait for room, %" PRIu64 " records wait, and nobody takes them", s.put,
-			records);
-	else if (p->member_count)
-		report(p->label, label, "no-consumer", cure, "%" PRIu64 " records wait, and nobody takes them", records);
+	if (s.held && s.put)
+		report_held(p, label, &s, records);
+	else if (s.put)
+		report(p->label, label, "full", cure, "%s for room, %s, and nobody takes them",
+			show_number(s.put, "producer waits", "producers wait"),
+			show_number(records, "record waits", "records wait"));
+	else if (p->member_count && !s.held)
+		report(p->label, label, "no-consumer", cure, "%s, and nobody takes them",
+			show_number(records, "record waits", "records wait"));
+}
+
+/* A job that is stuck in a worker's hands. Of a stopped one that is said with the worker. */
+static void check_hands(const struct patient *p, const struct ringq_object *object, const struct ringq_queue_stat *stat)
+{
+	char cure[400], label[80], who[96];
+	const struct ringq_member *m = NULL;
+	if (!stat->in_hand || (int64_t)stat->oldest_ns < in_hand)
+		return;
+	for (ssize_t i = 0; i < p->member_count && !m; i++)
+		if (p->members[i].process == stat->oldest_process && p->members[i].thread == stat->oldest_thread)
+			m = &p->members[i];
+	pid_t here = people_here(&p->people, stat->oldest_process, stat->oldest_thread);
+	if (is_stopped(here))
+		return;
+	if (here)
+		snprintf(cure, sizeof cure, "kill -9 %d", (int)here);
+	else
+		snprintf(cure, sizeof cure, "sudo ringq doctor %s", p->label);
+	report(p->label, object_label(object, label), "in-hand", cure,
+		"%s in hand, the oldest for %s: that of %s; it comes back when that ends",
+		show_number(stat->in_hand, "record is", "records are"), show_span((int64_t)stat->oldest_ns),
+		show_process(stat->oldest_process, m ? m->name : "?", here, who));
 }
 
 static void check_dead(const struct patient *p, const struct ringq_object *object, const struct ringq_queue_stat *stat)
@@ -197,8 +288,10 @@ static void check_dead(const struct patient *p, const struct ringq_object *objec
 	else
 		snprintf(cure, sizeof cure, "ringq close %s/%s", p->label, label);
 	report(p->label, label, "dead-producer", cure,
-		"%u producers have died, and nobody has taken their lanes over; what they had put can be taken%s",
-		stat->dead_producers, stat->producers ? "" : ". No producer is left: without another, consumers wait");
+		"%s, and nobody has taken %s over; what %s had put can be taken%s",
+		show_number(stat->dead_producers, "producer has died", "producers have died"),
+		stat->dead_producers == 1 ? "its lane" : "their lanes", stat->dead_producers == 1 ? "it" : "they",
+		stat->producers ? "" : ". No producer is left: without another, consumers wait");
 }
 
 static int check_queue(const struct patient *p, const struct ringq_object *object)
@@ -208,19 +301,50 @@ static int check_queue(const struct patient *p, const struct ringq_object *objec
 	if (r != 1)
 		return r;
 	check_flow(p, object, &stat);
+	check_hands(p, object, &stat);
 	check_dead(p, object, &stat);
 	return 0;
 }
 
-static void check_users(const struct patient *p)
+/* A member lives: it has the region, though it cannot be seen from here. */
+static bool is_unused(const struct patient *p)
+{
+	return p->found && *p->found->name && !p->found->unlinked && !p->found->holder_count && !p->member_count &&
+	       p->all_seen;
+}
+
+/* Of a region that nobody has nothing else is said: nobody waits for its cure. */
+static int report_unused(const struct patient *p)
 {
 	char cure[400];
-	/* A member lives: it has the region, though it cannot be seen from here. */
-	if (!p->found || !*p->found->name || p->found->holder_count || p->member_count || !p->all_seen)
-		return;
+	uint64_t records = 0;
+	int64_t memory = ringq_region_memory(p->region);
+	for (ssize_t i = 0; i < p->object_count; i++) {
+		struct ringq_queue_stat stat;
+		int r = p->objects[i].kind == RINGQ_OBJECT_ARRAY ? 0 : stat_object(p->region, &p->objects[i], &stat);
+		if (r < 0)
+			return r;
+		records += r == 1 ? stat.records_in - stat.records_out : 0;
+	}
 	snprintf(cure, sizeof cure, "ringq clean --yes --with-records %s", p->label);
-	report(p->label, NULL, "unused", cure, "no process has it; %s of memory",
-		show_size((uint64_t)(ringq_region_memory(p->region) > 0 ? ringq_region_memory(p->region) : 0)));
+	report(p->label, NULL, "unused", cure, "no process has it; %s of memory, with %s",
+		show_size(memory > 0 ? (uint64_t)memory : 0), show_number(records, "record", "records"));
+	return 0;
+}
+
+static int check_all(const struct patient *p)
+{
+	int e = 0;
+	if (is_unused(p))
+		return report_unused(p);
+	check_stopped(p);
+	for (ssize_t i = 0; e == 0 && i < p->object_count; i++) {
+		if (p->objects[i].kind == RINGQ_OBJECT_ARRAY)
+			check_lock(p, &p->objects[i]);
+		else
+			e = check_queue(p, &p->objects[i]);
+	}
+	return e;
 }
 
 static int examine(struct patient *p)
@@ -233,14 +357,7 @@ static int examine(struct patient *p)
 	e = p->found ? people_of(&p->people, p->region, p->found) : people_search(&p->people, p->region);
 	if (e)
 		return e;
-	check_stopped(p);
-	for (ssize_t i = 0; e == 0 && i < p->object_count; i++) {
-		if (p->objects[i].kind == RINGQ_OBJECT_ARRAY)
-			check_lock(p, &p->objects[i]);
-		else
-			e = check_queue(p, &p->objects[i]);
-	}
-	check_users(p);
+	e = check_all(p);
 	people_free(&p->people);
 	free(p->objects);
 	free(p->members);
@@ -287,10 +404,8 @@ static int examine_found(const struct found *f, bool all_seen)
 	if (f->unlinked && f->holder_count) {
 		snprintf(cure, sizeof cure, "kill %d", (int)f->holders->pid);
 		report(p.label, NULL, "unlinked", cure,
-			"the name %s was removed, and %zu processes still have the region: who opens the name now does "
-			"not "
-			"get it",
-			f->name, f->holder_count);
+			"the name %s was removed, and %s the region: who opens the name now does not get it", f->name,
+			show_number(f->holder_count, "process still has", "processes still have"));
 	}
 	if (fd >= 0)
 		close(fd);
@@ -322,17 +437,30 @@ static int examine_all(void)
 	return status;
 }
 
+/* The search is before the region is opened here: this process is no holder. */
 static int examine_one(const char *spec)
 {
 	struct target target;
+	struct search search;
+	struct stat st;
 	struct patient p = {0};
-	int r = target_region(&target, spec, LOOK);
+	int r = search_all(&search);
 	if (r)
+		return fail(r, "/proc");
+	r = target_region(&target, spec, LOOK);
+	if (r) {
+		search_free(&search);
 		return r;
+	}
 	p.region = target.region;
+	p.all_seen = search.denied == 0;
 	snprintf(p.label, sizeof p.label, "%s", target.label);
+	for (size_t i = 0; fstat(ringq_region_fd(p.region), &st) == 0 && i < search.count; i++)
+		if (search.found[i].device == st.st_dev && search.found[i].inode == st.st_ino)
+			p.found = &search.found[i];
 	int e = examine(&p);
 	target_close(&target);
+	search_free(&search);
 	return e ? fail(e, spec) : STATUS_DONE;
 }
 
@@ -355,7 +483,11 @@ static int run(int argc, char **argv)
 	return r ? r : troubles ? STATUS_NO : STATUS_DONE;
 }
 
-static const struct option_spec options[] = {OPTION_JSON, OPTIONS_END};
+static const struct option_spec options[] = {
+	{0, "in-hand", "TIME", OPTION_TIME, &in_hand, "a record may be in a worker's hands for so long; 10min"},
+	OPTION_JSON,
+	OPTIONS_END,
+};
 
 const struct command doctor_command = {"doctor", run, "[REGION]",
 	"Names what is wrong with regions and queues, and the command that cures it", options, 0, 1, false};

@@ -22,6 +22,7 @@ cure() {
 # --- all is well ---
 
 status 0 "$ringq" create "$name/q" --max-records=3
+exec 9<"/dev/shm/ringq.$name" # somebody has it
 status 0 "$ringq" doctor "$name"
 prints 'no trouble found'
 status 0 "$ringq" doctor "$name" -J
@@ -55,7 +56,7 @@ wait $second $consumer 2>/dev/null
 
 wait_for '"trouble":"full"' "$ringq" doctor "$name" -J
 status 1 "$ringq" doctor "$name"
-shows "^$name/q: 1 producers wait for room, 3 records wait, and nobody takes them"
+shows "^$name/q: 1 producer waits for room, 3 records wait, and nobody takes them"
 status 1 "$ringq" check "$name/q" --warn-depth=2
 shows '^RINGQ WARNING - q: too many records wait'
 status 2 "$ringq" check "$name/q" --max-depth=2
@@ -92,12 +93,12 @@ start_waiter() {
 hold
 wait_for '^locked$' cat "$dir/holder"
 start_waiter
-wait_for "\(lock\) holds the lock, and 1 wait for it" "$ringq" doctor "$name"
+wait_for "\(lock\) holds the lock, and 1 waits for it" "$ringq" doctor "$name"
 shows "^$name/shared: process $holder "
 shows "^    kill $holder\$"
 kill -STOP $holder
 exec 5>&-
-wait_for "^$name/shared: process $holder \(lock\) is stopped and holds the lock, and 1 wait for it" "$ringq" doctor "$name"
+wait_for "^$name/shared: process $holder \(lock\) is stopped and holds the lock, and 1 waits for it" "$ringq" doctor "$name"
 shows "^    kill -CONT $holder\$"
 cure lock-stopped
 wait $waiter || fail 'a lock that was let go is not had'
@@ -127,6 +128,56 @@ status 0 "$ringq" array list "$name"
 shows '^shared .* dead'
 "$lock" "$name" shared </dev/null >"$dir/out"
 prints 'locked after a death'
+
+# --- a full queue, whose only consumer waits for a lock that another has ---
+
+hold
+wait_for '^locked' cat "$dir/holder"
+status 0 "$ringq" create "$name/behind" --max-records=2
+seq 9 | "$ringq" put "$name/behind" &
+producer=$!
+"$lock" "$name" shared behind </dev/null >"$dir/waiter" 5>&- &
+waiter=$!
+wait_for '"trouble":"held-up"' "$ringq" doctor "$name" -J
+status 1 "$ringq" doctor "$name"
+shows "^$name/behind: 1 producer waits for room, 2 records wait, and nobody takes: of 1 consumer asleep elsewhere the first is process $waiter \\(lock\\), for [0-9.m]+s in lock of shared\$"
+! grep -q 'no-consumer' "$dir/out" || fail 'a consumer that is held up is there'
+kill -STOP $waiter
+wait_for "process $waiter \\(lock\\) is stopped, asleep in lock" "$ringq" doctor "$name"
+kill -CONT $waiter
+cure held-up
+wait $waiter
+wait $holder 2>/dev/null
+exec 5>&-
+"$ringq" get "$name/behind" -n 8 >/dev/null
+wait $producer
+
+# --- a job that is in a worker's hands for long, and one whose worker is stopped ---
+
+status 0 "$ringq" create "$name/work" --acknowledged
+echo job | "$ringq" put "$name/work"
+"$ringq" exec "$name/work" sh -c 'while kill -0 $PPID; do sleep 0.05; done' 2>/dev/null &
+worker=$!
+wait_for '"in_hand":1' "$ringq" stat "$name/work" -J
+"$ringq" doctor "$name" | grep 'in hand' && fail 'a job of a moment is a trouble'
+wait_for "^$name/work: 1 record is in hand, the oldest for [0-9.]+m?u?s: that of process $worker \\(ringq\\); it comes back" \
+	"$ringq" doctor "$name" --in-hand=10ms
+shows "^    kill -9 $worker\$"
+kill -STOP $worker
+wait_for "process $worker \\(ringq\\) is stopped.*, and has had a record in hand for [0-9.]+" "$ringq" doctor "$name" --in-hand=10ms
+! grep -q 'is in hand' "$dir/out" || fail 'a stopped worker is told of twice'
+kill -9 $worker
+wait $worker 2>/dev/null
+status 0 "$ringq" wait "$name/work" --records=1 --timeout=10s
+
+# --- a region that nobody has: that is all that is said of it, by its name too ---
+
+exec 9<&-
+wait_for "^$name: no process has it; [0-9.]+[KM] of memory, with [0-9]+ records?\$" "$ringq" doctor "$name"
+prints "$(grep -E -A1 "^$name: no process has it" "$dir/out")"
+wait_for "^$name: no process has it" "$ringq" doctor
+[[ $(grep -c "^$name[:/]" "$dir/out") == 1 ]] || fail "more is said of what nobody has: $(cat "$dir/out")"
+status 0 "$ringq" drain "$name/work"
 
 # --- regions that nobody has, of another layout, and none ---
 
