@@ -237,3 +237,85 @@ Test(take_many, arguments_and_ends)
 	check_eq(ringq_take_many(queue, d, 4, RINGQ_FOREVER), -EPIPE);
 	ringq_queue_release(queue);
 }
+
+/* Takes one, and says by which of the thread's claims. */
+static uint64_t claim_of_next(ringq_queue *queue)
+{
+	struct ringq_delivery d;
+	uint64_t state;
+
+	check_eq(ringq_take(queue, &d, TEST_SOON), 0);
+	state = d.own[1];
+	check_eq(d.attempt, 1);
+	check_eq(ringq_ack(queue, &d), 0);
+	return state;
+}
+
+static void buffers(struct iovec *records, char (*bufs)[16], size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		records[i] = (struct iovec){bufs[i], sizeof bufs[i]};
+}
+
+Test(take_many, a_get_of_many_makes_few_claims)
+{
+	rq_sys.tick = no_time_goes_by;
+	for (size_t o = 0; o < COUNT(orders); o++) {
+		ringq_queue *queue = acknowledged((struct ringq_queue_options){.order = orders[o]});
+		struct iovec records[200];
+		char bufs[200][16];
+
+		for (int64_t round = 0; round < 8; round++) {
+			put_numbers(queue, 0, 204);
+			uint64_t first = claim_of_next(queue), one = claim_of_next(queue) - first;
+			uint64_t before = claim_of_next(queue);
+			buffers(records, bufs, COUNT(records));
+			check_eq(ringq_get_many(queue, records, COUNT(records), RINGQ_NOWAIT), (ssize_t)COUNT(records));
+			for (int64_t i = 0; i < (int64_t)COUNT(records); i++) {
+				int64_t number = i + 3;
+				check_eq(records[i].iov_len, sizeof number);
+				check_eq(memcmp(bufs[i], &number, sizeof number), 0);
+			}
+			uint64_t claims = (claim_of_next(queue) - before) / one - 1;
+			if (round > 3) /* the thread has had as many in hand before */
+				check_compare(claims, <=, 10);
+		}
+		check_eq(ringq_join(queue, RINGQ_NOWAIT), 0);
+		ringq_queue_release(queue);
+	}
+}
+
+Test(take_many, a_get_of_many_ends_before_what_does_not_fit)
+{
+	ringq_queue *queue = acknowledged((struct ringq_queue_options){0});
+	struct iovec records[8];
+	struct ringq_delivery d;
+	char bufs[8][16], large[40] = "";
+
+	put_numbers(queue, 0, 20);
+	buffers(records, bufs, 8);
+	check_eq(ringq_get_many(queue, records, 8, RINGQ_NOWAIT), 8);
+	buffers(records, bufs, 8);
+	records[2].iov_base = NULL;
+	check_eq(ringq_get_many(queue, records, 8, RINGQ_NOWAIT), 2);
+	records[0].iov_base = NULL;
+	check_eq(ringq_get_many(queue, records, 8, RINGQ_NOWAIT), -EINVAL);
+	check_eq(ringq_size(queue), 10);
+	check_eq(ringq_put(queue, large, sizeof large, RINGQ_NOWAIT), 0);
+	put_numbers(queue, 0, 2);
+	buffers(records, bufs, 8);
+	check_eq(ringq_get_many(queue, records, 8, RINGQ_NOWAIT), 8);
+	buffers(records, bufs, 8);
+	check_eq(ringq_get_many(queue, records, 8, RINGQ_NOWAIT), 2);
+	buffers(records, bufs, 8);
+	check_eq(ringq_get_many(queue, records, 8, RINGQ_NOWAIT), -EMSGSIZE);
+	check_eq(ringq_take(queue, &d, RINGQ_NOWAIT), 0);
+	check_eq(d.len, sizeof large);
+	check_eq(d.attempt, 1);
+	check_eq(ringq_ack(queue, &d), 0);
+	buffers(records, bufs, 8);
+	check_eq(ringq_get_many(queue, records, 8, RINGQ_NOWAIT), 2);
+	check_eq(ringq_get_many(queue, records, 8, RINGQ_NOWAIT), -EAGAIN);
+	check_eq(ringq_join(queue, RINGQ_NOWAIT), 0);
+	ringq_queue_release(queue);
+}

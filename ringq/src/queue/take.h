@@ -42,6 +42,10 @@ ssize_t rq_take_get_many(struct ringq_queue *queue, struct iovec *records, size_
 /* As the public call, with arguments that are good, of an acknowledged queue. */
 ssize_t rq_take_many(struct ringq_queue *queue, struct ringq_delivery *out, size_t n, int64_t timeout);
 
+/* The same of records that fit, each into its own of `into`; NULL: any do. -EMSGSIZE if the first one does not. */
+ssize_t rq_take_fitting(
+	struct ringq_queue *queue, struct ringq_delivery *out, const struct iovec *into, size_t n, int64_t timeout);
+
 /* A take of a record of no more than `most` bytes: -EMSGSIZE if the next one is longer, which then stays. */
 int rq_take(struct ringq_queue *queue, struct ringq_delivery *out, uint64_t most, int64_t timeout);
 

@@ -11,7 +11,7 @@
 #include "queue/finish.h"
 #include "queue/take.h"
 
-#define GET_MANY_MOST ((size_t)1 << 20)
+#define BATCH 64u
 
 /* No other has the delivery: one that is not in hand any more was taken from it by words that change by themselves. */
 static int finish(struct ringq_queue *queue, struct ringq_delivery *d)
@@ -54,19 +54,39 @@ ssize_t rq_take_get_alloc(struct ringq_queue *queue, void **out, int64_t timeout
 	return (ssize_t)len;
 }
 
+/* How many of the caller's buffers are good, from the first on. */
+static size_t good_ones(const struct iovec *records, size_t n)
+{
+	size_t good = 0;
+	while (good < n && (records[good].iov_base || !records[good].iov_len))
+		good++;
+	return good;
+}
+
+/* Takes up to BATCH, copies them, and acknowledges all of them. How many, or an error. */
+static ssize_t get_batch(struct ringq_queue *queue, struct iovec *records, size_t n, int64_t timeout)
+{
+	struct ringq_delivery d[BATCH];
+	ssize_t taken = rq_take_fitting(queue, d, records, n < BATCH ? n : BATCH, timeout);
+	for (ssize_t i = 0; i < taken; i++) {
+		rq_copy_out(records[i].iov_base, d[i].data, d[i].len);
+		records[i].iov_len = d[i].len;
+	}
+	if (taken > 0 && rq_ack_many(queue, d, (size_t)taken))
+		return -EBADMSG; /* as in finish() */
+	return taken;
+}
+
 ssize_t rq_take_get_many(struct ringq_queue *queue, struct iovec *records, size_t n, int64_t timeout)
 {
-	size_t done = 0;
-	ssize_t r = 0;
-	for (; done < n; done++) {
-		if (!records[done].iov_base && records[done].iov_len) {
-			r = -EINVAL;
-			break;
-		}
-		r = rq_take_get(queue, records[done].iov_base, records[done].iov_len, done ? RINGQ_NOWAIT : timeout);
+	size_t good = good_ones(records, n), done = 0, asked = 0;
+	ssize_t r = good ? 0 : -EINVAL;
+	while (done < good && done == asked) {
+		asked += good - done < BATCH ? good - done : BATCH;
+		r = get_batch(queue, records + done, good - done, done ? RINGQ_NOWAIT : timeout);
 		if (r < 0)
 			break;
-		records[done].iov_len = (size_t)r;
+		done += (size_t)r;
 	}
 	return done ? (ssize_t)done : r;
 }

@@ -6,6 +6,7 @@
  */
 
 #include <errno.h>
+#include <sys/uio.h>
 
 #include "base/sys.h"
 #include "order/next.h"
@@ -44,25 +45,37 @@ static inline struct rq_entry *entry_for(const struct rq_book *book, size_t i)
 	return book->spare[book->spares - 1 - i];
 }
 
-/* Writes an entry for the record in view, and for each that may go with it. How many; *next: where the last one ends. */
-static size_t write_entries(struct rq_port *b, struct rq_view view, uint64_t claim, int64_t now,
-	struct ringq_delivery *out, size_t most, uint64_t *next)
+/* The most bytes that the record i of a batch may have. */
+static rq_always_inline uint64_t room_for(const struct iovec *into, size_t i)
+{
+	return into ? into[i].iov_len : UINT64_MAX;
+}
+
+/*
+ * Writes an entry for the record in view, and for each that may go with it, up to one that is too long. How many; *next: where
+ * the last one ends.
+ */
+static rq_always_inline size_t write_entries(struct rq_port *b, struct rq_view view, uint64_t claim, int64_t now,
+	struct ringq_delivery *out, const struct iovec *into, size_t most, uint64_t *next)
 {
 	const struct ringq_region *region = b->queue->region;
 	const struct rq_book *book = b->taker->book;
 	size_t n = 0;
+	if (view.len > room_for(into, 0))
+		return 0;
 	do {
 		struct rq_entry *entry = entry_for(book, n);
 		rq_hand_write(entry, claim, b->order.reader.key, view.head, rq_record_of_payload(region, view.payload),
 			b->id, (uint64_t)now);
 		rq_deliver_view(&out[n], region, entry, claim, b->id, b->order.reader.key, &view);
 		*next = view.next;
-	} while (++n < most && rq_choose_behind(&b->order, &view));
+	} while (++n < most && rq_choose_behind(&b->order, &view) && view.len <= room_for(into, n));
 	return n;
 }
 
 /* Records of one lane by one claim. How many; 0: take one, and see why. */
-static size_t take_batch(struct rq_port *b, struct ringq_delivery *out, size_t n)
+static rq_always_inline size_t take_batch(
+	struct rq_port *b, struct ringq_delivery *out, const struct iovec *into, size_t n)
 {
 	struct rq_view first;
 	uint64_t next;
@@ -75,7 +88,9 @@ static size_t take_batch(struct rq_port *b, struct ringq_delivery *out, size_t n
 		return 0;
 	struct rq_book *book = b->taker->book;
 	uint64_t claim = rq_book_claim(book);
-	n = write_entries(b, first, claim, now, out, n, &next);
+	n = write_entries(b, first, claim, now, out, into, n, &next);
+	if (n == 0)
+		return 0;
 	if (!rq_hand_claim(&b->queue->set, first.lane, first.head, next, claim)) {
 		for (size_t i = 0; i < n; i++)
 			rq_store_release(&entry_for(book, i)->state, 0); /* as Z0: it was lost */
@@ -89,18 +104,21 @@ static size_t take_batch(struct rq_port *b, struct ringq_delivery *out, size_t n
 	return n;
 }
 
-ssize_t rq_take_many(struct ringq_queue *queue, struct ringq_delivery *out, size_t n, int64_t timeout)
+/* Compiled for each kind: takes that fit anything have nothing to compare. */
+static rq_always_inline ssize_t take_some(
+	struct ringq_queue *queue, struct ringq_delivery *out, const struct iovec *into, size_t n, int64_t timeout)
 {
 	struct rq_port *b;
 	size_t taken = 0;
 	while (taken < n) {
+		const struct iovec *rest = into ? into + taken : NULL;
 		size_t more = 0;
 		if (n - taken > 1 && rq_enter_again(queue, &b)) {
-			more = take_batch(b, out + taken, n - taken);
+			more = take_batch(b, out + taken, rest, n - taken);
 			rq_leave_again(b);
 		}
 		if (more == 0) {
-			int r = rq_take(queue, out + taken, UINT64_MAX, taken ? RINGQ_NOWAIT : timeout);
+			int r = rq_take(queue, out + taken, room_for(rest, 0), taken ? RINGQ_NOWAIT : timeout);
 			if (r)
 				return taken ? (ssize_t)taken : r;
 			more = 1;
@@ -108,4 +126,15 @@ ssize_t rq_take_many(struct ringq_queue *queue, struct ringq_delivery *out, size
 		taken += more;
 	}
 	return (ssize_t)taken;
+}
+
+ssize_t rq_take_many(struct ringq_queue *queue, struct ringq_delivery *out, size_t n, int64_t timeout)
+{
+	return take_some(queue, out, NULL, n, timeout);
+}
+
+ssize_t rq_take_fitting(
+	struct ringq_queue *queue, struct ringq_delivery *out, const struct iovec *into, size_t n, int64_t timeout)
+{
+	return take_some(queue, out, into, n, timeout);
 }
