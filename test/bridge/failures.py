@@ -244,8 +244,8 @@ heartbeat = 10 apples
     out = s.run_bridge('check', path, status=2)
     for line, what in ((3, 'out or in'), (6, 'no user or password may stand in it'), (7, 'no password stands here'),
                        (8, 'out of bounds'), (9, 'no such key'), (10, 'one'), (17, 'in the clear'), (17, 'second bridge'),
-                       (18, 'a number'), (19, 'out of bounds'), (20, 'out of bounds'), (21, 'out of bounds'), (22, 'out of bounds'),
-                       (23, 'a time')):
+                       (18, 'a number'), (19, 'out of bounds'), (20, 'out of bounds'), (21, 'out of bounds'),
+                       (22, 'out of bounds'), (23, 'a time')):
         check(any(f':{line}: ' in row and what in row for row in out.splitlines()), f'line {line}, {what}:\n{out}')
     check('hunter2' not in out, 'a password is in the log')
 

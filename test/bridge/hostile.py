@@ -236,6 +236,32 @@ def duplicates_are_dropped(s):
     check(s.meters(config, 'dedup')['duplicates'] == 50, 'duplicates were not counted')
 
 
+def ids_are_known_while_the_bridge_lives(s):
+    """Over the end of a connection, before which nothing was acknowledged; a bridge that is killed has forgotten them."""
+    sends, connections = {1: range(10), 2: range(11), 3: range(10, 12)}, []
+
+    def on_consume(connection):
+        connections.append(connection)
+        connection.send(b''.join(fake.deliver(i + 1, record(i), message_id=f'id-{i}', redelivered=connection.number > 1)
+                                 for i in sends[connection.number]))
+    f = fake.Fake(on_consume=on_consume)
+    z, config = into(s, 'known', f.port, 'dedup = 50')
+
+    def come(numbers):
+        came = s.ringq('get', '-n', str(len(numbers)), '-w', '20', f'{z}/q')
+        check(came == b''.join(record(i) + b'\n' for i in numbers), f'{came}')
+    p = s.bridge(config)
+    come(range(10))
+    connections[0].peer.shutdown(socket.SHUT_RDWR)
+    come([10])
+    broker.end(p, signal.SIGKILL)
+    p = s.bridge(config)
+    come([10, 11])
+    end(p)
+    f.close()
+    check(waiting(s, z) == 0, 'more came')
+
+
 def a_full_queue_of_a_region_that_goes_is_left(s):
     """The region is unlinked and made again while a message waits for room: it comes to the one that has the name."""
     f = fake.Fake(on_consume=lambda connection: connection.send(fake.deliver(1, b'one') + fake.deliver(2, b'two')))
@@ -386,5 +412,5 @@ if __name__ == '__main__':
     sys.exit(main(messages_say_what_they_are, an_id_is_the_same_when_it_comes_again, an_unconfirmed_record_is_never_gone,
                   what_is_cut_short_confirms_nothing, confirms_come_in_any_order, the_window_is_never_exceeded,
                   what_is_larger_than_allowed_is_passed_over, a_pack_that_is_refused_is_sent_one_by_one, duplicates_are_dropped,
-                  a_full_queue_of_a_region_that_goes_is_left, once_takes_all_that_waits, what_cannot_be_put_is_rejected,
-                  rubbish_in_a_delivery_ends_the_link_only, random_changes_do_no_harm, needs_broker=False))
+                  ids_are_known_while_the_bridge_lives, a_full_queue_of_a_region_that_goes_is_left, once_takes_all_that_waits,
+                  what_cannot_be_put_is_rejected, rubbish_in_a_delivery_ends_the_link_only, random_changes_do_no_harm, needs_broker=False))
