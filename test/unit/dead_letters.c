@@ -49,6 +49,51 @@ Test(dead_letters, without_a_dead_letter_queue_it_is_dropped_and_counted)
 	ringq_queue_release(queue);
 }
 
+static void put_nothing(void *queue)
+{
+	check_eq(ringq_put(queue, "", 0, RINGQ_NOWAIT), 0);
+}
+
+/* Also when the dead one's place in the region is another's, as where workers are started anew; and what was given back is blamed
+ * on nobody. */
+Test(dead_letters, tell_who_had_the_record_last)
+{
+	ringq_region *region;
+	ringq_queue *queue, *dead, *other;
+	struct {
+		struct ringq_dead_letter letter;
+		int64_t number;
+	} record;
+	struct ringq_delivery d;
+	pid_t last;
+
+	check_eq(ringq_region_create(&region, NULL), 0);
+	check_eq(ringq_queue_create(&dead, region, &(struct ringq_queue_options){.name = "dead"}), 0);
+	check_eq(ringq_queue_create(&other, region, NULL), 0);
+	check_eq(ringq_queue_create(&queue, region,
+			 &(struct ringq_queue_options){
+				 .flags = RINGQ_ACKNOWLEDGED, .max_attempts = 1, .dead_letters = "dead"}),
+		0);
+	put_numbers(queue, 0, 2);
+	last = die_with(queue, 0, 1, 1);
+	for (int i = 0; i < 8; i++) /* each takes the first place that is free */
+		reap_child(fork_child(put_nothing, other));
+	check_eq(ringq_take(queue, &d, RINGQ_NOWAIT), 0);
+	check_eq(ringq_get(dead, &record, sizeof record, RINGQ_NOWAIT), sizeof record);
+	check_eq(record.letter.process, last);
+	check_eq(record.letter.thread, last);
+	check_eq(ringq_requeue(queue, &d), 0);
+	check_eq(ringq_take(queue, &d, RINGQ_NOWAIT), -EAGAIN);
+	check_eq(ringq_get(dead, &record, sizeof record, RINGQ_NOWAIT), sizeof record);
+	check_eq(record.number, 1);
+	check_eq(record.letter.process, 0);
+	check_eq(record.letter.thread, 0);
+	ringq_queue_release(queue);
+	ringq_queue_release(other);
+	ringq_queue_release(dead);
+	ringq_region_detach(region);
+}
+
 /* It stays until there is room, and stands in nobody's way. */
 Test(dead_letters, a_full_dead_letter_queue_loses_nothing)
 {

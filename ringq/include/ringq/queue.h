@@ -244,8 +244,8 @@ RINGQ_API int ringq_join(ringq_queue *queue, int64_t timeout);
 struct ringq_dead_letter {
 	uint32_t size;     /* of this; more in later versions */
 	uint32_t attempts; /* how often it was delivered */
-	uint32_t process; /* the last that had it in hand and ended, as getpid() said there; 0: it was given back, or the */
-	uint32_t thread; /* number has another member since */
+	uint32_t process;  /* that had it in hand last, and ended, as getpid() said there; 0: it was given back */
+	uint32_t thread;   /* of that, as gettid() said */
 };
 
 /**

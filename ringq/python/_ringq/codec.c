@@ -245,7 +245,7 @@ bad:
 static PyStructSequence_Field dead_letter_fields[] = {
 	{"object", "the object"},
 	{"attempts", "how often it was delivered"},
-	{"process", "the last process that had it in hand and ended; 0: it was given back, or nobody knows any more"},
+	{"process", "the process that had it in hand last, and ended; 0: it was given back"},
 	{"thread", "the thread of that process"},
 	{NULL, NULL},
 };

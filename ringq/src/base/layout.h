@@ -149,7 +149,7 @@ struct rq_entry {
 	rq_u64 port;   /* whose it is: the id of a port, which names the member */
 	rq_u64 taken;  /* when, in ns of the monotonic clock, to a few ms */
 	rq_u64 from;
-	rq_u64 killer; /* process:32 | thread:32 of who had it before and ended; 0: nobody has */
+	rq_u64 killer; /* process:32 | thread:32 of who has it in hand, for when that ends; 0: it was given back */
 };
 
 #define RQ_ENTRY 64u

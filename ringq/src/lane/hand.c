@@ -185,7 +185,7 @@ static void finish_leaving(const struct rq_lane_set *set, const struct rq_hand *
 }
 
 bool rq_hand_move(const struct rq_lane_set *set, const struct rq_hand *hand, struct rq_entry *to, uint64_t claim,
-	uint64_t port, uint64_t taken)
+	uint64_t port, uint64_t who, uint64_t taken)
 {
 	uint64_t state = hand->state, offset = rq_entry_offset(set->region, hand->entry);
 	rq_release_fence(); /* D0 */
@@ -195,7 +195,7 @@ bool rq_hand_move(const struct rq_lane_set *set, const struct rq_hand *hand, str
 	rq_store(&to->port, port);
 	rq_store(&to->taken, taken);
 	rq_store(&to->from, rq_hand_from(rq_hand_attempt(hand->from) + UINT64_C(1), offset));
-	rq_store(&to->killer, hand->killer);
+	rq_store(&to->killer, who);
 	rq_store_release(&to->state, claim | RQ_ENTRY_ARRIVING);                   /* as Z2 */
 	if (!rq_cas_full(&hand->entry->state, &state, claim | RQ_ENTRY_LEAVING)) { /* Z7 */
 		rq_store_release(&to->state, 0);                                   /* as Z0: it never was anything */
@@ -354,18 +354,6 @@ struct rq_hand_count rq_hand_count(const struct rq_lane_set *set)
 
 /* ---- what comes back ---- */
 
-/* Who had it, if that is still to be read. */
-static uint64_t who(const struct ringq_region *region, uint64_t port)
-{
-	uint32_t index = ((uint32_t)port & RQ_ID_INDEX_MASK) - 1;
-	const struct rq_member *m = rq_member_known(region, index);
-	if (!m)
-		return 0;
-	uint64_t ids = (uint64_t)rq_load(&m->process) << 32 | rq_load(&m->thread);
-	/* As M3. For people: with no fence before it as G6, the ids may be the next holder's. */
-	return rq_load_acquire(rq_lease_at(region, index)) >> 32 == port >> 32 ? ids : 0;
-}
-
 /* Whether a comes before b. */
 static bool is_older(const struct ringq_region *region, const struct rq_hand *a, const struct rq_hand *b)
 {
@@ -395,8 +383,6 @@ static bool is_back(const struct rq_lane_set *set, struct rq_hand *hand)
 			rq_member_alive(set->region, hand->port))
 			return false;
 	}
-	uint64_t killer = who(set->region, hand->port);
-	hand->killer = killer ? killer : hand->killer;
 	return true;
 }
 

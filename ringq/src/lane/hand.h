@@ -105,9 +105,9 @@ static inline uint64_t rq_hand_from(uint64_t attempt, uint64_t offset)
 	return (attempt < RQ_ATTEMPTS_MOST ? attempt : RQ_ATTEMPTS_MOST) << 40 | (offset & 0xffffffffff);
 }
 
-/* Writes what an entry says, then that it is a claim. */
+/* Writes what an entry says, then that it is a claim. `who` is the process and the thread. */
 static rq_always_inline void rq_hand_write(struct rq_entry *entry, uint64_t claim, uint64_t key, uint64_t pos,
-	uint64_t record, uint64_t port, uint64_t taken)
+	uint64_t record, uint64_t port, uint64_t who, uint64_t taken)
 {
 	rq_release_fence(); /* D0: who reads any of this finds, behind it, no state from before the entry was free */
 	rq_store(&entry->key, key);
@@ -116,7 +116,7 @@ static rq_always_inline void rq_hand_write(struct rq_entry *entry, uint64_t clai
 	rq_store(&entry->port, port);
 	rq_store(&entry->taken, taken);
 	rq_store(&entry->from, rq_hand_from(1, 0));
-	rq_store(&entry->killer, 0);
+	rq_store(&entry->killer, who);
 	rq_store_release(&entry->state, claim | RQ_ENTRY_CLAIM); /* Z2 */
 }
 
@@ -186,6 +186,6 @@ void rq_hand_forget(const struct ringq_region *region, uint64_t first);
 
 /* Moves what is back to an entry of the caller's. False if somebody else was faster; then the entry is free. */
 bool rq_hand_move(const struct rq_lane_set *set, const struct rq_hand *hand, struct rq_entry *to, uint64_t claim,
-	uint64_t port, uint64_t taken);
+	uint64_t port, uint64_t who, uint64_t taken);
 
 #endif

@@ -46,7 +46,7 @@ int rq_set_aside(struct ringq_queue *queue, struct ringq_delivery *d)
 	if (r) {
 		if (entry)
 			rq_store(&entry->from, rq_hand_from(d->attempt - UINT64_C(1), 0)); /* this was none */
-		rq_requeue(queue, d);
+		rq_give_back(queue, d);
 		return r;
 	}
 	rq_add(&queue->set.hands->dead_lettered, 1); /* a figure, as P2 */

@@ -164,9 +164,18 @@ int rq_ack(struct ringq_queue *queue, struct ringq_delivery *d)
 	return 0;
 }
 
-int rq_requeue(struct ringq_queue *queue, struct ringq_delivery *d)
+int rq_give_back(struct ringq_queue *queue, struct ringq_delivery *d)
 {
 	return end_slowly(queue, d, RQ_ENTRY_BACK);
+}
+
+int rq_requeue(struct ringq_queue *queue, struct ringq_delivery *d)
+{
+	struct rq_entry *entry = rq_delivery_entry(queue, d);
+	if (entry && rq_load(&entry->state) == d->own[RQ_OWN_STATE])
+		rq_store(&entry->killer,
+			0); /* for people: of a delivery that another thread ends just now, it may be the next one's */
+	return rq_give_back(queue, d);
 }
 
 /* Ends the caller's own from the first on, those of each chunk together. How many. */

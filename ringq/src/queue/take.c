@@ -51,7 +51,7 @@ static rq_always_inline bool take_again(struct rq_port *b, uint64_t most, struct
 	struct rq_entry *entry = t->book->spare[t->book->spares - 1];
 	uint64_t claim = rq_book_claim(t->book);
 	rq_hand_write(entry, claim, t->reader.key, view.head, (uint64_t)(t->reader.record - region->base), b->id,
-		(uint64_t)now);
+		t->who, (uint64_t)now);
 	if (rq_unlikely(!rq_hand_claim_again(view.lane, view.head, t->claim, view.next, claim))) {
 		rq_store_release(&entry->state, 0); /* as Z0: it was lost */
 		t->reader.uncontended = 0;
@@ -81,7 +81,7 @@ static int claim_view(struct rq_port *b, const struct rq_view *view, int64_t now
 	struct rq_entry *entry = t->book->spare[t->book->spares - 1];
 	uint64_t claim = rq_book_claim(t->book);
 	uint64_t record = rq_record_of_payload(region, view->payload);
-	rq_hand_write(entry, claim, b->order.reader.key, view->head, record, b->id, (uint64_t)now);
+	rq_hand_write(entry, claim, b->order.reader.key, view->head, record, b->id, t->who, (uint64_t)now);
 	if (!rq_hand_claim(&b->queue->set, view->lane, view->head, view->next, claim)) {
 		rq_store_release(&entry->state, 0); /* as Z0: it was lost */
 		return -EAGAIN;
@@ -138,7 +138,8 @@ static int take_returned(struct rq_op *op, int64_t now, uint64_t returned)
 	}
 	struct rq_entry *entry = t->book->spare[t->book->spares - 1];
 	uint64_t claim = rq_book_claim(t->book);
-	if (!rq_hand_move(set, &hand, entry, claim, b->id, (uint64_t)now))
+	/* What is set aside is told of who had it before. */
+	if (!rq_hand_move(set, &hand, entry, claim, b->id, aside ? hand.killer : t->who, (uint64_t)now))
 		return -EAGAIN;
 	t->book->spares--;
 	if (rq_state_kind(hand.state) != RQ_ENTRY_BACK)

@@ -66,7 +66,7 @@ static rq_always_inline size_t write_entries(struct rq_port *b, struct rq_view v
 	do {
 		struct rq_entry *entry = entry_for(book, n);
 		rq_hand_write(entry, claim, b->order.reader.key, view.head, rq_record_of_payload(region, view.payload),
-			b->id, (uint64_t)now);
+			b->id, b->taker->who, (uint64_t)now);
 		rq_deliver_view(&out[n], region, entry, claim, b->id, b->order.reader.key, &view);
 		*next = view.next;
 	} while (++n < most && rq_choose_behind(&b->order, &view) && view.len <= room_for(into, n));

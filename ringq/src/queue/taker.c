@@ -52,6 +52,7 @@ int rq_taker_make(struct rq_port *b)
 	t->book = m->book;
 	t->reader = b->order.reader;
 	rq_reader_forget(&t->reader);
+	t->who = (uint64_t)rq_load(&m->member->process) << 32 | rq_load(&m->member->thread);
 	t->at = RQ_NOWHERE;
 	t->returned = RQ_RETURNED_SOME;
 	rq_hand_enlist(&b->queue->set, b->queue->shared, member);
