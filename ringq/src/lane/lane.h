@@ -114,6 +114,7 @@ static inline uint64_t rq_head_bytes(uint64_t head)
 #define RQ_SPARE_SINGLE (UINT64_C(64) << 20)
 
 #define RQ_CHUNK_BYTES (UINT64_C(1) << 34) /* positions end here, then it takes another chunk */
+_Static_assert(RQ_CHUNK_BYTES >> 2 == UINT64_C(1) << 32, "a head is chunk:32 | bytes / 4:32");
 
 /* Whether a chunk comes before another: numbers wrap, and those of a lane are never half of them apart. */
 static inline bool rq_chunk_is_before(uint32_t chunk, uint32_t other)
@@ -132,6 +133,7 @@ uint64_t rq_size_units(unsigned code);
 unsigned rq_size_code(uint64_t units);
 
 #define RQ_ENTRY_CODE_MASK 0xffu
+_Static_assert(RQ_UNITS_MAX == UINT64_C(1) << 24, "an entry is chunk:32 | unit:24 | code:8");
 
 static inline uint64_t rq_entry(uint32_t chunk, uint64_t unit, unsigned code)
 {

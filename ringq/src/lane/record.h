@@ -6,6 +6,9 @@
 
 #include "base/layout.h"
 
+_Static_assert(RQ_RECORD_MAX < UINT64_C(1) << 33, "sequence:28 | length:33 | kind:3");
+_Static_assert(RQ_RECORD_DATA_STAMPED < 1 << 3, "a kind must fit");
+
 static inline uint64_t rq_record_header(uint64_t sequence, uint64_t len, enum rq_record_kind kind)
 {
 	return sequence << 36 | len << 3 | kind;
