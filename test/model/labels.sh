@@ -65,22 +65,15 @@ if ! difference=$(diff <(cut -d' ' -f1 <<<"$table" | sort -u) \
 	echo "$difference"
 	exit 1
 fi
-missing=$(grep -oE '`[a-z_]+(/[A-Za-z0-9_-]+)?\.(c|pml|litmus)(: [A-Z0-9_]+)?`' <<<"$notice" | tr -d '`' | sort -u |
-	while IFS=: read -r file fault; do
-		fault=${fault# }
-		case $file in
-		weak/* | *.pml) path=test/model/$file ;;
-		*) path=test/$file ;;
-		esac
-		if [[ ! -e $path ]]; then
-			echo "$file"
-		elif [[ $file == *.pml && -n $fault ]]; then
-			grep -qw "FAULT_$fault" "$path" || echo "$file: $fault"
-		elif [[ -n $fault ]]; then
-			model=$(basename "$file" .c)
-			grep -qE "^$model \| [^|]* \| $fault(=[a-z0-9_]+)? \| ERROR" test/model/weak/results.txt || echo "$file: $fault"
-		fi
-	done)
+there=$({
+	(cd test && printf '%s\n' unit/*.c process/*.c)
+	cd test/model
+	printf '%s\n' ./*.pml weak/*.c weak/*.litmus | sed 's,^\./,,'
+	grep -oH 'FAULT_[A-Z0-9_]*' ./*.pml | sed -E 's,^\./(.*):FAULT_,\1: ,'
+	awk -F' [|] ' '$4 ~ /^ERROR/ { sub(/=.*/, "", $3); print "weak/" $1 ".c: " $3 }' weak/results.txt
+} | sort -u)
+missing=$(comm -13 <(echo "$there") \
+	<(grep -oE '`[a-z_]+(/[A-Za-z0-9_-]+)?\.(c|pml|litmus)(: [A-Z0-9_]+)?`' <<<"$notice" | tr -d '`' | sort -u))
 if [[ -n $missing ]]; then
 	echo "docs/memory-model.md names what is not there, or does not fail:"
 	echo "$missing"
