@@ -186,6 +186,19 @@ static void finish_requeue(struct stage *s)
 
 const struct act act_requeue = {requeue, finish_requeue};
 
+static void join(struct stage *s)
+{
+	s->result = ringq_join(s->queue, RINGQ_NOWAIT);
+}
+
+/* There is something, or it was another's by the time. */
+static void finish_join(struct stage *s)
+{
+	check(s->result == 0 || s->result == -EAGAIN);
+}
+
+const struct act act_join = {join, finish_join};
+
 static void peek(struct stage *s)
 {
 	s->result = ringq_peek(s->queue, s->buffer, STAGE_BUFFER);
