@@ -138,11 +138,13 @@ int make_view(struct view *v, const struct survey *now, const struct survey *las
 		v->out += r->out;
 		v->n++;
 	}
-	qsort(v->rows, v->n, sizeof *v->rows, by_sort);
+	if (v->n)
+		qsort(v->rows, v->n, sizeof *v->rows, by_sort);
 	return 0;
 }
 
 void sort_by_identity(struct survey *survey)
 {
-	qsort(survey->queues, survey->queue_count, sizeof *survey->queues, by_identity);
+	if (survey->queue_count)
+		qsort(survey->queues, survey->queue_count, sizeof *survey->queues, by_identity);
 }
