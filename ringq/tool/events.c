@@ -206,6 +206,7 @@ static int run(int argc, char **argv)
 	if (r)
 		return r;
 	tool_catch_signals();
+	tool_watch_name(&target);
 	int e = follow(&target);
 	target_close(&target);
 	return e ? fail(e, argv[0]) : STATUS_DONE;

@@ -323,6 +323,7 @@ static int run(int argc, char **argv)
 	} else {
 		memcpy(w.command, argv + 1, (size_t)(argc - 1) * sizeof *w.command);
 		w.last = w.command + argc - 1;
+		tool_watch_name(&target);
 		work(&w);
 		free(*w.last);
 	}

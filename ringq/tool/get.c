@@ -50,6 +50,7 @@ static int run(int argc, char **argv)
 		return r;
 	tool_waits_on = queue; /* in one sleep, which others see for what it is: how long */
 	tool_catch_signals();
+	tool_watch_name(&target);
 	r = take(queue, argv[0], format, frame);
 	tool_waits_on = NULL;
 	ringq_queue_release(queue);

@@ -57,6 +57,7 @@ static int run(int argc, char **argv)
 		return r;
 	tool_waits_on = queue; /* all the time: a signal between two puts is for the next */
 	tool_catch_signals();
+	tool_watch_name(&target);
 	if (argc == 1)
 		r = put_file(queue, argv[0], "-", frame);
 	for (int i = 1; r == STATUS_DONE && i < argc; i++)

@@ -246,6 +246,7 @@ static int run(int argc, char **argv)
 	r = open_file(&w.to, argv[1]);
 	if (r == 0) {
 		tool_catch_signals();
+		tool_watch_name(&target);
 		off_t size = lseek(ringq_region_fd(target.region), 0, SEEK_END);
 		r = !recording_begin(w.to) ? cannot_write()
 		    : take_them            ? record_by_taking(&w)

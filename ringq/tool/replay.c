@@ -92,6 +92,7 @@ static int run(int argc, char **argv)
 	if (r == 0) {
 		tool_waits_on = p.queue;
 		tool_catch_signals();
+		tool_watch_name(&target);
 		r = play(&p, &reader);
 		tool_waits_on = NULL;
 		int e = r == 0 && close_it ? ringq_close(p.queue) : 0;

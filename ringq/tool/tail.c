@@ -148,6 +148,7 @@ static int run(int argc, char **argv)
 	if (r)
 		return r;
 	tool_catch_signals();
+	tool_watch_name(&target);
 	r = show(queue, argv[0], format);
 	ringq_queue_release(queue);
 	target_close(&target);

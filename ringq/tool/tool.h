@@ -311,6 +311,8 @@ extern volatile int tool_stopped;
 extern ringq_queue *volatile tool_waits_on; /* the wait on it ends with -EINTR then */
 void tool_catch_signals(void);
 int64_t now_ns(void); /* monotonic */
+/* From now on it is said, once, if the region's name was removed and no other process has it: nameless.c. */
+void tool_watch_name(const struct target *target);
 /* Sleeps; less if a signal came. Not at all after one that tells to stop, however late that comes. */
 void tool_sleep(int64_t ns);
 /* The same until there is something to read, which it says. -1: no descriptor. */

@@ -73,6 +73,7 @@ static int run(int argc, char **argv)
 	if (r)
 		return r;
 	tool_catch_signals();
+	tool_watch_name(&target);
 	r = look(queue, argv[0]);
 	ringq_queue_release(queue);
 	target_close(&target);

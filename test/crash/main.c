@@ -3,9 +3,10 @@
  * The stepping test: whatever a call of the library is doing, its process may be killed or stopped there, at each single
  * machine instruction, and the others notice nothing.
  *
- *     crash_step [NAME [INSTRUCTION]]
+ *     crash_step [NAME[/ORDER] [INSTRUCTION]]
  *
- * steps through all calls of the table in calls.c, or that one. Instructions between which nothing happens that others
+ * steps through all calls of the table in calls.c, or that one, in both orders or in one: total or producer. --help lists the
+ * calls. Instructions between which nothing happens that others
  * could see are tried once for all (access.h): of the run of instructions between two changes of what others see, the
  * first is that at which the child is killed or stopped; it is held and goes on before each look that it takes at what
  * others can change. By default that is done to as many as a minute and a half in all allows: first to those where an
@@ -47,6 +48,7 @@ static struct {
 	int64_t until; /* when the plan must end; what one leaves of its slice is the others' */
 	int64_t slice;
 	unsigned failures;
+	const char *program;
 } run;
 
 static uint64_t greatest_divisor(uint64_t a, uint64_t b)
@@ -123,6 +125,7 @@ static void print_place(uint64_t pc)
 /* A driver's exit status: 0, or it has failed, and said so unless a signal has ended it. */
 static bool driver_passed(struct plan *plan, void (*run_driver)(void *))
 {
+	const char *barrier = getenv("RINGQ_BARRIER");
 	pid_t driver = fork_child(run_driver, plan);
 	int status;
 
@@ -135,6 +138,13 @@ static bool driver_passed(struct plan *plan, void (*run_driver)(void *))
 		(unsigned long long)plan->book->instruction, WIFSIGNALED(status) ? ": " : "",
 		WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : "");
 	print_place(plan->book->pc);
+	fprintf(stderr, "to repeat it: %s%s%s", barrier ? "RINGQ_BARRIER=" : "", barrier ? barrier : "",
+		barrier ? " " : "");
+	if (run_driver == drive)
+		fprintf(stderr, "%s %s/%s %llu\n", run.program, plan->call->name, order_names[plan->order],
+			(unsigned long long)plan->book->instruction);
+	else
+		fprintf(stderr, "%s %s/%s\n", run.program, plan->call->name, order_names[plan->order]);
 	return false;
 }
 
@@ -180,34 +190,76 @@ static void *exit_thread(void *arg)
 	pthread_exit(arg);
 }
 
+/* What the command line names; name NULL: all. */
+struct choice {
+	const char *name;
+	size_t len;
+	int order; /* -1: both */
+};
+
+/* NAME or NAME/ORDER. Whether there is such an order. */
+static bool read_choice(struct choice *choice, const char *word)
+{
+	const char *slash = word ? strchr(word, '/') : NULL;
+
+	*choice = (struct choice){.name = word, .len = word ? strcspn(word, "/") : 0, .order = -1};
+	for (int i = 0; slash && i < 2; i++)
+		if (!strcmp(slash + 1, order_names[i]))
+			choice->order = i;
+	return !slash || choice->order >= 0;
+}
+
 /*
  * Without a name, those of this run's part. Of a quick run every sixteenth of them, which ones by its seed: to step through
  * a call at all takes a second.
  */
-static bool chosen(const char *name, const struct call *call)
+static bool chosen(const struct choice *choice, const struct call *call, unsigned order)
 {
 	size_t i = (size_t)(call - calls);
 
-	if (name)
-		return !strcmp(name, call->name);
+	if (order > !call->one_order || (choice->order >= 0 && (unsigned)choice->order != order))
+		return false;
+	if (choice->name)
+		return strlen(call->name) == choice->len && !strncmp(choice->name, call->name, choice->len);
 	return test_in_part(i) && (test_size() != TEST_QUICK || i / test_parts() % 16 == run.seed % 16);
 }
 
-static unsigned count_plans(const char *name)
+static unsigned count_plans(const struct choice *choice)
 {
 	unsigned n = 0;
 
 	for (size_t i = 0; i < calls_count; i++)
-		n += chosen(name, &calls[i]) * FATES * (calls[i].one_order ? 1 : 2);
+		for (unsigned order = 0; order < 2; order++)
+			n += chosen(choice, &calls[i], order) * FATES;
 	return n;
+}
+
+static void print_usage(FILE *to)
+{
+	fprintf(to, "usage: %s [CALL[/ORDER] [INSTRUCTION]]\nORDER is total or producer. Calls:", run.program);
+	for (size_t i = 0, column = 72; i < calls_count; i++) {
+		column += 1 + strlen(calls[i].name);
+		if (column > 72) {
+			fputs("\n ", to);
+			column = 2 + strlen(calls[i].name);
+		}
+		fprintf(to, " %s", calls[i].name);
+	}
+	fputc('\n', to);
 }
 
 int main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : NULL, *seed = getenv("RINGQ_TEST_SEED");
+	struct choice choice;
 	struct plan *plan = share_memory(sizeof(*plan));
 	unsigned plans;
 
+	run.program = argv[0];
+	if (name && !strcmp(name, "--help")) {
+		print_usage(stdout);
+		return 0;
+	}
 	setbuf(stdout, NULL);
 	join_thread(start_thread(exit_thread, NULL));
 	if (TEST_UNDER_TSAN || TEST_UNDER_ASAN || !trace_permitted()) {
@@ -215,9 +267,10 @@ int main(int argc, char **argv)
 		return TEST_SKIPPED;
 	}
 	run.seed = seed ? strtoull(seed, NULL, 0) : (uint64_t)now_ns() % 1000000;
-	plans = count_plans(name);
+	plans = read_choice(&choice, name) ? count_plans(&choice) : 0;
 	if (plans == 0) {
-		fprintf(stderr, "no call %s\n", name);
+		fprintf(stderr, "no call %s\n", name ? name : "of this part");
+		print_usage(stderr);
 		return 2;
 	}
 	run.only = argc > 2 ? strtoull(argv[2], NULL, 0) : ALL;
@@ -227,7 +280,9 @@ int main(int argc, char **argv)
 	plan->book = share_memory(sizeof(*plan->book));
 	printf("RINGQ_TEST_SEED=%llu\n", (unsigned long long)run.seed);
 	for (size_t i = 0; i < calls_count; i++)
-		for (unsigned order = 0; chosen(name, &calls[i]) && order <= !calls[i].one_order; order++) {
+		for (unsigned order = 0; order < 2; order++) {
+			if (!chosen(&choice, &calls[i], order))
+				continue;
 			plan->call = &calls[i];
 			plan->order = order;
 			step_call(plan);

@@ -104,6 +104,50 @@ stops 0 record "$name/idle" "$dir/r"
 stops 0 events "$name"
 stops 1 wait "$name/idle"
 
+# --- a region whose name was removed: who waits there says so once nobody else has it, and goes on ---
+
+waiters=()
+# waits NAME WORD...: in a region of its own, which loses its name
+waits() {
+	local region=$name-$1
+	shift
+	"$ringq" "$@" "$region/q" ${after-} >"$dir/$region.out" 2>"$dir/$region.err" </dev/null &
+	waiters+=("$!")
+}
+for way in get put exec tail wait record; do
+	status 0 "$ringq" create "$name-$way/q" --acknowledged --max-records=1
+done
+status 0 "$ringq" create "$name-two/q"
+waits get get
+after=true waits exec exec
+waits tail tail -f
+waits wait wait
+after=$dir/lonely waits record record
+waits two get
+waits two get
+printf 'a\nb\n' | "$ringq" put "$name-put/q" 2>"$dir/$name-put.err" &
+waiters+=("$!")
+for way in get put exec tail wait record two; do
+	wait_for "^$name-$way .* [0-9]+ ringq" "$ringq" list
+done
+for _ in {1..200}; do
+	"$ringq" list | grep -E "^$name-two .* ringq, [0-9]+ ringq" >/dev/null && break
+	sleep 0.05
+done
+"$ringq" unlink --yes "$name"-{get,put,exec,tail,wait,record,two}
+for way in get put exec tail wait record; do
+	wait_for "$name-$way: its name was removed" cat "$dir/$name-$way.err"
+done
+[[ ! -s $dir/$name-two.err ]] || fail "said beside another: $(cat "$dir/$name-two.err")"
+kill "${waiters[5]}"
+wait_for "$name-two: its name was removed" cat "$dir/$name-two.err"
+unset 'waiters[5]'
+for waiter in "${waiters[@]}"; do
+	kill -0 "$waiter" || fail 'who waited has ended'
+done
+kill "${waiters[@]}"
+wait "${waiters[@]}"
+
 # --- on a terminal records are quoted, in a pipe they are raw ---
 
 if command -v script >/dev/null; then
