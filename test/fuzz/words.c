@@ -89,6 +89,7 @@ static const struct word words[] = {
 	{M(joined), PLAIN, 0, {0}},
 	{Q(deleted), PLAIN, 0, {0}},
 	{"queue.users", QUEUE, offsetof(struct rq_queue_shared, users), 8, PLAIN, 1, {0}},
+	{M(uses), PLAIN, 0, {0}},
 	{"anywhere", ANYWHERE, 0, 8, PLAIN, 0, {0}},
 };
 

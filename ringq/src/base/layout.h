@@ -111,6 +111,7 @@ struct rq_member {
 	rq_u64 tickets; /* claims that members of this number have made, or may have; written by the member */
 	rq_u64 won;     /* a ticket whose claim is won; of dead and of slow members, written by who comes next */
 	rq_u32 open;    /* entries of the book that may say something; written by the member */
+	rq_u32 uses;    /* queues whose `users` may have this number's bit, at least; written by the member */
 	rq_u64 visit;   /* the word of an object whose memory must stay for a moment, or 0; written by the member */
 	rq_u64 joined;  /* what header.creations was after it had joined */
 	uint8_t reserved[1024 - RQ_FALSE_SHARING - 96];
@@ -126,6 +127,7 @@ _Static_assert(offsetof(struct rq_member, book) == 176, "layout");
 _Static_assert(offsetof(struct rq_member, tickets) == 184, "layout");
 _Static_assert(offsetof(struct rq_member, won) == 192, "layout");
 _Static_assert(offsetof(struct rq_member, open) == 200, "layout");
+_Static_assert(offsetof(struct rq_member, uses) == 204, "layout");
 _Static_assert(offsetof(struct rq_member, visit) == 208, "layout");
 _Static_assert(offsetof(struct rq_member, joined) == 216, "layout");
 _Static_assert(sizeof(struct rq_member) == 1024, "layout");

@@ -24,6 +24,7 @@ bool rq_use_begin(struct rq_membership *membership, struct rq_queue_shared *shar
 	if (!rq_object_visit(membership, first, owner))
 		return false;
 	uint64_t bits = rq_load(word);
+	rq_store(&membership->member->uses, rq_load(&membership->member->uses) + 1);
 	while (!rq_cas(word, &bits, bits | UINT64_C(1) << i % 64)) /* X7 */
 		;
 	rq_object_leave(membership);
@@ -37,14 +38,16 @@ void rq_use_end(const struct rq_membership *membership, struct rq_queue_shared *
 	uint64_t bits = rq_load(word);
 	while (!rq_cas(word, &bits, bits & ~(UINT64_C(1) << i % 64))) /* X8 */
 		;
+	rq_store(&membership->member->uses, rq_load(&membership->member->uses) - 1);
 }
 
+/* Of each object that it looks at it has the memory mapped: so it looks until it has found as many as there may be. */
 void rq_use_inherit(struct rq_membership *membership)
 {
 	const struct ringq_region *region = rq_load(&membership->region);
 	uint64_t frontier = rq_units_frontier(region);
 	uint32_t i = index_of(membership);
-	for (uint64_t u = 0; u < frontier; u++) {
+	for (uint64_t u = 0; u < frontier && rq_load(&membership->member->uses); u++) {
 		uint64_t owner = rq_load_acquire(rq_owner_at(region, u)); /* A5 */
 		if (!rq_owner_is_object(owner) || !rq_object_visit(membership, u, owner))
 			continue;
@@ -53,6 +56,7 @@ void rq_use_inherit(struct rq_membership *membership)
 			rq_use_end(membership, queue_at(region, u));
 		rq_object_leave(membership);
 	}
+	rq_store(&membership->member->uses, 0); /* the others were deleted, or died in between */
 }
 
 /* Whether the member of this number lives, and may have had a port before the queue was deleted. */
