@@ -416,6 +416,8 @@ static void note_gets(struct search *search, const struct history_op *op)
 {
 	enum history_call call = search->history->acknowledged ? CALL_TAKE : CALL_GET;
 
+	if (op->call != call && op->call != CALL_LETTER)
+		return; /* what a size says is no count of values */
 	for (int64_t n = 0; op->end != HISTORY_NEVER && n < op->result; n++) {
 		uint8_t value = search_index(search, op->values[n]);
 
