@@ -4,9 +4,11 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static const unsigned orders[] = {RINGQ_ORDER_TOTAL, RINGQ_ORDER_PRODUCER};
@@ -131,6 +133,33 @@ Test(acknowledged, what_a_killed_process_had_comes_back)
 		check_eq(ringq_join(queue, RINGQ_NOWAIT), 0);
 		ringq_queue_release(queue);
 	}
+}
+
+/* The process goes on as another program, which has nothing of the region. */
+Test(acknowledged, what_a_program_had_that_became_another_comes_back)
+{
+	ringq_queue *queue = acknowledged(RINGQ_ORDER_TOTAL, (struct ringq_queue_options){0});
+	struct ringq_delivery d;
+	int ends[2];
+	char byte;
+
+	check_eq(pipe2(ends, O_CLOEXEC), 0);
+	put_numbers(queue, 0, 2);
+	pid_t child = fork();
+	check_compare(child, >=, 0);
+	if (child == 0) {
+		take_number(queue, 0, 1);
+		execlp("sleep", "sleep", "1000", (char *)NULL);
+		_exit(1);
+	}
+	close(ends[1]);
+	check_eq(read(ends[0], &byte, 1), 0); /* its other end went with the old program */
+	d = take_number(queue, 0, 2);
+	check_eq(waitpid(child, NULL, WNOHANG), 0);
+	check_eq(ringq_ack(queue, &d), 0);
+	kill_child(child);
+	close(ends[0]);
+	ringq_queue_release(queue);
 }
 
 static ringq_queue *thread_queue;
