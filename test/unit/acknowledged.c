@@ -485,6 +485,25 @@ Test(acknowledged, a_closed_queue_ends_when_nothing_is_in_hand)
 	ringq_queue_release(queue);
 }
 
+/* Also where what was to be put goes into a ring of its own, and then is not put. */
+Test(acknowledged, a_join_that_does_not_wait_is_done_when_all_is_done)
+{
+	for (size_t o = 0; o < COUNT(orders); o++) {
+		ringq_queue *queue = acknowledged(orders[o], (struct ringq_queue_options){0});
+		void *reserved;
+
+		for (size_t len = 8; len < (size_t)1 << 20; len *= 2) {
+			put_numbers(queue, 0, 1);
+			check_eq(ringq_join(queue, RINGQ_NOWAIT), -EAGAIN);
+			check_eq(get_number(queue, RINGQ_NOWAIT), 0);
+			check_eq(ringq_reserve(queue, &reserved, len, RINGQ_NOWAIT), 0);
+			ringq_abort(queue, reserved);
+			check_eq(ringq_join(queue, RINGQ_NOWAIT), 0);
+		}
+		ringq_queue_release(queue);
+	}
+}
+
 Test(acknowledged, a_join_waits_for_what_waits_and_what_is_in_hand)
 {
 	ringq_queue *queue = acknowledged(RINGQ_ORDER_PRODUCER, (struct ringq_queue_options){0});

@@ -11,7 +11,7 @@
 
 #include "queue/port.h"
 
-/* At one instant: in between the looks at the lanes no head has moved. By a caller inside a call. */
+/* At one instant: from before the look at the books to behind that at the lanes no head has moved. By a caller inside a call. */
 bool rq_is_drained(struct rq_port *port);
 
 #endif
