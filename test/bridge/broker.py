@@ -2,6 +2,7 @@
 """A RabbitMQ of a test's own: folders, ports on loopback, cookie and port mapper are its own, and end with it."""
 
 import os
+import random
 import shutil
 import signal
 import socket
@@ -19,9 +20,15 @@ def is_there():
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(('127.0.0.1', 0))
-        return s.getsockname()[1]
+    """Below those that the kernel gives out: one that is free now is nobody else's until it is used."""
+    while True:
+        port = random.randrange(20000, 32000)
+        with socket.socket() as s:
+            try:
+                s.bind(('127.0.0.1', port))
+                return port
+            except OSError:
+                pass
 
 
 def end(process, how=signal.SIGTERM, patience=30):
