@@ -14,10 +14,11 @@
  *   MORTALS   members that may be killed
  *   RECORDS   of the lane
  *   BATCH     records that one claim may take
- *   BACK      1: the mortals may give a record back
+ *   BACK      1: the mortals may give a record back; 2: member 0, too
  *
  * RUN: -DMORTALS=1 -DRECORDS=2 -DRING=1 -DBATCH=1 -DBACK=1
  * ONLY FAULTS: -DMORTALS=1 -DRECORDS=2 -DRING=2 -DBATCH=2 -DBACK=0
+ * ONLY FAULTS: -DMORTALS=1 -DRECORDS=2 -DRING=1 -DBATCH=1 -DBACK=2
  */
 
 #define MEMBERS (MORTALS + 1)
@@ -201,7 +202,7 @@ inline finish(mine)
 {
 	if
 	:: atomic { true -> done[pos[mine]] = 1; holder[pos[mine]] = 0; state[mine] = 0 } /* Z0 */
-	:: atomic { me && BACK -> holder[pos[mine]] = 0; state[mine] = STATE(BACKED, CLAIM_OF(state[mine])) }
+	:: atomic { BACK && (me || BACK == 2) -> holder[pos[mine]] = 0; state[mine] = STATE(BACKED, CLAIM_OF(state[mine])) }
 	fi
 }
 
