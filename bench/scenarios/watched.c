@@ -19,7 +19,7 @@ static void become_top(int output)
 
 	dup2(output, STDOUT_FILENO);
 	if (write(output, &self, sizeof(self)) == sizeof(self))
-		execl(BENCH_COMMAND, "ringq", "top", "--batch", "-H", "-i", "50ms", NULL);
+		execl(BENCH_COMMAND, "ringq", "top", "--batch", "-i", "50ms", NULL);
 	_exit(127);
 }
 
@@ -44,7 +44,7 @@ static pid_t start_top(int *output)
 	return top;
 }
 
-/* It is at work once it has printed its first table. */
+/* It is at work once it has printed the head of its first table: there may be no queue yet. */
 static void await_top(int output)
 {
 	char bytes[4096];
