@@ -95,7 +95,13 @@ class Terminal:
         os.write(self.master, keys)
 
     def end(self):
-        status = self.child.wait(timeout=30)
+        try:
+            status = self.child.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            with open(f"/proc/{self.child.pid}/status", encoding="ascii") as file:
+                signals = [line for line in file if line.startswith(("State", "Sig", "Shd"))]
+            with open(f"/proc/{self.child.pid}/wchan", encoding="ascii") as file:
+                check(False, f"it does not end; {file.read()}\n{''.join(signals)}{self.screen()}")
         self.read(0.01)
         return status
 
@@ -214,6 +220,7 @@ def signals():
                 t.type(b"\003")
             else:
                 os.kill(t.child.pid, number)
+            print(f"ends by {number}?", flush=True)
             status = t.end()
             wanted = 0 if number in (signal.SIGINT, signal.SIGTERM) else -number
             check(status == wanted, f"signal {number}: ended with {status}")
