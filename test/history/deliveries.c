@@ -14,6 +14,7 @@
  *   an answer that nothing waits while something waited at every instant; a join while something was in at every instant
  */
 #include "history.h"
+#include "spans.h"
 
 #include <stdlib.h>
 
@@ -34,15 +35,6 @@ struct record {
 	size_t first, count; /* its deliveries */
 };
 
-struct span {
-	uint64_t from, to;
-};
-
-struct spans {
-	size_t count;
-	struct span *list; /* by time, and apart */
-};
-
 struct all {
 	const struct history *history;
 	size_t records_count, count;
@@ -52,11 +44,6 @@ struct all {
 	struct spans waiting, in;
 	bool some_died; /* in a take, or get, which may have taken something along */
 };
-
-#define FOR_EACH_OP(op, history)                                                \
-	for (uint32_t actor_ = 0; actor_ < (history)->actors; actor_++)         \
-		for (const struct history_op *op = (history)->logs[actor_].ops; \
-			op < (history)->logs[actor_].ops + (history)->logs[actor_].count; op++)
 
 static int compare(uint64_t a, uint64_t b)
 {
@@ -78,11 +65,6 @@ static int by_attempt(const void *a, const void *b)
 static int by_begin(const void *a, const void *b)
 {
 	return compare((*(struct delivery *const *)a)->begin, (*(struct delivery *const *)b)->begin);
-}
-
-static int by_from(const void *a, const void *b)
-{
-	return compare(((const struct span *)a)->from, ((const struct span *)b)->from);
 }
 
 static struct record *find(const struct all *all, uint32_t value)
@@ -304,37 +286,6 @@ static const char *overtaken(const struct all *all, const struct record *a, cons
 	return NULL;
 }
 
-static void merge(struct spans *spans)
-{
-	size_t n = spans->count;
-
-	qsort(spans->list, n, sizeof(*spans->list), by_from);
-	spans->count = 0;
-	for (size_t i = 0; i < n; i++) {
-		struct span *last = &spans->list[spans->count - 1];
-
-		if (spans->count && spans->list[i].from < last->to)
-			last->to = spans->list[i].to > last->to ? spans->list[i].to : last->to;
-		else
-			spans->list[spans->count++] = spans->list[i];
-	}
-}
-
-static bool covers(const struct spans *spans, const struct history_op *op)
-{
-	size_t low = 0, high = spans->count; /* how many began before */
-
-	while (low < high) {
-		size_t middle = (low + high) / 2;
-
-		if (spans->list[middle].from < op->begin)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low && spans->list[low - 1].to > op->end;
-}
-
 static bool is_in(const struct all *all, const struct record *record, struct span *span)
 {
 	const struct delivery *last = all->deliveries + record->first;
@@ -387,15 +338,15 @@ static const char *wrong_answers(struct all *all)
 {
 	bool total = all->history->order == RINGQ_ORDER_TOTAL;
 
-	merge(&all->waiting);
-	merge(&all->in);
+	spans_merge(&all->waiting);
+	spans_merge(&all->in);
 	FOR_EACH_OP(op, all->history)
 	{
 		if (op->end == HISTORY_NEVER)
 			continue;
-		if (says_nothing_waits(op, total) && covers(&all->waiting, op))
+		if (says_nothing_waits(op, total) && spans_cover(&all->waiting, op))
 			return "nothing waits, it said, while something waited all the time";
-		if (op->call == CALL_JOIN && op->result == 0 && covers(&all->in, op))
+		if (op->call == CALL_JOIN && op->result == 0 && spans_cover(&all->in, op))
 			return "all is done, it said, while something was in all the time";
 	}
 	return NULL;

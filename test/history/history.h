@@ -118,6 +118,12 @@ struct history {
 	struct history_log *logs;
 };
 
+/* Of all actors, one after the other; actor_ is whose it is. */
+#define FOR_EACH_OP(op, history)                                                \
+	for (uint32_t actor_ = 0; actor_ < (history)->actors; actor_++)         \
+		for (const struct history_op *op = (history)->logs[actor_].ops; \
+			op < (history)->logs[actor_].ops + (history)->logs[actor_].count; op++)
+
 /* ---- judging ---- */
 
 /* NULL: good. Else why not. Good enough for millions of calls; what it finds is wrong, and it finds what is wrong with

@@ -13,6 +13,7 @@
  * Calls of many records are calls of one each with the same begin and end, and, besides, in the order of the batch.
  */
 #include "history.h"
+#include "spans.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -24,15 +25,10 @@ struct item {
 	uint64_t get_begin, get_end; /* HISTORY_NEVER: not got */
 };
 
-struct span {
-	uint64_t from, to;
-};
-
 struct items {
 	size_t count;
 	struct item *items; /* by value: so those of one producer in its order */
-	size_t spans_count;
-	struct span *spans; /* when something was in for sure: by time, and apart */
+	struct spans in;    /* when something was in for sure */
 	bool some_died;     /* in a get, which may have taken something along */
 };
 
@@ -50,13 +46,6 @@ static int by_put_end(const void *a, const void *b)
 	return (x->put_end > y->put_end) - (x->put_end < y->put_end);
 }
 
-static int by_from(const void *a, const void *b)
-{
-	const struct span *x = a, *y = b;
-
-	return (x->from > y->from) - (x->from < y->from);
-}
-
 static struct item *find(const struct items *all, uint32_t value)
 {
 	struct item key = {.value = value};
@@ -71,11 +60,6 @@ static uint32_t went_in(const struct history_op *op)
 		return op->asked;
 	return op->result > 0 ? (uint32_t)op->result : 0;
 }
-
-#define FOR_EACH_OP(op, history)                                                \
-	for (uint32_t actor_ = 0; actor_ < (history)->actors; actor_++)         \
-		for (const struct history_op *op = (history)->logs[actor_].ops; \
-			op < (history)->logs[actor_].ops + (history)->logs[actor_].count; op++)
 
 static void collect_puts(struct items *all, const struct history *history)
 {
@@ -192,43 +176,17 @@ static const char *batch_out_of_order(const struct items *all, const struct hist
 	return NULL;
 }
 
-/* The times at which something was in for sure, merged. */
 static void collect_spans(struct items *all)
 {
-	size_t n = 0;
-
-	all->spans = malloc((all->count + 1) * sizeof(*all->spans));
-	check(all->spans);
+	all->in.list = malloc((all->count + 1) * sizeof(*all->in.list));
+	check(all->in.list);
 	for (size_t i = 0; i < all->count; i++) {
 		const struct item *item = &all->items[i];
 
 		if (item->put_end < item->get_begin && !(all->some_died && !item->gets))
-			all->spans[n++] = (struct span){item->put_end, item->get_begin};
+			all->in.list[all->in.count++] = (struct span){item->put_end, item->get_begin};
 	}
-	qsort(all->spans, n, sizeof(*all->spans), by_from);
-	for (size_t i = 0; i < n; i++) {
-		struct span *last = &all->spans[all->spans_count - 1];
-
-		if (all->spans_count && all->spans[i].from < last->to)
-			last->to = all->spans[i].to > last->to ? all->spans[i].to : last->to;
-		else
-			all->spans[all->spans_count++] = all->spans[i];
-	}
-}
-
-static bool was_never_empty(const struct items *all, uint64_t begin, uint64_t end)
-{
-	size_t low = 0, high = all->spans_count; /* how many began before */
-
-	while (low < high) {
-		size_t middle = (low + high) / 2;
-
-		if (all->spans[middle].from < begin)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low && all->spans[low - 1].to > end;
+	spans_merge(&all->in);
 }
 
 /* Whether an operation says that the queue was empty at some instant. */
@@ -245,7 +203,7 @@ static bool says_empty(const struct history_op *op, bool of_gets)
 static const char *empty_but_not(const struct items *all, const struct history *history)
 {
 	FOR_EACH_OP(op, history)
-	if (says_empty(op, history->order == RINGQ_ORDER_TOTAL) && was_never_empty(all, op->begin, op->end))
+	if (says_empty(op, history->order == RINGQ_ORDER_TOTAL) && spans_cover(&all->in, op))
 		return "empty, it said, while something was in all the time";
 	return NULL;
 }
@@ -354,7 +312,7 @@ const char *history_patterns(const struct history *history)
 		(why = batch_out_of_order(&all, history, total)) || (total && (why = out_of_order(&all))) ||
 		(why = empty_but_not(&all, history)) || (why = too_many(&all, history->max_records)) ||
 		(why = wrong_sizes(&all, history)) || (why = wrong_peeks(&all, history)));
-	free(all.spans);
+	free(all.in.list);
 	free(all.items);
 	return why;
 }
