@@ -13,7 +13,6 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -83,6 +82,15 @@ static const char *show_process(uint32_t process, const char *name, pid_t here, 
 	else if (!here)
 		snprintf(text + n, 96 - (size_t)n, ", which cannot be found from here,");
 	return text;
+}
+
+/* A signal to a process; where it cannot be found from here, a look by whom it can be seen. */
+static void cure_of_process(const struct patient *p, pid_t here, const char *kill, char cure[400])
+{
+	if (here)
+		snprintf(cure, 400, "%s %d", kill, (int)here);
+	else
+		snprintf(cure, 400, "sudo ringq doctor %s", p->label);
 }
 
 static bool is_asleep_on(const struct ringq_member *m, uint64_t id, unsigned activity)
@@ -164,10 +172,7 @@ static void check_lock(const struct patient *p, const struct ringq_object *objec
 	bool stopped = is_stopped(here);
 	if (!stopped && !waiting)
 		return;
-	if (here)
-		snprintf(cure, sizeof cure, stopped ? "kill -CONT %d" : "kill %d", (int)here);
-	else /* by whom it can be seen */
-		snprintf(cure, sizeof cure, "sudo ringq doctor %s", p->label);
+	cure_of_process(p, here, stopped ? "kill -CONT" : "kill", cure);
 	report(p->label, object_label(object, label), stopped ? "lock-stopped" : "lock-held", cure,
 		"%s %s the lock, and %s for it", show_process(holder.process, holder.name, here, who),
 		stopped ? "is stopped and holds" : "holds", show_number(waiting, "waits", "wait"));
@@ -214,7 +219,7 @@ static void cure_of_held(const struct patient *p, const struct ringq_member *m, 
 		return;
 	pid_t here = people_here(&p->people, holder.process, holder.thread);
 	if (here)
-		snprintf(cure, 700, is_stopped(here) ? "kill -CONT %d" : "kill %d", (int)here);
+		cure_of_process(p, here, is_stopped(here) ? "kill -CONT" : "kill", cure);
 }
 
 static void report_held(const struct patient *p, const char *label, const struct sleepers *s, uint64_t records)
@@ -267,10 +272,7 @@ static void check_hands(const struct patient *p, const struct ringq_object *obje
 	pid_t here = people_here(&p->people, stat->oldest_process, stat->oldest_thread);
 	if (is_stopped(here))
 		return;
-	if (here)
-		snprintf(cure, sizeof cure, "kill -9 %d", (int)here);
-	else
-		snprintf(cure, sizeof cure, "sudo ringq doctor %s", p->label);
+	cure_of_process(p, here, "kill -9", cure);
 	report(p->label, object_label(object, label), "in-hand", cure,
 		"%s in hand, the oldest for %s: that of %s; it comes back when that ends",
 		show_number(stat->in_hand, "record is", "records are"), show_span((int64_t)stat->oldest_ns),
@@ -432,7 +434,7 @@ static int examine_all(void)
 	for (size_t i = 0; i < search.count && status == STATUS_DONE; i++)
 		status = examine_found(&search.found[i], search.denied == 0);
 	check_room();
-	search_warn(&search);
+	warn_denied(search.denied);
 	search_free(&search);
 	return status;
 }
@@ -442,7 +444,6 @@ static int examine_one(const char *spec)
 {
 	struct target target;
 	struct search search;
-	struct stat st;
 	struct patient p = {0};
 	int r = search_all(&search);
 	if (r)
@@ -455,9 +456,7 @@ static int examine_one(const char *spec)
 	p.region = target.region;
 	p.all_seen = search.denied == 0;
 	snprintf(p.label, sizeof p.label, "%s", target.label);
-	for (size_t i = 0; fstat(ringq_region_fd(p.region), &st) == 0 && i < search.count; i++)
-		if (search.found[i].device == st.st_dev && search.found[i].inode == st.st_ino)
-			p.found = &search.found[i];
+	p.found = search_find(&search, ringq_region_fd(p.region));
 	int e = examine(&p);
 	target_close(&target);
 	search_free(&search);

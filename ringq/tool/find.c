@@ -21,18 +21,37 @@
 #define MEMFD "/memfd:ringq (deleted)"
 #define DELETED " (deleted)"
 
-static struct found *entry(struct search *s, const struct stat *st)
+static bool is_file(const struct found *f, const struct stat *st)
+{
+	return f->inode == st->st_ino && f->device == st->st_dev;
+}
+
+static struct found *by_file(const struct search *s, const struct stat *st)
 {
 	for (size_t i = s->count; i-- > 0;)
-		if (s->found[i].inode == st->st_ino && s->found[i].device == st->st_dev)
+		if (is_file(&s->found[i], st))
 			return &s->found[i];
+	return NULL;
+}
+
+const struct found *search_find(const struct search *s, int fd)
+{
+	struct stat st;
+	return fstat(fd, &st) == 0 ? by_file(s, &st) : NULL;
+}
+
+static struct found *entry(struct search *s, const struct stat *st)
+{
+	struct found *f = by_file(s, st);
+	if (f)
+		return f;
 	if (s->count % 64 == 0) {
 		struct found *more = realloc(s->found, (s->count + 64) * sizeof *more);
 		if (!more)
 			return NULL;
 		s->found = more;
 	}
-	struct found *f = &s->found[s->count++];
+	f = &s->found[s->count++];
 	*f = (struct found){.device = st->st_dev, .inode = st->st_ino, .size = (uint64_t)st->st_size};
 	return f;
 }
@@ -235,7 +254,7 @@ static int same_file(int fd, const struct found *f)
 	struct stat st;
 	if (fd < 0)
 		return -errno;
-	if (fstat(fd, &st) == 0 && st.st_ino == f->inode && st.st_dev == f->device)
+	if (fstat(fd, &st) == 0 && is_file(f, &st))
 		return fd;
 	close(fd);
 	return -ENOENT;
@@ -290,11 +309,11 @@ const char *found_label(const struct found *f, char label[300])
 	return label;
 }
 
-void search_warn(const struct search *s)
+void warn_denied(size_t denied)
 {
-	if (s->denied)
+	if (denied)
 		complain("%s could not be looked into (run as root to see all)",
-			show_number(s->denied, "process", "processes"));
+			show_number(denied, "process", "processes"));
 }
 
 char process_state(pid_t pid)

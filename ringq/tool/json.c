@@ -124,6 +124,14 @@ void json_null(struct json *json, const char *key)
 	fputs("null", json->to);
 }
 
+void json_number_if(struct json *json, const char *key, bool there, uint64_t number)
+{
+	if (there)
+		json_number(json, key, number);
+	else
+		json_null(json, key);
+}
+
 void json_line(struct json *json)
 {
 	json->comma[0] = false;

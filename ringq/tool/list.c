@@ -96,7 +96,7 @@ static int list_regions(void)
 		table_text(t, holders);
 	}
 	r = table_print(t);
-	search_warn(&search);
+	warn_denied(search.denied);
 	search_free(&search);
 	return r;
 }

@@ -26,16 +26,15 @@ struct watched {
 };
 
 /* Whether another process is seen to have it, or that cannot be known. */
-static bool is_held_by_others(const struct stat *st)
+static bool is_held_by_others(int fd)
 {
 	struct search search;
 	bool held = false;
 	if (search_all(&search))
 		return true;
-	for (size_t i = 0; i < search.count; i++)
-		for (size_t k = 0; k < search.found[i].holder_count; k++)
-			held |= search.found[i].device == st->st_dev && search.found[i].inode == st->st_ino &&
-			        search.found[i].holders[k].pid != getpid();
+	const struct found *found = search_find(&search, fd);
+	for (size_t i = 0; found && i < found->holder_count; i++)
+		held |= found->holders[i].pid != getpid();
 	search_free(&search);
 	return held;
 }
@@ -51,10 +50,9 @@ static void *watch(void *arg)
 			break;
 		if (st.st_nlink)
 			continue;
-		if (!is_held_by_others(&st)) {
-			complain("%s: its name was removed, and no other process is seen to have it: nobody will come; "
-				 "it "
-				 "goes on",
+		if (!is_held_by_others(w->fd)) {
+			complain("%s: its name was removed, and no other process is seen to have it: "
+				 "nobody will come; it goes on",
 				w->label);
 			break;
 		}

@@ -108,15 +108,10 @@ int people_of(struct people *out, const ringq_region *region, const struct found
 int people_search(struct people *out, const ringq_region *region)
 {
 	struct search search;
-	struct stat st;
-	const struct found *found = NULL;
 	int r = search_all(&search);
 	if (r)
 		return r;
-	for (size_t i = 0; fstat(ringq_region_fd(region), &st) == 0 && i < search.count && !found; i++)
-		if (search.found[i].device == st.st_dev && search.found[i].inode == st.st_ino)
-			found = &search.found[i];
-	r = people_of(out, region, found);
+	r = people_of(out, region, search_find(&search, ringq_region_fd(region)));
 	search_free(&search);
 	return r;
 }

@@ -45,20 +45,14 @@ static void json_hands(struct json *json, const struct ringq_queue_stat *s)
 {
 	json_bool(json, "acknowledged", s->flags & RINGQ_ACKNOWLEDGED);
 	json_number(json, "in_hand", s->in_hand);
-	if (s->in_hand)
-		json_number(json, "oldest_in_hand", s->oldest_ns);
-	else
-		json_null(json, "oldest_in_hand");
+	json_number_if(json, "oldest_in_hand", s->in_hand, s->oldest_ns);
 	json_number(json, "oldest_process", s->oldest_process);
 	json_number(json, "oldest_thread", s->oldest_thread);
 	json_number(json, "returned", s->returned);
 	json_number(json, "redelivered", s->redelivered);
 	json_number(json, "dead_lettered", s->dead_lettered);
 	json_number(json, "max_attempts", s->max_attempts);
-	if (*s->dead_letters)
-		json_text(json, "dead_letters", s->dead_letters);
-	else
-		json_null(json, "dead_letters");
+	json_text(json, "dead_letters", *s->dead_letters ? s->dead_letters : NULL);
 }
 
 static void print_json(const struct target *t, uint64_t id, const struct ringq_queue_stat *s, const struct asleep *w)
@@ -76,10 +70,7 @@ static void print_json(const struct target *t, uint64_t id, const struct ringq_q
 	json_number(&json, "bytes_held", s->bytes_held);
 	json_number(&json, "bytes_most", s->bytes_most);
 	json_number(&json, "max_records", s->max_records);
-	if (s->max_bytes == RINGQ_UNBOUNDED)
-		json_null(&json, "max_bytes");
-	else
-		json_number(&json, "max_bytes", s->max_bytes);
+	json_number_if(&json, "max_bytes", s->max_bytes != RINGQ_UNBOUNDED, s->max_bytes);
 	json_number(&json, "max_producers", s->max_producers);
 	json_text(&json, "order", s->order == RINGQ_ORDER_TOTAL ? "total" : "producer");
 	json_bool(&json, "single_producer", s->flags & RINGQ_SINGLE_PRODUCER);
@@ -93,10 +84,7 @@ static void print_json(const struct target *t, uint64_t id, const struct ringq_q
 	json_number(&json, "sleeps_get", s->sleeps_get);
 	json_number(&json, "sleeps_put", s->sleeps_put);
 	json_number(&json, "wakes", s->wakes);
-	if (w->longest >= 0)
-		json_signed(&json, "longest", w->longest);
-	else
-		json_null(&json, "longest");
+	json_number_if(&json, "longest", w->longest >= 0, (uint64_t)w->longest);
 	json_number(&json, "created", s->created);
 	json_hands(&json, s);
 	json_close(&json, '}');

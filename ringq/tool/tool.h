@@ -129,6 +129,8 @@ int search_all(struct search *out);
 /* Those of one process only. */
 int search_process(struct search *out, pid_t pid);
 void search_free(struct search *search);
+/* The one that this descriptor is of. NULL: it is not among them. */
+const struct found *search_find(const struct search *search, int fd);
 
 /* A descriptor of what was found, for reading, or for both. Or -errno. */
 int found_open(const struct found *found, int flags);
@@ -139,7 +141,7 @@ const char *found_state(const struct found *found, int error);
 /* What to call it on a command line, and in a list. */
 const char *found_label(const struct found *found, char label[300]);
 /* Says on stderr how many processes could not be looked into, if any. */
-void search_warn(const struct search *search);
+void warn_denied(size_t denied);
 
 /* The state of a process, as /proc has it: 'R', 'S', 'T', ...; 0: there is none. */
 char process_state(pid_t pid);
@@ -241,6 +243,8 @@ void json_real(struct json *json, const char *key, double number);
 void json_raw(struct json *json, const char *key, const char *number); /* as it is */
 void json_bool(struct json *json, const char *key, bool value);
 void json_null(struct json *json, const char *key);
+/* null where there is none. */
+void json_number_if(struct json *json, const char *key, bool there, uint64_t number);
 void json_line(struct json *json); /* ends the outermost object's line */
 
 struct column {

@@ -184,10 +184,7 @@ static void print_json(const struct survey *s, const struct view *v)
 		json_rate(&json, "out_per_second", r, r->out);
 		json_rate(&json, "trend_per_second", r, r->trend);
 		json_number(&json, "in_hand", r->queue->stat.in_hand);
-		if (r->queue->stat.in_hand)
-			json_number(&json, "oldest_in_hand", r->queue->stat.oldest_ns);
-		else
-			json_null(&json, "oldest_in_hand");
+		json_number_if(&json, "oldest_in_hand", r->queue->stat.in_hand, r->queue->stat.oldest_ns);
 		json_number(&json, "redelivered", r->queue->stat.redelivered);
 		json_number(&json, "dead_lettered", r->queue->stat.dead_lettered);
 		json_number(&json, "held", r->queue->stat.bytes_held);
@@ -231,9 +228,7 @@ static int run_batch(const struct survey_scope *scope)
 		last = now;
 		r = r == 0 && ferror(stdout) ? STATUS_TROUBLE : r;
 	}
-	if (last.denied)
-		complain("%s could not be looked into (run as root to see all)",
-			show_number(last.denied, "process", "processes"));
+	warn_denied(last.denied);
 	survey_free(&last);
 	return r;
 }

@@ -155,8 +155,7 @@ static int show(const struct target *target)
 		r = table_print(t);
 		if (hidden)
 			complain("%s cannot be found from here (another PID namespace, or another user's): "
-				 "whether "
-				 "stopped cannot be told",
+				 "whether stopped cannot be told",
 				show_number(hidden, "member", "members"));
 	}
 	for (ssize_t i = 0; lanes && i < n; i++)
