@@ -172,9 +172,9 @@ int rq_give_back(struct ringq_queue *queue, struct ringq_delivery *d)
 int rq_requeue(struct ringq_queue *queue, struct ringq_delivery *d)
 {
 	struct rq_entry *entry = rq_delivery_entry(queue, d);
+	/* For people: of a delivery that another thread ends just now, it may be the next one's. */
 	if (entry && rq_load(&entry->state) == d->own[RQ_OWN_STATE])
-		rq_store(&entry->killer,
-			0); /* for people: of a delivery that another thread ends just now, it may be the next one's */
+		rq_store(&entry->killer, 0);
 	return rq_give_back(queue, d);
 }
 

@@ -22,16 +22,6 @@
 /* ---- taking what waits ---- */
 
 /*
- * Whether nothing may have come back since the last look at the books, as far as is known without another. Asked behind the
- * look that has found what would be taken: what came back before that was put comes before it.
- */
-static rq_always_inline bool nothing_came_back(const struct rq_port *b, uint64_t returned, uint64_t mask)
-{
-	return rq_likely(((rq_load_acquire(&b->queue->shared->returned) ^ returned) & mask) == 0) && /* D7 */
-	       rq_likely(rq_taker_others_live(b->taker));
-}
-
-/*
  * The take that most often succeeds, as a get by rq_choose_quick(): the lane's last claim was the caller's own, and nothing
  * may be back.
  */
@@ -42,7 +32,7 @@ static rq_always_inline bool take_again(struct rq_port *b, uint64_t most, struct
 	if (rq_unlikely(!t) || rq_unlikely(!b->order.quantum) || !rq_book_is_ready(t->book) ||
 		rq_unlikely(!rq_lane_look_quick(&t->reader, most < RQ_LONG ? most : RQ_LONG, false, &view)) ||
 		rq_unlikely(view.head != t->at) || rq_unlikely(!rq_choose_may_stay(&b->order, &view)) ||
-		rq_unlikely(!nothing_came_back(b, t->returned, UINT64_MAX)))
+		rq_unlikely(!rq_taker_nothing_back(b, t->returned, UINT64_MAX)))
 		return false;
 	int64_t now = rq_sys.tick();
 	if (rq_unlikely(now - t->looked >= RQ_LOOK_EVERY))
@@ -191,7 +181,7 @@ static int take_round(struct rq_op *op, bool *again)
 	int r = rq_choose(&b->order, &view);
 	if (r < 0)
 		return r;
-	if (r == 1 && !nothing_came_back(b, returned, ~RQ_RETURNED_SOME))
+	if (r == 1 && !rq_taker_nothing_back(b, returned, ~RQ_RETURNED_SOME))
 		return -EAGAIN;
 	if (r == 1 && view.len > op->len)
 		return rq_view_is_current(&view) ? -EMSGSIZE : -EAGAIN;

@@ -17,13 +17,11 @@
 
 #define BATCH 64u
 
-/* Whether nothing has come back that would have to be taken first: as far as is known without a look at the books. */
+/* Whether nothing has come back that would have to be taken first, and it is not time to look at the books. */
 static bool nothing_is_back(const struct rq_port *b, int64_t now)
 {
 	const struct rq_taker *t = b->taker;
-	/* As D7: nothing may be back. */
-	return t && now - t->looked < RQ_LOOK_EVERY && rq_load_acquire(&b->queue->shared->returned) == t->returned &&
-	       rq_taker_others_live(t);
+	return t && now - t->looked < RQ_LOOK_EVERY && rq_taker_nothing_back(b, t->returned, UINT64_MAX);
 }
 
 /* How many records one claim may take: as there are entries for, and as the order lets one lane have. */

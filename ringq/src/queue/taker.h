@@ -47,6 +47,16 @@ static rq_always_inline bool rq_taker_others_live(const struct rq_taker *t)
 	return true;
 }
 
+/*
+ * Whether nothing may have come back since `returned` was read, before a look at the books, as far as is known without
+ * another. Asked behind the look that has found what would be taken: what came back before that was put comes before it.
+ */
+static rq_always_inline bool rq_taker_nothing_back(const struct rq_port *port, uint64_t returned, uint64_t mask)
+{
+	return rq_likely(((rq_load_acquire(&port->queue->shared->returned) ^ returned) & mask) == 0) && /* D7 */
+	       rq_likely(rq_taker_others_live(port->taker));
+}
+
 /* The port's reader has claimed n records of this lane, and knows the chunk that they were in. */
 void rq_taker_claimed(struct rq_port *port, uint32_t index, uint32_t n);
 
