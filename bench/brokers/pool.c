@@ -18,7 +18,6 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { WORKERS = 4, PATIENCE = 300 /* s */, PAUSE = 200 /* us */, IDLE = 300000 /* us */ };
@@ -55,14 +54,6 @@ void way_must(int good, const char *what)
 	exit(1);
 }
 
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
 /* A child that ends with its parent. */
 static pid_t start(void (*run)(unsigned), unsigned who)
 {
@@ -97,7 +88,7 @@ static void end_all(void)
 /* Until the counter is there, or a process has failed. */
 static void await(const _Atomic uint32_t *count, uint32_t at_least, const char *what)
 {
-	double until = now() + PATIENCE;
+	double until = seconds() + PATIENCE;
 	int status;
 
 	for (; *count < at_least; usleep(PAUSE)) {
@@ -106,7 +97,7 @@ static void await(const _Atomic uint32_t *count, uint32_t at_least, const char *
 		way_must(ended <= 0 || (WIFEXITED(status) && WEXITSTATUS(status) == 0), "a process of the pool failed");
 		for (size_t i = 0; ended > 0 && i < sizeof children / sizeof *children; i++)
 			children[i] = children[i] == ended ? 0 : children[i];
-		way_must(now() < until, what);
+		way_must(seconds() < until, what);
 	}
 }
 
@@ -131,7 +122,7 @@ static void hold(unsigned who)
 
 	board->joined++;
 	way->take(connection, &job);
-	board->taken_at = now();
+	board->taken_at = seconds();
 	board->holds[who] = job.number + 1;
 	for (;;)
 		pause();
@@ -150,13 +141,13 @@ static double carry(void *connection, uint32_t jobs)
 	for (unsigned i = 0; i < WORKERS; i++)
 		children[i] = start(work, i);
 	await(&board->joined, WORKERS, "workers join");
-	begin = now();
+	begin = seconds();
 	for (job.number = 0; job.number < jobs; job.number++)
 		way->put(connection, &job);
 	if (way->flush)
 		way->flush(connection);
 	await(&board->acknowledged, jobs, "all is done");
-	double took = now() - begin;
+	double took = seconds() - begin;
 	for (uint32_t i = 0; i < jobs; i++)
 		way_must(board->done[i] == 1, "each job is done once");
 	end_all();
@@ -178,7 +169,7 @@ static double redeliver(void *connection, uint32_t number)
 	children[1] = start(hold, 1);
 	await(&board->joined, 2, "the second worker joins");
 	usleep(IDLE);
-	double begin = now();
+	double begin = seconds();
 	end(&children[0]);
 	await(&board->holds[1], number + 1, "the second worker has the job");
 	double took = board->taken_at - begin;

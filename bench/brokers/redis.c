@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <hiredis/hiredis.h>
@@ -70,14 +69,6 @@ static void ack(void *connection)
 	freeReplyObject(r);
 }
 
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
 /* What was seen first in a worker's list, and since when. */
 static void look(const struct client *c, unsigned worker, struct job *seen, double *since)
 {
@@ -88,8 +79,8 @@ static void look(const struct client *c, unsigned worker, struct job *seen, doub
 		*since = 0;
 	} else if (*since == 0 || memcmp(seen, r->str, sizeof *seen) != 0) {
 		memcpy(seen, r->str, sizeof *seen);
-		*since = now();
-	} else if (now() - *since > TOO_LONG) {
+		*since = seconds();
+	} else if (seconds() - *since > TOO_LONG) {
 		freeReplyObject(redisCommand(c->redis, "LMOVE doing:%u jobs RIGHT RIGHT", worker));
 		*since = 0;
 	}

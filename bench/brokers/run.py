@@ -44,11 +44,7 @@ class Server:
         with open(f'{self.folder}/output', 'w') as log:
             self.process = subprocess.Popen([program, *words], cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log,
                                             stderr=log)
-        broker.Broker._wait_for(self, self.port, self.process)
-
-    def output(self):
-        with open(f'{self.folder}/output') as file:
-            return file.read()[-4000:]
+        broker.wait_for_port(self.port, self.process, f'{self.folder}/output')
 
     def close(self):
         broker.end(self.process)

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "harness/harness.h"
+
 struct job {
 	uint32_t number;
 	char rest[52];
@@ -24,6 +26,12 @@ struct way {
 };
 
 extern const struct way way_ringq, way_redis, way_beanstalkd, way_rabbitmq_1, way_rabbitmq_100;
+
+/* Of the clock that all processes share. */
+static inline double seconds(void)
+{
+	return (double)bench_now() / 1e9;
+}
 
 /* Ends the process with a word, unless this is true. */
 void way_must(int good, const char *what);

@@ -42,6 +42,27 @@ def end(process, how=signal.SIGTERM, patience=30):
             process.wait()
 
 
+def end_of(log):
+    """The last that a process has written there."""
+    try:
+        with open(log) as file:
+            return file.read()[-4000:]
+    except OSError:
+        return ''
+
+
+def wait_for_port(port, process, log='', patience=90):
+    """Until the process listens on it."""
+    until = time.monotonic() + patience
+    while time.monotonic() < until and process.poll() is None:
+        try:
+            socket.create_connection(('127.0.0.1', port), 1).close()
+            return
+        except OSError:
+            time.sleep(0.05)
+    raise RuntimeError(f'{process.args[0]} does not start:\n{end_of(log)}')
+
+
 class Broker:
     def __init__(self, folder, settings=(), tls=None, plugins=()):
         self.folder = tempfile.mkdtemp(prefix='broker', dir=folder)
@@ -79,31 +100,12 @@ class Broker:
             self.epmd = subprocess.Popen(
                 ['epmd', '-address', '127.0.0.1', '-port', str(self.epmd_port)], env=self.env,
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            self._wait_for(self.epmd_port, self.epmd)
+            wait_for_port(self.epmd_port, self.epmd)
         with open(f'{self.folder}/output', 'a') as log:
             self.server = subprocess.Popen([SERVER], env=self.env, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                            start_new_session=True)
-        self._wait_for(self.tls_port or self.port, self.server)
-        self._wait_for(self.port, self.server)
-
-    def _wait_for(self, port, process, patience=90):
-        until = time.monotonic() + patience
-        while time.monotonic() < until:
-            if process.poll() is not None:
-                break
-            try:
-                socket.create_connection(('127.0.0.1', port), 1).close()
-                return
-            except OSError:
-                time.sleep(0.05)
-        raise RuntimeError('the broker does not start:\n' + self.output())
-
-    def output(self):
-        try:
-            with open(f'{self.folder}/output') as file:
-                return file.read()[-4000:]
-        except OSError:
-            return ''
+        for port in (self.tls_port or self.port, self.port):
+            wait_for_port(port, self.server, f'{self.folder}/output')
 
     def ctl(self, *words):
         done = subprocess.run([CTL, '-q', '-n', self.env['RABBITMQ_NODENAME'], *words], env=self.env, text=True,
