@@ -42,8 +42,15 @@ apt_get() {
 
 apt_install() { apt_update "$@" && apt_get "$@"; }
 
-# The broker of a package that came just now is not to run: what needs one has its own.
-stop_new_broker() {
-	[[ $* != *rabbitmq-server* ]] ||
-		as_root sh -c 'invoke-rc.d --force rabbitmq-server stop; epmd -kill' </dev/null >/dev/null 2>&1 || true
+# The servers of packages that came just now are not to run: what needs one has its own.
+stop_new_servers() {
+	local package
+	for package; do
+		case $package in
+		rabbitmq-server | redis-server | beanstalkd)
+			as_root invoke-rc.d --force "$package" stop </dev/null >/dev/null 2>&1 || true
+			[[ $package != rabbitmq-server ]] || as_root epmd -kill </dev/null >/dev/null 2>&1 || true
+			;;
+		esac
+	done
 }
