@@ -11,7 +11,8 @@ import time
 
 import broker
 import harness
-from harness import (Feeder, Producer, Reader, Worker, brief_or_long, certificate, check, eventually, log_of, main, record)
+from harness import (Feeder, Producer, Reader, Worker, brief_or_long, certificate, check, end, eventually, log_of,
+                     main, put, record)
 
 
 def both(s, b, name, out='', into='', **options):
@@ -57,8 +58,7 @@ def everything_comes_in_order(s):
     check(reader.order == [record(i) for i in range(n)], 'the order of the producer was not kept')
     feeder.join()
     eventually('all is confirmed', lambda: s.meters(config, 'plain-out')['confirmed'] == n)
-    broker.end(p)
-    check(p.returncode == 0, f'exit status {p.returncode} after SIGTERM:\n{log_of(p)}')
+    end(p)
     meters = s.meters(config, 'plain-in')
     check(meters['put'] == n and meters['acknowledged'] == n and meters['state'] == harness.ENDED, f'meters: {dict(meters)}')
 
@@ -114,8 +114,7 @@ def nothing_is_lost_by_kills(s):
     time.sleep(0.3)
     doubles = 0
     for m, p in bridges.items():
-        broker.end(p)
-        check(p.returncode == 0, f'exit status {p.returncode}')
+        end(p)
         broker.end(workers[m].process)
         seen = workers[m].seen()
         check(sorted(seen) == list(range(n)), f'{m}: {n} records were sent, {len(seen)} came')
@@ -141,8 +140,7 @@ def a_stop_leaves_nothing_in_hand(s):
         p = s.bridge(config)
         time.sleep(random.uniform(0.1, 0.5))
         began = time.monotonic()
-        broker.end(p, patience=15)
-        check(p.returncode == 0, f'exit status {p.returncode}:\n{log_of(p)}')
+        end(p, patience=15)
         check(time.monotonic() - began < 14, 'it had to be killed')
         meters, stat = s.meters(config, 'stop-out'), json.loads(s.ringq('stat', '-J', f'{a}/q'))
         check(meters['window'] == 0 and meters['state'] == harness.ENDED, f'meters: {dict(meters)}')
@@ -157,7 +155,7 @@ def a_stop_leaves_nothing_in_hand(s):
 def once_ends_when_nothing_waits(s):
     b = the_broker(s)
     a, z, config = both(s, b, 'once')
-    s.ringq('put', a, data=b''.join(record(i) + b'\n' for i in range(500)))
+    put(s, a, range(500))
     s.run_bridge('run', '--once', '--bridge=once-out', config)
     check(s.meters(config, 'once-out')['confirmed'] == 500, 'not all went out')
     s.run_bridge('run', '--count=200', '--bridge=once-in', config)
@@ -197,11 +195,11 @@ def the_region_may_come_anew(s):
     b = the_broker(s)
     a, z, config = both(s, b, 'anew')
     p = s.bridge(config)
-    s.ringq('put', a, data=record(1) + b'\n')
+    put(s, a, [1])
     check(s.ringq('get', '-n', '1', '-w', '20', z).rstrip() == record(1).rstrip(), 'the first')
     s.ringq('unlink', a)
     s.region('anew-a', 'q', '--acknowledged')
-    s.ringq('put', a, data=record(2) + b'\n')
+    put(s, a, [2])
     check(s.ringq('get', '-n', '1', '-w', '20', z).rstrip() == record(2).rstrip(), 'the second')
     broker.end(p)
 

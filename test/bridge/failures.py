@@ -11,11 +11,7 @@ import time
 import broker
 import harness
 from basic import both, the_broker
-from harness import (Feeder, Reader, brief_or_long, certificate, check, eventually, log_of, main, record)
-
-
-def put(s, target, numbers, size=56):
-    s.ringq('put', target, data=b''.join(record(i, size) + b'\n' for i in numbers))
+from harness import (Feeder, Reader, brief_or_long, certificate, check, end, eventually, log_of, main, put, record)
 
 
 def waiting(s, target):
@@ -51,8 +47,7 @@ def a_broker_under_alarm_holds_records_back(s):
     reader.wait()
     reader.account()
     check(s.meters(config, 'alarm-out')['blocked_ms'] > 0, 'the time was not counted')
-    broker.end(p)
-    check(p.returncode == 0, f'exit status {p.returncode}')
+    end(p)
 
 
 def a_stop_under_alarm_ends(s):
@@ -257,8 +252,7 @@ def wrong_arguments_of_a_queue_are_told(s):
     config = both_with(s, config, 'argument = x-max-length=5')
     p = s.bridge(config, '--bridge=arguments-out')
     eventually('it says so', lambda: 'queue arguments: refused (406)' in log_of(p))
-    broker.end(p)
-    check(p.returncode == 0, f'exit status {p.returncode}')
+    end(p)
 
 
 def both_with(s, config, line):
@@ -283,8 +277,7 @@ def a_broker_that_hangs_is_left(s):
         b.server.send_signal(signal.SIGCONT)
     reader.wait()
     reader.account()
-    broker.end(p)
-    check(p.returncode == 0, f'exit status {p.returncode}')
+    end(p)
 
 
 def the_next_broker_is_tried(s):

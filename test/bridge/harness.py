@@ -128,6 +128,16 @@ def record(i, size=56):
     return f'{i:010d} '.encode().ljust(size - 1, bytes([97 + i % 26]))
 
 
+def put(s, target, numbers, size=56):
+    s.ringq('put', target, data=b''.join(record(i, size) + b'\n' for i in numbers))
+
+
+def end(p, patience=30):
+    """SIGTERM to a bridge, which ends well."""
+    broker.end(p, patience=patience)
+    check(p.returncode == 0, f'exit status {p.returncode}:\n{log_of(p)[-3000:]}')
+
+
 class Feeder(threading.Thread):
     """Puts numbered records, a thousand a go, from a process of its own."""
 

@@ -13,7 +13,7 @@ import time
 import broker
 import harness
 import fake
-from harness import brief_or_long, check, eventually, log_of, main, record
+from harness import brief_or_long, check, end, eventually, log_of, main, put, record
 
 
 def out(s, name, port, *lines):
@@ -28,10 +28,6 @@ def into(s, name, port, *lines):
                                         f'uri = amqp://127.0.0.1:{port}', 'connect-timeout = 2', 'stop-timeout = 300ms', *lines]))
 
 
-def put(s, target, numbers):
-    s.ringq('put', target, data=b''.join(record(i) + b'\n' for i in numbers))
-
-
 def waiting(s, target):
     """How many records are left, which it takes: those that came back among them."""
     out, n = s.ringq('get', '--frame=len', '-w', '0', f'{target}/q', status=1), 0
@@ -39,11 +35,6 @@ def waiting(s, target):
         out = out[8 + int.from_bytes(out[:8], 'little'):]
         n += 1
     return n
-
-
-def end(p):
-    broker.end(p)
-    check(p.returncode == 0, f'exit status {p.returncode}:\n{log_of(p)[-3000:]}')
 
 
 def messages_say_what_they_are(s):
@@ -413,4 +404,5 @@ if __name__ == '__main__':
                   what_is_cut_short_confirms_nothing, confirms_come_in_any_order, the_window_is_never_exceeded,
                   what_is_larger_than_allowed_is_passed_over, a_pack_that_is_refused_is_sent_one_by_one, duplicates_are_dropped,
                   ids_are_known_while_the_bridge_lives, a_full_queue_of_a_region_that_goes_is_left, once_takes_all_that_waits,
-                  what_cannot_be_put_is_rejected, rubbish_in_a_delivery_ends_the_link_only, random_changes_do_no_harm, needs_broker=False))
+                  what_cannot_be_put_is_rejected, rubbish_in_a_delivery_ends_the_link_only, random_changes_do_no_harm,
+                  needs_broker=False))

@@ -13,7 +13,7 @@ import time
 
 import broker
 import harness
-from harness import Feeder, Reader, check, eventually, log_of, main, record
+from harness import Feeder, Reader, check, end, eventually, log_of, main, put, record
 
 HERE, ROUTER, THERE = '10.77.1.1', ('10.77.1.2', '10.77.2.2'), '10.77.2.1'
 
@@ -48,7 +48,6 @@ class Line:
         """A router that does not forward drops what comes, and tells nobody."""
         self.ip('-c', f'echo {int(does)} >/proc/sys/net/ipv4/ip_forward', inside=self.router, tool='sh')
 
-
     def sent_again(self):
         """How many segments had to be, at either end."""
         total = 0
@@ -77,15 +76,6 @@ def over_the_line(s, name, out='', into='', **broker_options):
                             f'[{name}-in]\ndirection = in\nregion = {z}\n{common}{into}\n')
     bridge = s.bridge(config, enter=['nsenter', f'--net=/proc/{LINE[0].far.pid}/ns/net'])
     return LINE[0], a, z, config, bridge
-
-
-def put(s, target, numbers, size=56):
-    s.ringq('put', target, data=b''.join(record(i, size) + b'\n' for i in numbers))
-
-
-def end(p):
-    broker.end(p)
-    check(p.returncode == 0, f'exit status {p.returncode}:\n{log_of(p)[-3000:]}')
 
 
 def a_cut_line_is_noticed(s):

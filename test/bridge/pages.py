@@ -54,7 +54,6 @@ for row in re.findall(r'^\| .* \|$', read(guide).split('## What happens at each 
         fail(f'no test: {row}')
 
 
-
 def analyze(words, text):
     """What systemd-analyze says of a unit: all of it, and the lines that name the unit."""
     with tempfile.TemporaryDirectory() as folder:
