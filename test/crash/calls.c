@@ -402,7 +402,10 @@ static void check_drained(ringq_queue *closed)
 	check_eq(number, -EPIPE);
 }
 
-/* Whoever still has the queue finds it as it was, or closed; where its name is gone, it is closed, and another may have the name. */
+/*
+ * Whoever still has the queue finds it as it was, or closed; where its name is gone, it is closed, and another may have the
+ * name.
+ */
 static void check_doomed(struct stage *s)
 {
 	ringq_queue *found;
@@ -450,11 +453,6 @@ static void set_doomed(struct stage *s)
 	check_eq(ringq_queue_open(&s->doomed, s->region, ACT_NAME), 0);
 	check_eq(put_number(s->doomed, 1, RINGQ_NOWAIT), 0);
 	check_eq(get_number(s->doomed, RINGQ_NOWAIT), 1);
-}
-
-static void after_looked_at(struct stage *s)
-{
-	delete_doomed(s);
 }
 
 static void after_doomed(struct stage *s)
@@ -631,11 +629,11 @@ const struct call calls[] = {
 	{"browse_returned", looks_setup, .act = &act_browse, .expect = 3, .prepare = dead_taker, .looks = true,
 		ACKNOWLEDGED},
 	{"browse_doomed", looks_setup, .act = &act_browse_doomed, .expect = 3, .prepare = prepare_doomed,
-		.during = looks_during_doomed, .after = after_looked_at, .looks = true, .memory = 256 << 10,
+		.during = looks_during_doomed, .after = delete_doomed, .looks = true, .memory = 256 << 10,
 		.one_order = true},
 	{"size_outside", NULL, .act = &act_size_outside, .expect = 3, .prepare = prepare_doomed,
 		.ready = looks_fill_members, .held = looks_let_members_go, .during = looks_during_doomed,
-		.after = after_looked_at, .looks = true, .memory = 256 << 10, SHORT},
+		.after = delete_doomed, .looks = true, .memory = 256 << 10, SHORT},
 };
 
 const size_t calls_count = COUNT(calls);

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 #
-# Regions of other PID and mount namespaces, and a machine without any: what is said of them is right, and what cannot be known from here is said to be so.
+# Regions of other PID and mount namespaces, and a machine without any: what is said of them is right, and what cannot be
+# known from here is said to be so.
 #
 # usage: namespaces.sh RINGQ
 ringq=$1
@@ -59,10 +60,7 @@ beside clean --yes --with-records "$name"
 shows 'kept: a process has it that cannot be seen'
 
 kill -CONT "$here"
-for _ in {1..200}; do
-	"$ringq" doctor "$name" >/dev/null 2>&1 && break
-	sleep 0.05
-done
+wait_for 'no trouble found' "$ringq" doctor "$name"
 status 0 "$ringq" doctor "$name"
 kill -9 "$here"
 wait

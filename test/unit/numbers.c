@@ -334,12 +334,11 @@ Test(numbers, of_peeks_that_come_round_pin_the_first_record)
 	join_thread(start_thread(puts_one, queue)); /* two lanes */
 	rq_store(&queue->shared->peeked, UINT64_MAX - (RQ_LANES_MAX - 1) - 4 * (uint64_t)RQ_LANES_MAX);
 	for (int i = 0; i < 12; i++) {
-		int64_t n, again;
+		int64_t n;
 
 		check_eq(ringq_peek(queue, &n, sizeof(n)), sizeof(n));
 		check_eq(get_number(queue, RINGQ_NOWAIT), n);
-		again = i;
-		check_eq(put_number(queue, again, RINGQ_NOWAIT), 0);
+		check_eq(put_number(queue, i, RINGQ_NOWAIT), 0);
 	}
 	check_compare(rq_load(&queue->shared->peeked) / RQ_LANES_MAX, <, 100);
 	ringq_queue_release(queue);
