@@ -3,10 +3,10 @@
 #define BRIDGE_WINDOW_H
 
 /*
- * What is on its way out: records in hand, in the order in which they were taken, and the messages of this connection that carry
- * them. A record leaves by a confirm of its message, or as a failure. Sequence numbers are a connection's own: when it ends,
- * its messages are forgotten, and the records that are left are sent anew, in order, over the next. Memory is bounded by the
- * size that was given at the start.
+ * What is on its way out: records in hand, in the order in which they were taken, and the messages of this connection that
+ * carry them. A record leaves by a confirm of its message, or as a failure. Sequence numbers are a connection's own: when it
+ * ends, its messages are forgotten, and the records that are left are sent anew, in order, over the next. Memory is bounded by
+ * the size that was given at the start.
  *
  *   records   head ... next ... tail      head to next: sent; next to tail: yet to be sent
  *   messages  first ... last              each carries a run of records, and has the sequence number of its place

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Names what is wrong with regions and queues, and for each trouble the one command that cures it. It observes. What it finds is
- * true of the instant at which it looked: a queue may be full for a moment, so that what only lasts counts is looked at twice.
+ * Names what is wrong with regions and queues, and for each trouble the one command that cures it. It observes. What it finds
+ * is true of the instant at which it looked: a queue may be full for a moment, so that what only lasts counts is looked at
+ * twice.
  */
 
 #include "tool.h"

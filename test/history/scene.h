@@ -12,9 +12,9 @@
 /*
  * Scripts are pairs: what, and who. p, P: puts one, three; r: reserves and commits; g, G: gets one, up to four; k
  * peeks; e, f, s: empty, full, size; c closes; t, T: takes one, up to three; a, A: acknowledges the oldest that it has in
- * hand, all; q, Q: gives back the oldest, the youngest; j joins. w puts a record that nobody writes down, and x lets many such pass from
- * 1 to who is named, so that all other lanes are dismissed from the roster and 1 stands alone; with y, who is named puts
- * and gets so many that its next put is the one by which it may come to stand alone. 0 is the one that is held, its
+ * hand, all; q, Q: gives back the oldest, the youngest; j joins. w puts a record that nobody writes down, and x lets many such
+ * pass from 1 to who is named, so that all other lanes are dismissed from the roster and 1 stands alone; with y, who is named
+ * puts and gets so many that its next put is the one by which it may come to stand alone. 0 is the one that is held, its
  * helpers are 1 to 5, each with a handle and so a lane of its own, all in one thread.
  */
 struct scene {

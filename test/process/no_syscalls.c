@@ -34,7 +34,10 @@ static void end(int status)
 	syscall(SYS_exit_group, status);
 }
 
-/* From here on this process may write and exit, nothing else but what a sanitizer does by itself. False if the kernel lacks such filters. */
+/*
+ * From here on this process may write and exit, nothing else but what a sanitizer does by itself. False if the kernel lacks
+ * such filters.
+ */
 static bool forbid_system_calls(void)
 {
 	struct sock_filter filter[] = {

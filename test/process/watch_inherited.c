@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a child of fork has of its parent's event descriptor: the same number, which tells the same, also in an epoll set that was
- * made before; whether the parent ends, as where a daemon is made, or lives on, and for both of them then.
+ * What a child of fork has of its parent's event descriptor: the same number, which tells the same, also in an epoll set that
+ * was made before; whether the parent ends, as where a daemon is made, or lives on, and for both of them then.
  */
 #include "../common.h"
 

@@ -4,10 +4,10 @@
 
 usage: kill.py [--standard]
 
-400 processes in all are killed by SIGKILL, 200 of each kind of queue. A producer counts each put that has returned; all of these must come out, in
-order. A consumer marks each item that get has returned; of the items that are marked by nobody there may be one for each
-consumer that was killed, which it had taken along. With --standard the same is done to multiprocessing.Queue; it tells
-after how many kills the queue could not be used any more.
+400 processes in all are killed by SIGKILL, 200 of each kind of queue. A producer counts each put that has returned; all of
+these must come out, in order. A consumer marks each item that get has returned; of the items that are marked by nobody there
+may be one for each consumer that was killed, which it had taken along. With --standard the same is done to
+multiprocessing.Queue; it tells after how many kills the queue could not be used any more.
 """
 import faulthandler
 import os

@@ -107,8 +107,8 @@ struct ringq_lane_stat {
 RINGQ_API ssize_t ringq_queue_lanes(const ringq_queue *queue, struct ringq_lane_stat *out, size_t n);
 
 /**
- * Who holds the lock of a named array, by the array's id: 1, and *out is it; 0: nobody does. Of a holder that has died, RINGQ_DEAD,
- * nothing more is known: the next to lock the array gets -EOWNERDEAD.
+ * Who holds the lock of a named array, by the array's id: 1, and *out is it; 0: nobody does. Of a holder that has died,
+ * RINGQ_DEAD, nothing more is known: the next to lock the array gets -EOWNERDEAD.
  * Errors: -EINVAL, -ENOENT (no array has the id), -EBADMSG. Progress: bounded, system calls.
  */
 RINGQ_API int ringq_region_lock_holder(const ringq_region *region, uint64_t array, struct ringq_producer *out);
@@ -137,11 +137,11 @@ RINGQ_API int ringq_browse(ringq_browser **out, const ringq_queue *queue);
  * Shows the next record: copies its first size bytes to buf, and returns its length, which may be more. *info, unless NULL,
  * tells of it.
  *
- * Nothing is taken, nobody is delayed, and it never waits. What it shows was in the queue at an instant of the call, whole. What
- * others take meanwhile is skipped; what nobody takes is shown, once. In total order records are shown in the order in which they
- * would come out, except that one whose put was under way for long may be shown late; in producer order, in each producer's
- * order. Of an acknowledged queue, what had come back when the first one was asked for is shown first, in the order in which
- * takes will have it; what is in hand is not shown, nor what comes back later.
+ * Nothing is taken, nobody is delayed, and it never waits. What it shows was in the queue at an instant of the call, whole.
+ * What others take meanwhile is skipped; what nobody takes is shown, once. In total order records are shown in the order in
+ * which they would come out, except that one whose put was under way for long may be shown late; in producer order, in each
+ * producer's order. Of an acknowledged queue, what had come back when the first one was asked for is shown first, in the order
+ * in which takes will have it; what is in hand is not shown, nor what comes back later.
  *
  * Errors: -ENOENT: no more; a later call shows what has been put since. So, beside producers that are faster, it may not
  * come to that. -EAGAIN: others took all the time; call again. -EBADMSG: a lane failed validation; a later call goes on

@@ -29,8 +29,8 @@ enum {
  * The first two are promises of the caller about turns, of whichever threads and processes these are: each begins when the
  * last one is over. A turn to put is a put, a put_many, or all from a reserve until its commit or abort has returned; a
  * turn to get is a get of any kind, a ringq_poll(), or all from a ringq_take() until its delivery has ended. A turn is over
- * when its call has returned, or when its thread has ended, by death too. Nothing else is a turn, and all of it may happen at any time: the end of a thread, a release, a close, a
- * fork, a peek, a look by ringq_size() and the like.
+ * when its call has returned, or when its thread has ended, by death too. Nothing else is a turn, and all of it may happen at
+ * any time: the end of a thread, a release, a close, a fork, a peek, a look by ringq_size() and the like.
  * Builds with checks (debug builds, or -Dchecks=true) say -EBUSY to a call that begins beside another's turn; in others
  * records may be lost then.
  * The first put of a turn looks at what was put since this thread's last turn; a thread's first, at all that waits.
@@ -66,7 +66,8 @@ struct ringq_queue_options {
  * Errors: -EINVAL (an option; also max_attempts without RINGQ_ACKNOWLEDGED, and dead_letters without max_attempts), -ENOENT
  * (the region has no queue that is called dead_letters; one of its own has none), -EEXIST (the name is taken), -ENOMEM,
  * -ENOSPC (the region has room for one name for each 64 KiB of its size, at least 64, at most 16384), and for a region of
- * its own those of ringq_region_create(). Ownership: *out is released by ringq_queue_release(). Threads: any. Progress: lock-free.
+ * its own those of ringq_region_create(). Ownership: *out is released by ringq_queue_release(). Threads: any.
+ * Progress: lock-free.
  */
 RINGQ_API int ringq_queue_create(ringq_queue **out, ringq_region *region, const struct ringq_queue_options *options);
 
@@ -259,9 +260,9 @@ RINGQ_API int ringq_close(ringq_queue *queue);
  * Deletes the queue, for everybody: its name is free at once, nobody finds it any more, and whoever still has a handle gets
  * -EPIPE from all that puts, gets, takes or waits, sleepers at once; event descriptors show that. What waits in it is
  * gone; where RINGQ_SINGLE_CONSUMER is promised, the consumer's gets still take it first, as after a close. What consumers have
- * in hand of an acknowledged queue they keep until they finish it; what is given back then is gone. A queue of dead letters that
- * is deleted gets none any more: they are dropped, and counted. A put or a get that overlaps may still succeed. The caller's
- * handle is to be released, too.
+ * in hand of an acknowledged queue they keep until they finish it; what is given back then is gone. A queue of dead letters
+ * that is deleted gets none any more: they are dropped, and counted. A put or a get that overlaps may still succeed. The
+ * caller's handle is to be released, too.
  *
  * Memory of records goes at once, but for a ring of each producer that lives; all else, and the queue's own, when no thread
  * that has used the queue has a handle of it any more, by release, end or death. A death is noticed when memory runs short,
@@ -345,9 +346,9 @@ RINGQ_API int ringq_interrupt(ringq_queue *queue);
 RINGQ_API int ringq_queue_interruptible(ringq_queue *queue, bool on);
 
 /**
- * A look at a queue from outside. Counts are of all lanes since creation; nobody is delayed by the look, and the looker does not
- * become a member. What a producer put right before it died may not be counted before another has its lane, and never if it has
- * been taken by then. While records come and go, the counts are of about the same time, not of one instant.
+ * A look at a queue from outside. Counts are of all lanes since creation; nobody is delayed by the look, and the looker does
+ * not become a member. What a producer put right before it died may not be counted before another has its lane, and never if it
+ * has been taken by then. While records come and go, the counts are of about the same time, not of one instant.
  */
 struct ringq_queue_stat {
 	uint64_t records_in;       /* put */

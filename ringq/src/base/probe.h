@@ -4,8 +4,8 @@
 
 /*
  * Static probes (USDT), for bpftrace, perf, GDB and SystemTap: where a thread sleeps, wakes others, takes or gives back memory,
- * or sees that somebody has died. A probe that nobody looks at is a NOP and a note in the file, and its arguments are what is at
- * hand there anyway. None is on the path of a put or a get that neither sleeps nor takes memory: the test `probes` compares
+ * or sees that somebody has died. A probe that nobody looks at is a NOP and a note in the file, and its arguments are what is
+ * at hand there anyway. None is on the path of a put or a get that neither sleeps nor takes memory: the test `probes` compares
  * the object code with and without them. docs/observe.md has the meaning of each argument.
  *
  * Names are of the queue, a string in the region that may be empty. Objects are their ids, as `ringq who` has them.

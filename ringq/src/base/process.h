@@ -7,8 +7,8 @@
  *
  * One mutex, the process lock, guards the lists. It is never held across anything that waits for another process, nothing
  * shared is locked by it, and no put or get takes it but the first of a thread on a queue; and, of a process that has more
- * than RQ_THREAD_CACHE handles, those that change between two which share an entry of the thread's cache. Whoever waits for it lends its
- * priority to who holds it.
+ * than RQ_THREAD_CACHE handles, those that change between two which share an entry of the thread's cache. Whoever waits for it
+ * lends its priority to who holds it.
  *
  * fork() takes it, so that a child finds the lists whole. Between that and the end of the handlers, on both sides, the thread
  * that forks may use the library: fork handlers of the application run in there, those that were registered before ours.

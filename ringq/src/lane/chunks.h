@@ -7,8 +7,8 @@
 #include "lane/lane.h"
 
 /*
- * The caller, a consumer, has moved head from `left` into the next chunk. Spare chunks stay for the producer, who takes one when
- * its ring is full again: as many as it may fill, if that is little, so that a lane whose backlog comes and goes does
+ * The caller, a consumer, has moved head from `left` into the next chunk. Spare chunks stay for the producer, who takes one
+ * when its ring is full again: as many as it may fill, if that is little, so that a lane whose backlog comes and goes does
  * not take and give back memory each time; else, once consumers have caught up, one. None that is larger than what the
  * producer uses now, as that is not what it will want; of large ones no more than one, if it is of just that size
  * and not for one record.

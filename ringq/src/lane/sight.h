@@ -3,8 +3,8 @@
 #define RQ_SIGHT_H
 
 /*
- * A lane as a look at the region's file shows it (glance.h), which takes no part in its protocol (lane.h): it names no hazard, and
- * moves no head.
+ * A lane as a look at the region's file shows it (glance.h), which takes no part in its protocol (lane.h): it names no hazard,
+ * and moves no head.
  *
  * What lies at a position of the lane is a record, whole, for as long as head has not passed it: the producer writes there
  * again only then, and the memory of its chunk goes only then. So whoever looks reads what it wants, and then head (S3):
@@ -37,8 +37,8 @@ int rq_sight_span(const struct rq_lane_set *set, uint32_t index, uint32_t chunk,
 int rq_sight_parse(const struct rq_span *span, uint64_t at, uint64_t header, uint64_t *next);
 
 /*
- * Reads n lanes with their tables, `stride` bytes each, into *lanes. rq_sight_waiting() then says how many records wait in one of
- * these, reading it anew where others take meanwhile.
+ * Reads n lanes with their tables, `stride` bytes each, into *lanes. rq_sight_waiting() then says how many records wait in one
+ * of these, reading it anew where others take meanwhile.
  */
 int rq_sight_lanes(const struct rq_lane_set *set, uint32_t index, uint32_t n, void *lanes);
 int rq_sight_waiting(const struct rq_lane_set *set, uint32_t index, struct rq_lane *lane, uint64_t *waiting);

@@ -3,9 +3,9 @@
 /*
  * Browsing: a cursor over what waits in a queue.
  *
- * Of each lane it knows a position, below which all is shown or taken, and a window: a copy of the bytes from some position on. A
- * window is read twice, whole. Headers count as the first reading found them, payloads as the second: a record whose header was
- * there has been published, and so all of it is there by then. What head has not passed after both (sight.h) is true; it
+ * Of each lane it knows a position, below which all is shown or taken, and a window: a copy of the bytes from some position on.
+ * A window is read twice, whole. Headers count as the first reading found them, payloads as the second: a record whose header
+ * was there has been published, and so all of it is there by then. What head has not passed after both (sight.h) is true; it
  * stays true, so that the window serves until head or the cursor has left it. Before a record is shown, head is read once
  * more: a record that it has passed has been taken, and is skipped.
  *

@@ -73,7 +73,10 @@ static inline bool rq_total_is_quiet(const struct rq_queue_shared *shared, uint3
 	return rq_roster_is_confirmed(shared, lane) && rq_stamp_is_quiet(shared, id);
 }
 
-/* For the producer of this id that has just put, now and then: stands alone, or stays so. In vain, it waits longer for the next time. */
+/*
+ * For the producer of this id that has just put, now and then: stands alone, or stays so. In vain, it waits longer for the next
+ * time.
+ */
 void rq_stamp_bias(struct rq_order *o, uint64_t id);
 
 #endif

@@ -56,7 +56,10 @@ struct rq_port {
 	uint32_t idle[];        /* order.idle, in total order */
 };
 
-/* The calling thread's port with a queue, whose handle it has named, made if there is none. -ENOMEM, -EUSERS; -EPIPE: the queue was deleted. */
+/*
+ * The calling thread's port with a queue, whose handle it has named, made if there is none. -ENOMEM, -EUSERS; -EPIPE: the queue
+ * was deleted.
+ */
 int rq_port_make(struct rq_port **out, struct ringq_queue *queue, uint64_t id);
 
 /* The open reservation never was: its place is free, and others may put. Writes nothing into the lane. */
