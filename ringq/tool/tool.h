@@ -27,7 +27,7 @@ enum status {
 	STATUS_UNKNOWN = 3, /* of check */
 	STATUS_NOT_PERMITTED = 4,
 	STATUS_CLOSED = 5,
-	STATUS_DAMAGED = 6, /* not a region, of another layout, or scribbled over */
+	STATUS_DAMAGED = 6, /* not a region, of another layout, or corrupt */
 	STATUS_TROUBLE = 7, /* the system's: no memory, no descriptors, a file that cannot be written */
 	CANNOT_RUN = 126,   /* of run and exec: a command */
 	NOT_THERE = 127,

@@ -20,7 +20,7 @@ extern "C" {
  *
  * The calls of this header, ringq_region_members(), ringq_region_memory() and ringq_queue_stat() read a region through its
  * file. They take no part: the caller does not become a member, nothing is written, nobody is delayed, or can tell. They are
- * safe beside everything that participants do, hostile ones too: what somebody has scribbled over is an error, or a wrong
+ * safe beside everything that participants do, hostile ones too: corrupt memory gives an error or a wrong
  * figure, never a fault. Where the region's descriptor has been closed, they are -ESTALE: see ringq_region_fd().
  */
 

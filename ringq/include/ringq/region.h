@@ -66,7 +66,7 @@ RINGQ_API int ringq_region_create(ringq_region **out, const struct ringq_region_
  *
  * Errors: -EBADF (no descriptor), -EACCES (not open for reading and writing), -EPROTO (not a region, or one with a
  * layout, word size or byte order that this library does not know), -EBADMSG (a region whose content fails validation:
- * truncated, scribbled), -ENOMEM, -EMFILE, -EAGAIN and -ENOSYS as ringq_region_create();
+ * truncated, corrupt), -ENOMEM, -EMFILE, -EAGAIN and -ENOSYS as ringq_region_create();
  * -ENOSYS also where this process may not use membarrier, and the region does.
  */
 RINGQ_API int ringq_region_attach(ringq_region **out, int fd);

@@ -31,7 +31,7 @@
  *             returned when about a million attempts lost against other participants.
  *
  * Errors that any call can return: -EINVAL, a bad argument; -EBADF, the handle was released meanwhile; -EBADMSG, a word
- * in the shared region failed its check, so some participant has scribbled over it; -EUSERS, the region's table of
+ * in the shared region failed its check, so some participant has corrupted it; -EUSERS, the region's table of
  * members is full (see ringq_region_create()); -ENOMEM; -ENOSYS, a sandbox that was entered after the region was
  * attached refuses a system call that docs/limits.md says must stay allowed.
  */

@@ -38,8 +38,8 @@ void rq_event_wake_all(rq_u32 *event)
 }
 
 /*
- * FENCED is set in the first round, or soon after; but who scribbles could keep the word changing for ever. Then the value
- * that was announced is returned as it is: it is not the word's any more, so that the sleep on it ends at once, and the
+ * FENCED is set in the first round, or soon after; but a hostile peer could keep the word changing for ever. Then the
+ * value that was announced is returned as it is: it is not the word's any more, so the sleep on it ends at once, and the
  * caller looks at its time-out.
  */
 #define ROUNDS_MOST 64

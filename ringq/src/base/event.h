@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef RQ_WAIT_H
-#define RQ_WAIT_H
+#ifndef RQ_EVENT_H
+#define RQ_EVENT_H
 
 /*
  * Events: sleeping until somebody changes something, without a system call, a fence or a shared write for those who

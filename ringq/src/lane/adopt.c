@@ -70,8 +70,8 @@ static int walk_on(struct rq_producer *p, struct walk *w)
  * Follows the headers from a place that head has not passed to the first that is not published. What consumers have passed
  * may be gone from under the walk, so each step counts only if head has not passed it: else -EAGAIN, begin again. Nobody
  * adds, so that ends.
- * In a region that is scribbled over nothing need be so: a head that no consumer has moved is no reason to begin again,
- * what is walked is not longer than the region, and who walks gives up after so many beginnings.
+ * In a corrupt region none of this need hold. So a head that no consumer has moved is no reason to begin again, a walk is no
+ * longer than the region, and the walker gives up after so many beginnings.
  */
 #define WALKS_MOST 4096
 

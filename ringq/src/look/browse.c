@@ -128,7 +128,7 @@ static int follow_head(struct ringq_browser *b, uint32_t lane, uint64_t *head)
 	return r;
 }
 
-/* Whether a cursor may be where it is: not farther from head than a lane reaches. Else somebody has scribbled. */
+/* Whether a cursor may be where it is: not farther from head than a lane reaches. Else a word is corrupt. */
 static bool is_possible(const struct ringq_browser *b, const struct cursor *c, uint64_t head)
 {
 	uint32_t chunks = rq_head_chunk(c->at) - rq_head_chunk(head);
@@ -344,7 +344,7 @@ static ssize_t show_back(
 	struct ringq_browser *b, const struct rq_back *back, void *buf, size_t size, struct ringq_record_info *info)
 {
 	uint64_t len = rq_record_len(back->header), n = len < size ? len : size;
-	uint32_t lane = rq_hand_lane(back->key);
+	uint32_t lane = rq_owner_lane_index(back->key);
 	struct rq_lane words;
 	int r = rq_glance_read(b->region, back->record + rq_record_offset(back->header), buf, n);
 	if (r == 0)

@@ -43,7 +43,7 @@ static int see_listed(const struct ringq_region *region, const struct rq_thing *
 {
 	struct list *list = arg;
 	if (thing->shared.kind != RQ_OBJECT_QUEUE && thing->shared.kind != RQ_OBJECT_ARRAY)
-		return 0; /* scribbled over */
+		return 0; /* corrupt */
 	int r = (size_t)list->found < list->n ? describe(region, thing, &list->out[list->found]) : 0;
 	list->found++;
 	return r;

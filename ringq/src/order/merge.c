@@ -104,7 +104,7 @@ static int look_at_all(struct rq_order *o, struct look *look)
 		look->empty[w] = 0;
 		for (uint32_t in = rq_roster_active(look->roster[w]); in; in &= in - 1) {
 			uint32_t lane = lane_of(w, in);
-			if (lane >= look->lanes) /* a roster that is scribbled over: nobody may look there */
+			if (lane >= look->lanes) /* a corrupt roster: nobody may look there */
 				break;
 			int r = look_at_stamp(o, lane, &view);
 			if (r < 0)

@@ -36,9 +36,9 @@ struct rq_order {
 	uint32_t missed;             /* quantum at the last get that found nothing at once */
 	uint32_t lane_at;            /* where the next get looks first */
 	bool total;                  /* gets must merge the lanes by stamp */
-	uint64_t bias;               /* the producer's id, once it has stood alone: stamp.h */
+	uint64_t bias;               /* the producer's id, once it has had the bias: stamp.h */
 	uint64_t stamp;              /* of its puts while it does */
-	uint32_t bias_in;            /* how often, of 1024 puts each, until it tries to stand alone, */
+	uint32_t bias_in;            /* how often, of 1024 puts each, until it tries to take the bias, */
 	uint32_t bias_wait;          /* and until the next time, if that is in vain */
 	uint32_t until_dismissal;    /* gets in total order */
 	uint32_t until_refresh;

@@ -15,13 +15,13 @@
  *
  * The last one's. A stamp costs as much as all the rest of a put. But a producer may go on with the one that it has for
  * as long as no other puts, and that is what producers mostly do who take turns on few processors. The queue's word
- * `alone` is the id of one who does, or 0.
+ * `bias` is the id of one who does, or 0.
  *
- *   put           if alone is my id, take my last stamp (I1), else a new one; publish; light barrier; if alone is another's
- *                 id (I2), make it 0 (I3). Only then is the put over.
- *   stand alone   make alone my id (I4); make everybody pass a barrier (I5); take a stamp for the puts to come
+ *   put         if bias is my id, take my last stamp (I1), else a new one; publish; light barrier; if bias is another's
+ *               id (I2), make it 0 (I3). Only then is the put over.
+ *   take bias   make bias my id (I4); make everybody pass a barrier (I5); take a stamp for the puts to come
  *
- * Let a's put be over when b's begins, and b stand alone. At I2, a either saw b's id, or another's, and wrote 0 before it
+ * Let a's put be over when b's begins, and b have the bias. At I2, a either saw b's id, or another's, and wrote 0 before it
  * was over: then b does not find its id. Or it saw what was there before I4: then it had published before I5, and b's
  * stamp was taken behind that. Or it saw a 0 that is younger than I4, and b finds that or what is younger still. Who is
  * stopped before I3 takes another's id away later: that costs a stamp.
@@ -47,8 +47,8 @@ static rq_always_inline uint64_t rq_stamp_if(const struct rq_order *o, bool need
 /* Whether a put in total order by the owner of this id has nothing to do at I3. Behind a light barrier. */
 static inline bool rq_stamp_is_quiet(const struct rq_queue_shared *shared, uint64_t id)
 {
-	uint64_t alone = rq_load(&shared->bias); /* I2 */
-	return !alone || alone == id;
+	uint64_t bias = rq_load(&shared->bias); /* I2 */
+	return !bias || bias == id;
 }
 
 /* Behind a light barrier, too. */
@@ -74,8 +74,8 @@ static inline bool rq_total_is_quiet(const struct rq_queue_shared *shared, uint3
 }
 
 /*
- * For the producer of this id that has just put, now and then: stands alone, or stays so. In vain, it waits longer for the next
- * time.
+ * For the producer of this id that has just put, now and then: takes the bias, or keeps it. In vain, it waits longer for the
+ * next time.
  */
 void rq_stamp_bias(struct rq_order *o, uint64_t id);
 

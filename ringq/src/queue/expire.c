@@ -118,7 +118,7 @@ void rq_expire_free(struct rq_membership *membership, uint64_t first, uint64_t o
 	struct ringq_region *region = rq_load(&membership->region);
 	uint64_t units = rq_owner_object_units(owner);
 	free_lanes(membership, first);
-	if (units > 1 && units <= region->at.unit_count - first) /* the frontier may have been scribbled over since */
+	if (units > 1 && units <= region->at.unit_count - first) /* the frontier may have been corrupted since */
 		rq_units_give_back(membership, first + 1, units - 1, rq_owner_body(rq_owner_created(owner), first));
 	if (first_stays)
 		rq_units_release(region, first, 1, mine);

@@ -12,7 +12,7 @@
 
 #define GET_MANY_MOST ((size_t)1 << 20)
 #define BATCH 64u
-#define PEEKS_MOST 65536u        /* in a row that something came back beside: who scribbles could go on for ever */
+#define PEEKS_MOST 65536u        /* in a row that something came back beside: a hostile peer could go on for ever */
 #define BATCHES_LOST_MOST 16384u /* as RQ_LOSSES_MOST */
 
 /* ---- memory of the record's size ---- */

@@ -36,7 +36,7 @@ struct rq_port {
 	uint32_t spin_get; /* how often to look before sleeping: more where that has paid */
 	uint32_t spin_put;
 	uint32_t disarm_get; /* claims since the last sleep */
-	uint32_t disarm_put; /* how often calm was due since the last sleep */
+	uint32_t disarm_put; /* how often to disarm the event was due since the last sleep */
 	uint64_t disarmed;   /* puts when it was due last */
 	bool special;        /* as queue->special; or this thread has a delivery open: in_place.h */
 	bool spinning;       /* looks in quick succession: what needs a system call need not be asked each time */
@@ -62,7 +62,7 @@ struct rq_port {
  */
 int rq_port_make(struct rq_port **out, struct ringq_queue *queue, uint64_t id);
 
-/* The open reservation never was: its place is free, and others may put. Writes nothing into the lane. */
+/* The open reservation never was: its permit is free, and others may put. Writes nothing into the lane. */
 void rq_port_unreserve(struct rq_port *port);
 
 /* The lane has no owner any more, unless it is another's by now. */

@@ -10,7 +10,7 @@
 #include "lane/hand.h"
 #include "order/next.h"
 
-#define LOOKS_MOST 65536u /* in a row that something came between: who scribbles could go on for ever */
+#define LOOKS_MOST 65536u /* in a row that something came between: a hostile peer could go on for ever */
 
 /* What came back to a queue that was deleted is not there for anybody. */
 static bool is_deleted(const struct rq_port *b)

@@ -178,7 +178,7 @@ static void look_for_records(struct round *r, struct rq_watch *w)
 }
 
 /*
- * The thread of the watch says itself when it has filled the queue, but others may have all places of max_records. While there
+ * The thread of the watch says itself when it has filled the queue, but others may have all permits of max_records. While there
  * are records, nothing tells of the next: look again soon.
  */
 static bool others_filled(struct rq_watch *w)
