@@ -48,8 +48,7 @@ static bool is_garbage(struct ringq_region *region, uint64_t unit, uint64_t owne
 	case RQ_OWNER_MEMBER:
 		if (rq_member_alive(region, rq_owner_member_id(owner)))
 			return false;
-		return !rq_owner_is_book(owner) ||
-		       !rq_member_has_page(region, (uint32_t)(owner >> 8 & 0xffffff) - 1, unit);
+		return !rq_owner_is_book(owner) || !rq_member_has_page(region, rq_owner_member_index(owner), unit);
 	case RQ_OWNER_OBJECT:
 		return rq_owner_object_is_unplaced(owner) && rq_object_is_garbage(region, unit, owner);
 	case RQ_OWNER_BODY: {

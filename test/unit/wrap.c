@@ -179,7 +179,7 @@ Test(wrap, of_what_a_place_names_leaves_none_taken)
 	/* Half of what a word can tell, where before and behind change places, and beyond. */
 	for (unsigned i = 0; i < 24; i++) {
 		join_thread(start_thread(put_and_get, queue));
-		pass_chunks(queue, UINT32_C(1) << (RQ_PERMIT_POSITION_BITS - 30 - 1 - 3));
+		pass_chunks(queue, UINT32_C(1) << (RQ_PERMIT_CHUNK_BITS - 1 - 3));
 		if (i % 8 == 7)
 			join_thread(start_thread(fill_and_drain, queue));
 	}

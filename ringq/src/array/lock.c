@@ -34,12 +34,11 @@
 #include "base/patience.h"
 #include "region/sleep.h"
 
-#define WAITERS (UINT64_C(1) << 31)
 #define SPINS 100
 
 static uint64_t holder(uint64_t word)
 {
-	return word & ~WAITERS;
+	return word & ~RQ_LOCK_WAITERS;
 }
 
 /* Out of the way of who finds the lock free. */
@@ -58,7 +57,7 @@ static int try_lock(struct ringq_array *a, struct rq_membership *membership, uin
 			return -EAGAIN;
 		uint64_t old = *word;
 		/* V5. All who sleep on a dead one's word may have been woken for this: keep its WAITERS for those who were not. */
-		if (!rq_cas(&a->shared->lock, word, membership->id | waiters | (old & WAITERS)))
+		if (!rq_cas(&a->shared->lock, word, membership->id | waiters | (old & RQ_LOCK_WAITERS)))
 			continue;
 		if (dead)
 			note_death(a, holder(old));
@@ -105,11 +104,11 @@ static int wait_for_lock(struct ringq_array *a, struct rq_membership *membership
 	int64_t until = rq_deadline(timeout), since = -1;
 	int r = spin(a, membership, &word);
 	for (unsigned slept = 0; r == -EAGAIN;) {
-		r = try_lock(a, membership, WAITERS, &word);
+		r = try_lock(a, membership, RQ_LOCK_WAITERS, &word);
 		if (r != -EAGAIN)
 			break;
 		/* V5, only the mark: who lets go by rq_swap() sees it, or changes the word that this sleeps on. */
-		bool marked = word & WAITERS || rq_cas(&a->shared->lock, &word, word | WAITERS);
+		bool marked = word & RQ_LOCK_WAITERS || rq_cas(&a->shared->lock, &word, word | RQ_LOCK_WAITERS);
 		int64_t now = rq_sys.now();
 		if (until >= 0 && now >= until) {
 			if (!marked) /* the wake-up that brought it here may be another's */
@@ -121,7 +120,7 @@ static int wait_for_lock(struct ringq_array *a, struct rq_membership *membership
 		if (since < 0)
 			since = now;
 		rq_sleep_show(membership->member, a->object, RINGQ_ASLEEP_LOCK, since);
-		sleep_once(a, membership, word | WAITERS, until, since, slept++);
+		sleep_once(a, membership, word | RQ_LOCK_WAITERS, until, since, slept++);
 		rq_sleep_shown(membership->member);
 	}
 	return r;
@@ -175,7 +174,7 @@ int ringq_unlock(ringq_array *array)
 		return 0;
 	}
 	/* V5: releases what was done with the lock, and sees who waits. */
-	if (rq_swap(&array->shared->lock, 0) & WAITERS)
+	if (rq_swap(&array->shared->lock, 0) & RQ_LOCK_WAITERS)
 		wake_one(array);
 	return 0;
 }

@@ -10,7 +10,7 @@
  *   0            struct rq_header                     one page
  *   names        rq_u64 name word                     one for each 64 KiB, 64 to 16384 of them; backed as looked at
  *   owners       rq_u64 owner word of each unit       8 bytes a unit, backed up to header.frontier
- *   members      struct rq_member_page                one page for 3 members, backed up to header.members_backed
+ *   members      struct rq_member                     one page for 3 members, backed up to header.members_backed
  *   cells        rq_u64 owner word of each cell       64 bytes of a unit each, 64 words a unit; backed where needed
  *   units        the units themselves, a page each    backed while they are owned
  *
@@ -25,6 +25,9 @@
 #define RQ_BYTE_ORDER UINT32_C(0x01020304)
 #define RQ_CACHE_LINE 64
 #define RQ_FALSE_SHARING 128 /* two of them: x86 fetches them in pairs */
+
+/* Where a field of the format is. */
+#define RQ_AT(type, field, at) _Static_assert(offsetof(struct type, field) == (at), "layout")
 
 struct rq_header {
 	uint64_t magic;
@@ -53,25 +56,26 @@ struct rq_header {
 	_Alignas(RQ_FALSE_SHARING) rq_u64 ticket; /* RQ_CLOCK_TICKET */
 };
 
-_Static_assert(offsetof(struct rq_header, magic) == 0, "layout");
-_Static_assert(offsetof(struct rq_header, major) == 8, "layout");
-_Static_assert(offsetof(struct rq_header, byte_order) == 12, "layout");
-_Static_assert(offsetof(struct rq_header, word_size) == 16, "layout");
-_Static_assert(offsetof(struct rq_header, header_size) == 20, "layout");
-_Static_assert(offsetof(struct rq_header, compatible) == 24, "layout");
-_Static_assert(offsetof(struct rq_header, incompatible) == 32, "layout");
-_Static_assert(offsetof(struct rq_header, size) == 40, "layout");
-_Static_assert(offsetof(struct rq_header, page) == 48, "layout");
-_Static_assert(offsetof(struct rq_header, members) == 52, "layout");
-_Static_assert(offsetof(struct rq_header, ready) == 56, "layout");
-_Static_assert(offsetof(struct rq_header, clock) == 60, "layout");
-_Static_assert(offsetof(struct rq_header, barrier) == 64, "layout");
-_Static_assert(offsetof(struct rq_header, frontier) == 128, "layout");
-_Static_assert(offsetof(struct rq_header, creations) == 136, "layout");
-_Static_assert(offsetof(struct rq_header, members_backed) == 144, "layout");
-_Static_assert(offsetof(struct rq_header, joins) == 148, "layout");
-_Static_assert(offsetof(struct rq_header, naming) == 152, "layout");
-_Static_assert(offsetof(struct rq_header, ticket) == 256, "layout");
+RQ_AT(rq_header, magic, 0);
+RQ_AT(rq_header, major, 8);
+RQ_AT(rq_header, minor, 10);
+RQ_AT(rq_header, byte_order, 12);
+RQ_AT(rq_header, word_size, 16);
+RQ_AT(rq_header, header_size, 20);
+RQ_AT(rq_header, compatible, 24);
+RQ_AT(rq_header, incompatible, 32);
+RQ_AT(rq_header, size, 40);
+RQ_AT(rq_header, page, 48);
+RQ_AT(rq_header, members, 52);
+RQ_AT(rq_header, ready, 56);
+RQ_AT(rq_header, clock, 60);
+RQ_AT(rq_header, barrier, 64);
+RQ_AT(rq_header, frontier, 128);
+RQ_AT(rq_header, creations, 136);
+RQ_AT(rq_header, members_backed, 144);
+RQ_AT(rq_header, joins, 148);
+RQ_AT(rq_header, naming, 152);
+RQ_AT(rq_header, ticket, 256);
 _Static_assert(sizeof(struct rq_header) == 384, "layout");
 
 /* How the one side of an announcement that two sides must not both miss is ordered: region.h. */
@@ -117,23 +121,27 @@ struct rq_member {
 	uint8_t reserved[1024 - RQ_FALSE_SHARING - 96];
 };
 
-_Static_assert(offsetof(struct rq_member, process) == 128, "layout");
-_Static_assert(offsetof(struct rq_member, name) == 136, "layout");
-_Static_assert(offsetof(struct rq_member, families) == 152, "layout");
-_Static_assert(offsetof(struct rq_member, activity) == 156, "layout");
-_Static_assert(offsetof(struct rq_member, object) == 160, "layout");
-_Static_assert(offsetof(struct rq_member, since) == 168, "layout");
-_Static_assert(offsetof(struct rq_member, book) == 176, "layout");
-_Static_assert(offsetof(struct rq_member, tickets) == 184, "layout");
-_Static_assert(offsetof(struct rq_member, won) == 192, "layout");
-_Static_assert(offsetof(struct rq_member, open) == 200, "layout");
-_Static_assert(offsetof(struct rq_member, uses) == 204, "layout");
-_Static_assert(offsetof(struct rq_member, visit) == 208, "layout");
-_Static_assert(offsetof(struct rq_member, joined) == 216, "layout");
+RQ_AT(rq_member, hazard, 0);
+RQ_AT(rq_member, process, 128);
+RQ_AT(rq_member, thread, 132);
+RQ_AT(rq_member, name, 136);
+RQ_AT(rq_member, families, 152);
+RQ_AT(rq_member, activity, 156);
+RQ_AT(rq_member, object, 160);
+RQ_AT(rq_member, since, 168);
+RQ_AT(rq_member, book, 176);
+RQ_AT(rq_member, tickets, 184);
+RQ_AT(rq_member, won, 192);
+RQ_AT(rq_member, open, 200);
+RQ_AT(rq_member, uses, 204);
+RQ_AT(rq_member, visit, 208);
+RQ_AT(rq_member, joined, 216);
 _Static_assert(sizeof(struct rq_member) == 1024, "layout");
 
 #define RQ_MEMBERS_A_PAGE 3u
 #define RQ_LEASES_BYTES 24u /* at the end of a member page */
+
+#define RQ_ENTRY 64u
 
 /*
  * A member's book: what it has in hand of acknowledged queues, an entry for each delivery; hand.h has the protocol. A
@@ -154,17 +162,15 @@ struct rq_entry {
 	rq_u64 killer; /* process:32 | thread:32 of who has it in hand, for when that ends; 0: it was given back */
 };
 
-#define RQ_ENTRY 64u
-_Static_assert(offsetof(struct rq_entry, key) == 8, "layout");
-_Static_assert(offsetof(struct rq_entry, pos) == 16, "layout");
-_Static_assert(offsetof(struct rq_entry, record) == 24, "layout");
-_Static_assert(offsetof(struct rq_entry, port) == 32, "layout");
-_Static_assert(offsetof(struct rq_entry, taken) == 40, "layout");
-_Static_assert(offsetof(struct rq_entry, from) == 48, "layout");
-_Static_assert(offsetof(struct rq_entry, killer) == 56, "layout");
+RQ_AT(rq_entry, state, 0);
+RQ_AT(rq_entry, key, 8);
+RQ_AT(rq_entry, pos, 16);
+RQ_AT(rq_entry, record, 24);
+RQ_AT(rq_entry, port, 32);
+RQ_AT(rq_entry, taken, 40);
+RQ_AT(rq_entry, from, 48);
+RQ_AT(rq_entry, killer, 56);
 _Static_assert(sizeof(struct rq_entry) == RQ_ENTRY, "layout");
-
-#define RQ_MEMBERS_MOST 8192u /* ids have 13 bits for them */
 
 /*
  * Owner words: the truth about each unit, in one word. The kind is in the low 3 bits.
@@ -219,6 +225,12 @@ struct rq_object_shared {
 	uint64_t creator; /* the id of the member that made it */
 };
 
+RQ_AT(rq_object_shared, kind, 0);
+RQ_AT(rq_object_shared, own, 4);
+RQ_AT(rq_object_shared, name, 56);
+RQ_AT(rq_object_shared, creator, 120);
+_Static_assert(sizeof(struct rq_object_shared) == 128, "layout");
+
 /* What `closed` of a queue says. */
 enum rq_closed {
 	RQ_OPEN = 0,
@@ -229,13 +241,9 @@ enum rq_closed {
 #define RQ_OBJECT_QUEUE 0x51455545u
 #define RQ_OBJECT_ARRAY 0x41525259u
 
-_Static_assert(offsetof(struct rq_object_shared, name) == 56, "layout");
-_Static_assert(offsetof(struct rq_object_shared, creator) == 120, "layout");
-_Static_assert(sizeof(struct rq_object_shared) == 128, "layout");
-
 /*
  * A queue, or a direction of a pipe: an object whose first unit starts with this. Behind it, from the next unit on, its
- * lanes, then its places. The constants are written before the object's owner word makes them visible.
+ * lanes, then its permits. The constants are written before the object's owner word makes them visible.
  */
 struct rq_queue_shared {
 	uint32_t kind; /* RQ_OBJECT_QUEUE */
@@ -279,27 +287,39 @@ struct rq_queue_shared {
 	rq_u64 users[RQ_MEMBERS_MAX / 64]; /* a bit for each number whose member uses the queue, or died so: expire.h */
 };
 
-_Static_assert(offsetof(struct rq_queue_shared, max_records) == 16, "layout");
-_Static_assert(offsetof(struct rq_queue_shared, table) == 32, "layout");
-_Static_assert(offsetof(struct rq_queue_shared, lanes) == 40, "layout");
-_Static_assert(offsetof(struct rq_queue_shared, permits) == 48, "layout");
-_Static_assert(offsetof(struct rq_queue_shared, name) == 56, "layout");
-_Static_assert(offsetof(struct rq_queue_shared, creator) == 120, "layout");
-_Static_assert(offsetof(struct rq_queue_shared, not_empty) == 128, "layout");
-_Static_assert(offsetof(struct rq_queue_shared, witness) == 144, "layout");
-_Static_assert(offsetof(struct rq_queue_shared, bias) == 160, "layout");
-_Static_assert(offsetof(struct rq_queue_shared, peeked) == 168, "layout");
-_Static_assert(offsetof(struct rq_queue_shared, created) == 176, "layout");
-_Static_assert(offsetof(struct rq_queue_shared, not_full) == 256, "layout");
-_Static_assert(offsetof(struct rq_queue_shared, permit_hint) == 264, "layout");
-_Static_assert(offsetof(struct rq_queue_shared, sleeps_get) == 288, "layout");
-_Static_assert(offsetof(struct rq_queue_shared, wakes) == 304, "layout");
-_Static_assert(offsetof(struct rq_queue_shared, returned) == 184, "layout");
-_Static_assert(offsetof(struct rq_queue_shared, drained) == 192, "layout");
-_Static_assert(offsetof(struct rq_queue_shared, deleted) == 200, "layout");
-_Static_assert(offsetof(struct rq_queue_shared, hands) == 312, "layout");
-_Static_assert(offsetof(struct rq_queue_shared, roster) == 384, "layout");
-_Static_assert(offsetof(struct rq_queue_shared, users) == 2432, "layout");
+RQ_AT(rq_queue_shared, kind, 0);
+RQ_AT(rq_queue_shared, order, 4);
+RQ_AT(rq_queue_shared, flags, 8);
+RQ_AT(rq_queue_shared, lanes_max, 12);
+RQ_AT(rq_queue_shared, max_records, 16);
+RQ_AT(rq_queue_shared, max_bytes, 24);
+RQ_AT(rq_queue_shared, table, 32);
+RQ_AT(rq_queue_shared, stride, 36);
+RQ_AT(rq_queue_shared, lanes, 40);
+RQ_AT(rq_queue_shared, permits, 48);
+RQ_AT(rq_queue_shared, name, 56);
+RQ_AT(rq_queue_shared, creator, 120);
+RQ_AT(rq_queue_shared, not_empty, 128);
+RQ_AT(rq_queue_shared, closed, 132);
+RQ_AT(rq_queue_shared, lanes_used, 136);
+RQ_AT(rq_queue_shared, lanes_backed, 140);
+RQ_AT(rq_queue_shared, witness, 144);
+RQ_AT(rq_queue_shared, bias, 160);
+RQ_AT(rq_queue_shared, peeked, 168);
+RQ_AT(rq_queue_shared, created, 176);
+RQ_AT(rq_queue_shared, returned, 184);
+RQ_AT(rq_queue_shared, drained, 192);
+RQ_AT(rq_queue_shared, deleted, 200);
+RQ_AT(rq_queue_shared, not_full, 256);
+RQ_AT(rq_queue_shared, permit_hint, 264);
+RQ_AT(rq_queue_shared, guard_put, 272);
+RQ_AT(rq_queue_shared, guard_get, 280);
+RQ_AT(rq_queue_shared, sleeps_get, 288);
+RQ_AT(rq_queue_shared, sleeps_put, 296);
+RQ_AT(rq_queue_shared, wakes, 304);
+RQ_AT(rq_queue_shared, hands, 312);
+RQ_AT(rq_queue_shared, roster, 384);
+RQ_AT(rq_queue_shared, users, 2432);
 _Static_assert(sizeof(struct rq_queue_shared) == 2944, "layout");
 
 /* What an acknowledged queue has more: between the above and its lanes. Who has what in hand is in the members' books. */
@@ -310,16 +330,18 @@ struct rq_hands {
 	uint64_t dead_first;   /* and its first unit; both 0: there is none */
 	rq_u64 dead_lettered;
 	rq_u64 redelivered;
-	rq_u64 moves;                        /* entries that have moved from book to book, or are about to */
-	rq_u64 takers[RQ_MEMBERS_MOST / 64]; /* a bit for each number of which a member has taken; never cleared */
+	rq_u64 moves;                       /* entries that have moved from book to book, or are about to */
+	rq_u64 takers[RQ_MEMBERS_MAX / 64]; /* a bit for each number of which a member has taken; never cleared */
+	uint64_t reserved2[64];
 };
 
-_Static_assert(offsetof(struct rq_hands, dead_letters) == 8, "layout");
-_Static_assert(offsetof(struct rq_hands, dead_first) == 16, "layout");
-_Static_assert(offsetof(struct rq_hands, dead_lettered) == 24, "layout");
-_Static_assert(offsetof(struct rq_hands, redelivered) == 32, "layout");
-_Static_assert(offsetof(struct rq_hands, moves) == 40, "layout");
-_Static_assert(offsetof(struct rq_hands, takers) == 48, "layout");
+RQ_AT(rq_hands, max_attempts, 0);
+RQ_AT(rq_hands, dead_letters, 8);
+RQ_AT(rq_hands, dead_first, 16);
+RQ_AT(rq_hands, dead_lettered, 24);
+RQ_AT(rq_hands, redelivered, 32);
+RQ_AT(rq_hands, moves, 40);
+RQ_AT(rq_hands, takers, 48);
 _Static_assert(sizeof(struct rq_hands) == 1072, "layout");
 
 /*
@@ -334,6 +356,11 @@ struct rq_author {
 	rq_u64 name[2];
 };
 
+RQ_AT(rq_author, id, 0);
+RQ_AT(rq_author, since, 8);
+RQ_AT(rq_author, process, 16);
+RQ_AT(rq_author, thread, 20);
+RQ_AT(rq_author, name, 24);
 _Static_assert(sizeof(struct rq_author) == 40, "layout");
 
 /*
@@ -349,13 +376,13 @@ struct rq_lane {
 	rq_u32 not_full; /* event: the lane's producer sleeps here */
 	rq_u32 pad;
 	rq_u64 peeked; /* head when a peek saw the record there: it is first in the queue while head is still this */
-	rq_u64 freed;  /* bytes acknowledged since the producer has announced its sleep, while it says so: wake.h */
+	rq_u64 freed;  /* bytes acknowledged since the producer has announced its sleep, while it says so: lane/put.c */
 	uint8_t pad0[RQ_FALSE_SHARING - 48];
 
 	rq_u64 owner; /* incarnation:32 | the owner's own:19 | member + 1:13, or 0; who owns it is the lane's producer */
 	rq_u64 puts;  /* records published; written by the owner */
 	rq_u32 newest; /* the chunk where the tail is; written by the owner */
-	rq_u32 era;    /* of its places, see permits.h; written by the owner */
+	rq_u32 era;    /* of its permits, see permits.h; written by the owner */
 	rq_u64 tail;   /* where the tail was when the owner came, or when it went: at or before the tail, as a head */
 	rq_u64 most;   /* bytes that have waited, at most, when an owner looked for room; written by the owner */
 	struct rq_author authors[2];
@@ -364,18 +391,20 @@ struct rq_lane {
 	rq_u64 table[]; /* and behind it, of each entry's chunk, what puts was when the chunk began */
 };
 
-_Static_assert(offsetof(struct rq_lane, head) == 0, "layout"); /* with taker, one pair of 16 bytes */
-_Static_assert(offsetof(struct rq_lane, taker) == 8, "layout");
-_Static_assert(offsetof(struct rq_lane, wake_at) == 16, "layout");
-_Static_assert(offsetof(struct rq_lane, not_full) == 24, "layout");
-_Static_assert(offsetof(struct rq_lane, peeked) == 32, "layout");
-_Static_assert(offsetof(struct rq_lane, freed) == 40, "layout");
-_Static_assert(offsetof(struct rq_lane, owner) == 128, "layout");
-_Static_assert(offsetof(struct rq_lane, puts) == 136, "layout");
-_Static_assert(offsetof(struct rq_lane, newest) == 144, "layout");
-_Static_assert(offsetof(struct rq_lane, tail) == 152, "layout");
-_Static_assert(offsetof(struct rq_lane, most) == 160, "layout");
-_Static_assert(offsetof(struct rq_lane, authors) == 168, "layout");
+RQ_AT(rq_lane, head, 0); /* with taker, one pair of 16 bytes */
+RQ_AT(rq_lane, taker, 8);
+RQ_AT(rq_lane, wake_at, 16);
+RQ_AT(rq_lane, not_full, 24);
+RQ_AT(rq_lane, peeked, 32);
+RQ_AT(rq_lane, freed, 40);
+RQ_AT(rq_lane, owner, 128);
+RQ_AT(rq_lane, puts, 136);
+RQ_AT(rq_lane, newest, 144);
+RQ_AT(rq_lane, era, 148);
+RQ_AT(rq_lane, tail, 152);
+RQ_AT(rq_lane, most, 160);
+RQ_AT(rq_lane, authors, 168);
+RQ_AT(rq_lane, table, 256);
 _Static_assert(sizeof(struct rq_lane) == 256, "layout");
 
 /*
@@ -395,14 +424,15 @@ struct rq_array_shared {
 	uint64_t reserved[2];
 };
 
-#define RQ_ARRAY_DATA 64u /* where data of more than 8 bytes begin */
-
-_Static_assert(offsetof(struct rq_array_shared, version) == 8, "layout");
-_Static_assert(offsetof(struct rq_array_shared, depth) == 16, "layout");
-_Static_assert(offsetof(struct rq_array_shared, type) == 20, "layout");
-_Static_assert(offsetof(struct rq_array_shared, count) == 24, "layout");
-_Static_assert(offsetof(struct rq_array_shared, created) == 32, "layout");
+RQ_AT(rq_array_shared, lock, 0);
+RQ_AT(rq_array_shared, version, 8);
+RQ_AT(rq_array_shared, depth, 16);
+RQ_AT(rq_array_shared, type, 20);
+RQ_AT(rq_array_shared, count, 24);
+RQ_AT(rq_array_shared, created, 32);
 _Static_assert(sizeof(struct rq_array_shared) == 56, "layout");
+
+#define RQ_ARRAY_DATA 64u /* where data of more than 8 bytes begin */
 
 /*
  * A record in a chunk, 16-byte aligned:

@@ -42,13 +42,13 @@ _Static_assert(RQ_OWNER_HOLDER_SHIFT + RQ_OWNER_HOLDER_BITS == RQ_OWNER_INCARNAT
 _Static_assert(RQ_LANES_MAX <= 1u << RQ_OWNER_LANE_BITS, "a lane's number must fit");
 _Static_assert(RQ_ID_INDEX_BITS + RQ_ID_OWN_BITS == RQ_OWNER_INCARNATION_SHIFT, "an id is full");
 _Static_assert(RQ_MEMBERS_MAX < 1u << RQ_ID_INDEX_BITS, "an id has the member + 1, and 0 is nobody");
-_Static_assert(RQ_LANES_MAX < 1u << RQ_ID_INDEX_BITS, "a place has as many bits for the lane + 1");
 _Static_assert(RQ_UNITS_MAX == UINT64_C(1) << RQ_OWNER_UNIT_BITS, "a unit's number must fit");
 _Static_assert(RQ_OWNER_PIPE <= RQ_OWNER_KIND_MASK, "a kind must fit");
 
-static inline uint64_t rq_owner_incarnation(uint64_t owner)
+/* The incarnation, which owner words of members and of families, ids and leases have in their high half. */
+static inline uint64_t rq_incarnation(uint64_t word)
 {
-	return owner >> RQ_OWNER_INCARNATION_SHIFT;
+	return word >> RQ_OWNER_INCARNATION_SHIFT;
 }
 
 /* The owner word of a unit that a member builds or gives back, and whose that is. */
@@ -85,6 +85,12 @@ static inline uint64_t rq_owner_member_id(uint64_t owner)
 {
 	return owner >> RQ_OWNER_INCARNATION_SHIFT << RQ_OWNER_INCARNATION_SHIFT |
 	       (owner >> RQ_OWNER_HOLDER_SHIFT & RQ_OWNER_HOLDER_MASK);
+}
+
+/* The index of that member. */
+static inline uint32_t rq_owner_member_index(uint64_t owner)
+{
+	return (uint32_t)(owner >> RQ_OWNER_HOLDER_SHIFT & RQ_OWNER_HOLDER_MASK) - 1;
 }
 
 /* Owner words of objects. */
@@ -174,6 +180,16 @@ static inline uint64_t rq_owner_lane(uint64_t first, uint32_t lane, uint32_t chu
 	       first << RQ_OWNER_KIND_BITS | RQ_OWNER_LANE;
 }
 
+/* What the words of all lanes of a queue have alike, and those of all chunks of a lane. */
+#define RQ_OWNER_OF_QUEUE ((UINT64_C(1) << RQ_OWNER_LANE_SHIFT) - 1)
+#define RQ_OWNER_OF_LANE ((UINT64_C(1) << RQ_OWNER_CHUNK_SHIFT) - 1)
+
+/* Whether a word is of a lane of the queue whose first unit this is. */
+static inline bool rq_owner_is_of_queue(uint64_t owner, uint64_t first)
+{
+	return !((owner ^ rq_owner_lane(first, 0, 0)) & RQ_OWNER_OF_QUEUE);
+}
+
 static inline uint32_t rq_owner_lane_index(uint64_t owner)
 {
 	return owner >> RQ_OWNER_LANE_SHIFT & ((1u << RQ_OWNER_LANE_BITS) - 1);
@@ -182,7 +198,7 @@ static inline uint32_t rq_owner_lane_index(uint64_t owner)
 /* Whether two words are of the same lane of the same queue, whatever their chunks. */
 static inline bool rq_owner_is_same_lane(uint64_t owner, uint64_t other)
 {
-	return ((owner ^ other) & ((UINT64_C(1) << RQ_OWNER_CHUNK_SHIFT) - 1)) == 0;
+	return ((owner ^ other) & RQ_OWNER_OF_LANE) == 0;
 }
 
 /* -2^24 to 2^24 - 1: how far the chunk in the word, of which 25 bits are known, is ahead of another. */

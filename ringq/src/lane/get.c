@@ -62,9 +62,9 @@ static inline int parse(const struct rq_reader *reader, uint64_t at, struct rq_v
 		return -EBADMSG;
 	uint64_t header = rq_header_at(ring->base + offset), len = rq_record_len(header);
 	view->head = at;
-	switch (header & 7) {
+	switch (header & RQ_RECORD_KIND_MASK) {
 	case RQ_RECORD_PAD:
-		view->next = at + (len >> 2);
+		view->next = at + (len >> RQ_POSITION_SHIFT);
 		return offset && len == ring->size - offset ? RQ_RECORD_PAD : -EBADMSG;
 	case RQ_RECORD_LINK:
 		view->next = rq_head(rq_head_chunk(at) + 1, 0);

@@ -43,7 +43,7 @@ struct rq_view {
 	const char *behind; /* the one behind it; of rq_lane_look_quick() only */
 };
 
-/* A look gives up, as at a region that is scribbled over, after so many changes by others or steps over PAD and LINK. */
+/* A look gives up, as in a corrupt region, after so many changes by others or steps over PAD and LINK. */
 #define RQ_LOOK_STEPS (1u << 17) /* a lane's table has at most half as many chunks */
 
 /* A get that has lost so many records to others, or as many KiB of them, looks at its time-out before it goes on. */
@@ -83,7 +83,7 @@ static rq_always_inline bool rq_record_at(const struct rq_reader *reader, uint64
 		return false;
 	view->sequence = (uint32_t)rq_record_sequence(header);
 	view->head = at;
-	view->next = at + (footprint >> 2);
+	view->next = at + (footprint >> RQ_POSITION_SHIFT);
 	view->len = len;
 	view->payload = record + rq_record_offset(header);
 	view->stamp = stamped ? rq_load((rq_u64 *)record + 1) : 0;
@@ -96,7 +96,7 @@ static rq_always_inline bool rq_record_at(const struct rq_reader *reader, uint64
 /* The lane of a reader that has read none: its head is in no chunk that is quick. All of it is 0. */
 extern struct rq_lane rq_no_lane;
 
-/* The reader knows of no place in a chunk. Where somebody scribbles just that into head, it finds an empty header. */
+/* The reader knows of no place in a chunk. Where a hostile peer writes just that into head, it finds an empty header. */
 static inline void rq_reader_forget(struct rq_reader *reader)
 {
 	reader->quick = RQ_NOT_QUICK;
@@ -108,7 +108,7 @@ static inline void rq_reader_forget(struct rq_reader *reader)
 /* Head is in the chunk that the reader knows: so is what lies there. False if it is in another. */
 static inline bool rq_reader_follow(struct rq_reader *reader, uint64_t head)
 {
-	if (head >> 32 != reader->quick)
+	if (rq_head_chunk(head) != reader->quick)
 		return false;
 	reader->at = head;
 	reader->record = reader->ring.base + (rq_head_bytes(head) & reader->ring.mask);
@@ -165,7 +165,7 @@ static rq_always_inline bool rq_lane_look_quick(
 		return false;
 	view->lane = lane;
 	view->head = at;
-	view->next = at + (footprint >> 2);
+	view->next = at + (footprint >> RQ_POSITION_SHIFT);
 	view->len = len;
 	view->payload = record + (plain ? rq_payload_offset(false) : rq_record_offset(header));
 	view->stamp = !plain && reader->stamps && rq_record_is_stamped(header) ? rq_load((const rq_u64 *)record + 1) : 0;
@@ -183,7 +183,7 @@ static rq_always_inline void rq_reader_advance(struct rq_reader *reader, const s
 static inline bool rq_lane_nothing_yet(const struct rq_reader *reader)
 {
 	uint64_t head = rq_load_acquire(&reader->lane->head); /* G1 */
-	if (head >> 32 != reader->quick || rq_load(reader->hazard) != reader->key)
+	if (rq_head_chunk(head) != reader->quick || rq_load(reader->hazard) != reader->key)
 		return false;
 	const char *record = reader->ring.base + (rq_head_bytes(head) & reader->ring.mask);
 	return rq_header_at(record) == 0 && rq_load_acquire(&reader->lane->head) == head; /* G7 */
@@ -262,7 +262,7 @@ static rq_always_inline size_t rq_reader_copy_run(const struct rq_reader *reader
 		lens[n++] = len;
 		at += footprint;
 	}
-	view->next += (uint64_t)(at - start) >> 2;
+	view->next += (uint64_t)(at - start) >> RQ_POSITION_SHIFT;
 	return n;
 }
 

@@ -62,7 +62,7 @@ static enum verdict judge(const struct ringq_region *region, struct rq_lane *lan
 /* The lane of a key of this set, or NULL. */
 static struct rq_lane *lane_of(const struct rq_lane_set *set, uint64_t key)
 {
-	return rq_hand_lane(key) < set->max ? rq_lane_at(set, rq_hand_lane(key)) : NULL;
+	return rq_owner_lane_index(key) < set->max ? rq_lane_at(set, rq_owner_lane_index(key)) : NULL;
 }
 
 /*
@@ -113,7 +113,7 @@ struct walk {
 	uint32_t member;
 };
 
-#define WORDS (RQ_MEMBERS_MOST / 64)
+#define WORDS (RQ_MEMBERS_MAX / 64)
 
 /*
  * After a look at `moves`: who has come to take since (D4), and has moved something to a book that is not looked at, has
@@ -130,8 +130,7 @@ static bool next_entry(struct walk *w, struct rq_hand *hand)
 	for (;;) {
 		struct rq_entry *entry;
 		while ((entry = rq_book_next(&w->book))) {
-			if (!read_entry(entry, hand) ||
-				((hand->key ^ w->set->first << 3 ^ RQ_OWNER_LANE) & RQ_KEY_QUEUE))
+			if (!read_entry(entry, hand) || !rq_owner_is_of_queue(hand->key, w->set->first))
 				continue;
 			hand->member = w->member;
 			return true;
@@ -211,7 +210,7 @@ static void settle(const struct rq_lane_set *set, const struct rq_hand *hand)
 	uint64_t state = hand->state, claim = rq_state_claim(state);
 	struct rq_lane *lane = lane_of(set, hand->key);
 	if (rq_state_kind(state) == RQ_ENTRY_ARRIVING) {
-		struct rq_entry *old = rq_entry_of(set->region, hand->from & 0xffffffffff);
+		struct rq_entry *old = rq_entry_of(set->region, hand->from & RQ_FROM_OFFSET_MASK);
 		if (old && rq_load_acquire(&old->state) == (claim | RQ_ENTRY_LEAVING)) /* as Z6: this one word */
 			finish_move(set, old, hand->entry, claim);
 		else
@@ -249,7 +248,7 @@ void rq_hand_enlist(const struct rq_lane_set *set, struct rq_queue_shared *share
 
 int64_t rq_hand_next_taker(const struct rq_lane_set *set, uint32_t from, uint32_t self)
 {
-	for (uint32_t i = from; i < RQ_MEMBERS_MOST; i++) {
+	for (uint32_t i = from; i < RQ_MEMBERS_MAX; i++) {
 		uint64_t bits = rq_load_acquire(&set->hands->takers[i / 64]) >> i % 64; /* D5 */
 		if (!bits) {
 			i |= 63;
@@ -282,18 +281,18 @@ struct rq_hand_sum rq_hand_of_lane(const struct rq_lane_set *set, uint32_t lane,
 		struct rq_hand hand;
 		sum = (struct rq_hand_sum){.lowest = head};
 		while (next_entry(&w, &hand)) {
-			if (((hand.key ^ key) & RQ_KEY_LANE) || !is_taken(set, &hand))
+			if (((hand.key ^ key) & RQ_OWNER_OF_LANE) || !is_taken(set, &hand))
 				continue;
 			if (rq_state_kind(hand.state) == RQ_ENTRY_LEAVING)
 				finish_leaving(set, &hand);
 			if (rq_head_reached(hand.pos, since))
 				sum.bytes += rq_record_footprint(rq_hand_header(set->region, hand.record));
-			if (hand.pos >> 32 == head >> 32 && !rq_head_reached(hand.pos, sum.lowest))
+			if (rq_head_chunk(hand.pos) == rq_head_chunk(head) && !rq_head_reached(hand.pos, sum.lowest))
 				sum.lowest = hand.pos;
 		}
 	} while (has_moved(set, moves) && ++reads < READS_MOST);
-	if (reads == READS_MOST) /* who scribbles there all the time has a lane without room */
-		sum = (struct rq_hand_sum){.lowest = head & ~UINT64_C(0xffffffff), .bytes = UINT64_MAX / 2};
+	if (reads == READS_MOST) /* where a hostile peer keeps changing the books, the lane has no room */
+		sum = (struct rq_hand_sum){.lowest = rq_head(rq_head_chunk(head), 0), .bytes = UINT64_MAX / 2};
 	return sum;
 }
 
@@ -309,7 +308,8 @@ static bool has_entry(const struct rq_lane_set *set, uint64_t key, uint64_t key_
 		struct walk w = begin(set);
 		struct rq_hand hand;
 		while (next_entry(&w, &hand))
-			if (!((hand.key ^ key) & key_mask) && !((hand.pos >> 2 ^ pos) & pos_mask) && is_taken(set, &hand))
+			if (!((hand.key ^ key) & key_mask) && !((hand.pos >> RQ_POSITION_ZEROS ^ pos) & pos_mask) &&
+				is_taken(set, &hand))
 				return true;
 	} while (has_moved(set, moves) && ++reads < READS_MOST);
 	return reads == READS_MOST;
@@ -322,7 +322,7 @@ bool rq_hand_has_chunk(const struct rq_lane_set *set, uint64_t key)
 
 bool rq_hand_has_record(const struct rq_lane_set *set, uint32_t lane, uint64_t pos, uint64_t mask)
 {
-	return has_entry(set, rq_chunk_owner(set, lane, 0), RQ_KEY_LANE, pos, mask);
+	return has_entry(set, rq_chunk_owner(set, lane, 0), RQ_OWNER_OF_LANE, pos, mask);
 }
 
 struct rq_hand_count rq_hand_count(const struct rq_lane_set *set)
@@ -358,7 +358,7 @@ struct rq_hand_count rq_hand_count(const struct rq_lane_set *set)
 static bool is_older(const struct ringq_region *region, const struct rq_hand *a, const struct rq_hand *b)
 {
 	uint64_t of_a = rq_hand_header(region, a->record), of_b = rq_hand_header(region, b->record);
-	if (!((a->key ^ b->key) & RQ_KEY_LANE))
+	if (!((a->key ^ b->key) & RQ_OWNER_OF_LANE))
 		return !rq_head_reached(a->pos, b->pos);
 	uint64_t stamp_a = rq_record_is_stamped(of_a) ? rq_load((rq_u64 *)(region->base + a->record) + 1) : 0;
 	uint64_t stamp_b = rq_record_is_stamped(of_b) ? rq_load((rq_u64 *)(region->base + b->record) + 1) : 0;
@@ -386,7 +386,7 @@ static bool is_back(const struct rq_lane_set *set, struct rq_hand *hand)
 	return true;
 }
 
-/* An entry of the dead, or one that is back, which names no record: somebody has scribbled. It goes. */
+/* An entry of the dead, or one that is back, which names no record, as only a corrupt one does. It goes. */
 static bool is_nothing(const struct rq_lane_set *set, const struct rq_hand *hand)
 {
 	uint64_t state = hand->state;
@@ -473,7 +473,7 @@ void rq_hand_left(const struct rq_lane_set *set, struct rq_membership *membershi
 	/* Is it in the table still, it is a spare chunk, as any that head has left. */
 	for (uint32_t i = 0; i < set->table; i++) {
 		uint64_t entry = rq_load_acquire(&lane->table[i]); /* T9, behind the fence */
-		if (entry && ((rq_chunk_owner(set, rq_hand_lane(key), rq_entry_chunk(entry)) ^ key) == 0))
+		if (entry && ((rq_chunk_owner(set, rq_owner_lane_index(key), rq_entry_chunk(entry)) ^ key) == 0))
 			return;
 	}
 	if (rq_hand_has_chunk(set, key))
@@ -504,7 +504,7 @@ void rq_hand_forget(const struct ringq_region *region, uint64_t first)
 		rq_book_walk(&book, region, i);
 		while ((entry = rq_book_next(&book))) {
 			uint64_t state = rq_load_acquire(&entry->state); /* Z6 */
-			if (state && !((rq_load(&entry->key) ^ first << 3 ^ RQ_OWNER_LANE) & RQ_KEY_QUEUE))
+			if (state && rq_owner_is_of_queue(rq_load(&entry->key), first))
 				rq_cas(&entry->state, &state, 0); /* Z0 */
 		}
 	}

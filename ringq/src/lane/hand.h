@@ -84,25 +84,16 @@ struct rq_hand_count {
 	uint64_t oldest; /* when the oldest in hand was taken; 0: nothing is */
 };
 
-static inline uint32_t rq_hand_lane(uint64_t key)
-{
-	return (uint32_t)(key >> 27 & 0xfff);
-}
-
-/* The part of a chunk's name that its lane's other chunks have as well. */
-#define RQ_KEY_LANE ((UINT64_C(1) << 39) - 1)
-#define RQ_KEY_QUEUE ((UINT64_C(1) << 27) - 1)
-
 /* Attempts, in `from` of an entry; more than fit count as the most. */
-#define RQ_ATTEMPTS_MOST UINT64_C(0xffffff)
 static inline uint32_t rq_hand_attempt(uint64_t from)
 {
-	return (uint32_t)(from >> 40);
+	return (uint32_t)(from >> RQ_FROM_OFFSET_BITS);
 }
 
 static inline uint64_t rq_hand_from(uint64_t attempt, uint64_t offset)
 {
-	return (attempt < RQ_ATTEMPTS_MOST ? attempt : RQ_ATTEMPTS_MOST) << 40 | (offset & 0xffffffffff);
+	return (attempt < RQ_ATTEMPTS_MOST ? attempt : RQ_ATTEMPTS_MOST) << RQ_FROM_OFFSET_BITS |
+	       (offset & RQ_FROM_OFFSET_MASK);
 }
 
 /* Writes what an entry says, then that it is a claim. `who` is the process and the thread. */

@@ -5,17 +5,20 @@
 #include "lane/lane.h"
 
 /* A size is 8 to 15 eighths of a power of two. */
+#define EIGHTHS (1u << RQ_CODE_EIGHTHS_BITS)
 uint64_t rq_size_units(unsigned code)
 {
-	unsigned c = code - 1;
-	return code == 0 || c >> 3 > 24 ? 0 : (uint64_t)(8 + (c & 7)) << (c >> 3) >> 3;
+	unsigned c = code - 1, power = c / EIGHTHS;
+	return code == 0 || power > RQ_OWNER_UNIT_BITS
+	               ? 0
+	               : (uint64_t)(EIGHTHS + c % EIGHTHS) << power >> RQ_CODE_EIGHTHS_BITS;
 }
 
 unsigned rq_size_code(uint64_t units)
 {
 	unsigned e = 63 - (unsigned)__builtin_clzll(units);
-	uint64_t power = UINT64_C(1) << e, eighths = ((units - power) * 8 + power - 1) >> e;
-	return 1 + (e << 3) + (unsigned)eighths;
+	uint64_t power = UINT64_C(1) << e, eighths = ((units - power) * EIGHTHS + power - 1) >> e;
+	return 1 + e * EIGHTHS + (unsigned)eighths;
 }
 
 bool rq_ring_of(const struct rq_lane_set *set, uint64_t entry, struct rq_ring *ring)

@@ -26,7 +26,7 @@
  * EMPTY is a zero header at head, if head is still the same afterwards: then the zero was read at head's place in time.
  *
  * MEMORY. The producer claims it. A chunk that head has left is spare: the producer may use its memory for a later chunk,
- * or the consumer whose claim left_chunk into the next gives back what is more than the producer will want (left_chunk()).
+ * or the consumer whose claim has left it gives back what is more than the producer will want (rq_chunk_left()).
  * Both take a spare chunk by CAS of its table entry to 0, so one gets it. Its units' owner words name lane and chunk, so
  * whatever a death leaves is seen to be nobody's: a unit of a chunk that head has left and no entry has.
  *
@@ -95,26 +95,23 @@ static inline struct rq_lane *rq_lane_at(const struct rq_lane_set *set, uint32_t
 /* Heads. */
 static inline uint64_t rq_head(uint32_t chunk, uint64_t bytes)
 {
-	return (uint64_t)chunk << 32 | bytes >> 2;
+	return (uint64_t)chunk << RQ_CHUNK_SHIFT | bytes >> RQ_POSITION_SHIFT;
 }
 
 static inline uint32_t rq_head_chunk(uint64_t head)
 {
-	return (uint32_t)(head >> 32);
+	return (uint32_t)(head >> RQ_CHUNK_SHIFT);
 }
 
 static inline uint64_t rq_head_bytes(uint64_t head)
 {
-	return (head & 0xfffffffc) << 2;
+	return (head & RQ_POSITION_MASK) << RQ_POSITION_SHIFT;
 }
 
 /* Spare rings: up to LARGEST as many as hold max_bytes, or one if that is above BYTES; above LARGEST, up to ALONE, one. */
 #define RQ_SPARE_LARGEST (UINT64_C(1) << 20)
 #define RQ_SPARES_BYTES (UINT64_C(16) << 20)
 #define RQ_SPARE_SINGLE (UINT64_C(64) << 20)
-
-#define RQ_CHUNK_BYTES (UINT64_C(1) << 34) /* positions end here, then it takes another chunk */
-_Static_assert(RQ_CHUNK_BYTES >> 2 == UINT64_C(1) << 32, "a head is chunk:32 | bytes / 4:32");
 
 /* Whether a chunk comes before another: numbers wrap, and those of a lane are never half of them apart. */
 static inline bool rq_chunk_is_before(uint32_t chunk, uint32_t other)
@@ -132,22 +129,19 @@ static inline bool rq_head_reached(uint64_t a, uint64_t b)
 uint64_t rq_size_units(unsigned code);
 unsigned rq_size_code(uint64_t units);
 
-#define RQ_ENTRY_CODE_MASK 0xffu
-_Static_assert(RQ_UNITS_MAX == UINT64_C(1) << 24, "an entry is chunk:32 | unit:24 | code:8");
-
 static inline uint64_t rq_entry(uint32_t chunk, uint64_t unit, unsigned code)
 {
-	return (uint64_t)chunk << 32 | unit << 8 | code;
+	return (uint64_t)chunk << RQ_CHUNK_SHIFT | unit << RQ_ENTRY_CODE_BITS | code;
 }
 
 static inline uint32_t rq_entry_chunk(uint64_t entry)
 {
-	return (uint32_t)(entry >> 32);
+	return (uint32_t)(entry >> RQ_CHUNK_SHIFT);
 }
 
 static inline uint64_t rq_entry_unit(uint64_t entry)
 {
-	return entry >> 8 & 0xffffff;
+	return entry >> RQ_ENTRY_CODE_BITS & RQ_OWNER_UNIT_MASK;
 }
 
 static inline uint64_t rq_entry_units(uint64_t entry)

@@ -310,7 +310,7 @@ uint64_t rq_producer_wake_at(struct rq_producer *p, uint64_t len, bool exact)
 	if (!exact && step < eighth)
 		step = eighth;
 	/* What a PAD takes is no record's: then this is too early, never too late. */
-	uint64_t at = step >> 2 < next_chunk - from ? from + (step >> 2) : next_chunk;
+	uint64_t at = step >> RQ_POSITION_SHIFT < next_chunk - from ? from + (step >> RQ_POSITION_SHIFT) : next_chunk;
 	return rq_head_reached(at, end) ? end : at;
 }
 

@@ -2,26 +2,23 @@
 #ifndef RQ_RECORD_H
 #define RQ_RECORD_H
 
-/* Records as they lie in a lane: their headers, and the room that they take. layout.h has the format. */
+/* Records as they lie in a lane: their headers, and the room that they take. Of what, words.h draws. */
 
-#include "base/layout.h"
-
-_Static_assert(RQ_RECORD_MAX < UINT64_C(1) << 33, "sequence:28 | length:33 | kind:3");
-_Static_assert(RQ_RECORD_DATA_STAMPED < 1 << 3, "a kind must fit");
+#include "base/words.h"
 
 static inline uint64_t rq_record_header(uint64_t sequence, uint64_t len, enum rq_record_kind kind)
 {
-	return sequence << 36 | len << 3 | kind;
+	return sequence << RQ_RECORD_SEQUENCE_SHIFT | len << RQ_RECORD_KIND_BITS | kind;
 }
 
 static inline uint64_t rq_record_sequence(uint64_t header)
 {
-	return header >> 36;
+	return header >> RQ_RECORD_SEQUENCE_SHIFT;
 }
 
 static inline uint64_t rq_record_len(uint64_t header)
 {
-	return header << 28 >> 31;
+	return header << RQ_RECORD_SEQUENCE_BITS >> (64 - RQ_RECORD_LEN_BITS);
 }
 
 static inline bool rq_record_is_stamped(uint64_t header)
@@ -35,13 +32,13 @@ static inline bool rq_record_is_stamped(uint64_t header)
  */
 static inline uint64_t rq_record_plain_len(uint64_t header)
 {
-	uint64_t h = (header << 28) - ((uint64_t)RQ_RECORD_DATA << 28);
-	return h >> 31 | h << 33;
+	uint64_t h = (header << RQ_RECORD_SEQUENCE_BITS) - ((uint64_t)RQ_RECORD_DATA << RQ_RECORD_SEQUENCE_BITS);
+	return h >> (64 - RQ_RECORD_LEN_BITS) | h << RQ_RECORD_LEN_BITS;
 }
 
 static inline bool rq_record_is_data(uint64_t header)
 {
-	return (header & ~(uint64_t)RQ_RECORD_STAMPED & 7) == RQ_RECORD_DATA;
+	return (header & ~(uint64_t)RQ_RECORD_STAMPED & RQ_RECORD_KIND_MASK) == RQ_RECORD_DATA;
 }
 
 static inline uint64_t rq_payload_offset(bool stamped)
@@ -70,8 +67,6 @@ static inline enum rq_record_kind rq_data_kind(bool stamped)
 {
 	return stamped ? RQ_RECORD_DATA_STAMPED : RQ_RECORD_DATA;
 }
-
-#define RQ_SEQUENCE_MASK UINT64_C(0xfffffff)
 
 /* Records up to RQ_SHORT have fast paths of their own, those up to RQ_LONG share one. */
 #define RQ_SHORT UINT64_C(64)

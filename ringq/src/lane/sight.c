@@ -38,13 +38,13 @@ int rq_sight_parse(const struct rq_span *span, uint64_t at, uint64_t header, uin
 	*next = at;
 	if (offset + RQ_GRANULE > span->size)
 		return -EBADMSG;
-	switch (header & 7) {
+	switch (header & RQ_RECORD_KIND_MASK) {
 	case RQ_RECORD_DATA:
 	case RQ_RECORD_DATA_STAMPED:
-		*next = at + (rq_record_footprint(header) >> 2);
+		*next = at + (rq_record_footprint(header) >> RQ_POSITION_SHIFT);
 		return rq_record_footprint(header) <= span->size - offset ? RQ_RECORD_DATA : -EBADMSG;
 	case RQ_RECORD_PAD:
-		*next = at + (len >> 2);
+		*next = at + (len >> RQ_POSITION_SHIFT);
 		return offset && len == span->size - offset ? RQ_RECORD_PAD : -EBADMSG;
 	case RQ_RECORD_LINK:
 		*next = rq_head(rq_head_chunk(at) + 1, 0);
@@ -108,7 +108,8 @@ int rq_sight_waiting(const struct rq_lane_set *set, uint32_t index, struct rq_la
 		r = first_record(set, index, lane, rq_load(&lane->head), &header);
 	}
 	if (r == 1 || (r == -EAGAIN && rq_record_is_data(header)))
-		*waiting = rq_lane_count_from(set, lane, rq_load(&lane->head), header >> 36, rq_load(&lane->puts));
+		*waiting = rq_lane_count_from(
+			set, lane, rq_load(&lane->head), rq_record_sequence(header), rq_load(&lane->puts));
 	return r < 0 && r != -EAGAIN ? r : 0;
 }
 
@@ -123,7 +124,7 @@ uint64_t rq_sight_count(const struct rq_lane_set *set, uint32_t index)
 	}
 	if ((r != 1 && r != -EAGAIN) || !rq_record_is_data(header) || rq_glance_word(set->region, puts_at, &puts))
 		return 0;
-	uint64_t n = (puts - (header >> 36)) & RQ_SEQUENCE_MASK;
+	uint64_t n = (puts - (rq_record_sequence(header))) & RQ_SEQUENCE_MASK;
 	return n == 0 || n > RQ_SEQUENCE_MASK / 2 ? 1 : n;
 }
 
@@ -131,6 +132,6 @@ uint64_t rq_sight_bytes_held(const struct rq_lane_set *set, const struct rq_lane
 {
 	uint64_t units = 0;
 	for (uint32_t i = 0; i < set->table; i++)
-		units += rq_size_units(rq_load(&lane->table[i]) & 0xff);
+		units += rq_entry_units(rq_load(&lane->table[i]));
 	return units * set->region->at.page;
 }

@@ -37,7 +37,7 @@ static int member_word(const struct ringq_region *region, uint32_t index, size_t
 /* Whether a claim has won its record: 1, 0 or an error. As in hand.c. */
 static int is_won(const struct look *l, uint64_t claim, uint64_t key, uint64_t pos)
 {
-	uint64_t lane = rq_lane_offset(l->set, rq_hand_lane(key)), head, taker, won;
+	uint64_t lane = rq_lane_offset(l->set, rq_owner_lane_index(key)), head, taker, won;
 	int r = rq_glance_word(l->set->region, lane + offsetof(struct rq_lane, head), &head);
 	if (r || head == pos || !rq_head_reached(head, pos))
 		return r;
@@ -69,7 +69,7 @@ static int add_back(struct look *l, uint64_t at, const struct rq_entry *e, uint6
 	}
 	const struct rq_geometry *region = &l->set->region->at;
 	if (b.record < region->units || b.record % RQ_GRANULE || b.record > region->size - RQ_GRANULE)
-		return 0; /* somebody has scribbled */
+		return 0; /* corrupt */
 	uint64_t words[2];
 	int r = rq_glance_read(l->set->region, b.record, words, sizeof words);
 	if (r || !rq_record_is_data(words[0]) || rq_record_footprint(words[0]) > region->size - b.record)
@@ -84,7 +84,7 @@ static int add_back(struct look *l, uint64_t at, const struct rq_entry *e, uint6
 static int look_at_entry(struct look *l, uint64_t at, const struct rq_entry *e, uint64_t state)
 {
 	uint64_t key = rq_load(&e->key), port = rq_load(&e->port), taken = rq_load(&e->taken);
-	if ((key & RQ_KEY_QUEUE) != (l->set->first << 3 | RQ_OWNER_LANE) || rq_hand_lane(key) >= l->set->max)
+	if (!rq_owner_is_of_queue(key, l->set->first) || rq_owner_lane_index(key) >= l->set->max)
 		return 0;
 	enum rq_entry_kind kind = rq_state_kind(state);
 	if (kind == RQ_ENTRY_CLAIM) {
@@ -97,7 +97,7 @@ static int look_at_entry(struct look *l, uint64_t at, const struct rq_entry *e, 
 	if (kind == RQ_ENTRY_LEAVING)
 		return 0; /* it counts where it arrives */
 	if (kind == RQ_ENTRY_ARRIVING) {
-		uint64_t old, offset = (rq_load(&e->from) & 0xffffffffff) * RQ_ENTRY;
+		uint64_t old, offset = (rq_load(&e->from) & RQ_FROM_OFFSET_MASK) * RQ_ENTRY;
 		int r = rq_glance_word(l->set->region, offset + offsetof(struct rq_entry, state), &old);
 		if (r || old != (rq_state_claim(state) | RQ_ENTRY_LEAVING))
 			return r == -EBADMSG ? 0 : r;
@@ -153,7 +153,7 @@ static int look_at_book(struct look *l, uint32_t member)
 static int compare(const void *of_a, const void *of_b)
 {
 	const struct rq_back *a = of_a, *b = of_b;
-	if (!((a->key ^ b->key) & RQ_KEY_LANE))
+	if (!((a->key ^ b->key) & RQ_OWNER_OF_LANE))
 		return a->pos == b->pos ? 0 : rq_head_reached(a->pos, b->pos) ? 1 : -1;
 	if (a->stamp != b->stamp)
 		return a->stamp < b->stamp ? -1 : 1;
@@ -179,7 +179,7 @@ static int look_once(struct look *l, uint64_t hands, uint64_t *moves)
 	uint64_t before = rq_load(&words.moves);
 	l->out->held = l->out->oldest = l->out->returned = 0;
 	l->out->process = l->out->thread = 0;
-	for (uint32_t i = 0; r == 0 && i < RQ_MEMBERS_MOST && i < region->at.member_count; i++)
+	for (uint32_t i = 0; r == 0 && i < RQ_MEMBERS_MAX && i < region->at.member_count; i++)
 		if (rq_load(&words.takers[i / 64]) >> i % 64 & 1)
 			r = look_at_book(l, i);
 	l->out->redelivered = rq_load(&words.redelivered);

@@ -10,8 +10,6 @@
 #include "region/objects.h"
 #include "region/things.h"
 
-#define WAITERS (UINT64_C(1) << 31) /* of the lock's word: array/lock.c */
-
 int ringq_region_lock_holder(const ringq_region *region, uint64_t array, struct ringq_producer *out)
 {
 	struct rq_array_shared words;
@@ -28,7 +26,7 @@ int ringq_region_lock_holder(const ringq_region *region, uint64_t array, struct 
 		r = rq_glance_owner(region, thing.first, &owner);
 	if (r || owner != thing.owner)
 		return r ? r : -ENOENT;
-	uint64_t id = rq_load(&words.lock) & ~WAITERS;
+	uint64_t id = rq_load(&words.lock) & ~RQ_LOCK_WAITERS;
 	if (!id)
 		return 0;
 	r = rq_glance_person(region, id, &person);

@@ -3,7 +3,7 @@
 
 #include "base/sys.h"
 
-#define VERSION (UINT64_C(1) << 32)
+#define VERSION (UINT64_C(1) << RQ_ROSTER_VERSION_SHIFT)
 
 void rq_roster_add(struct rq_queue_shared *shared, uint32_t lane)
 {
@@ -20,7 +20,7 @@ static uint32_t empty_ones(struct rq_order *o, uint32_t word, uint32_t idle)
 	struct rq_view view;
 	uint32_t empty = 0;
 	for (uint32_t left = idle; left; left &= left - 1) {
-		uint32_t lane = word * RQ_ROSTER_LANES + (uint32_t)__builtin_ctz(left) / 2;
+		uint32_t lane = word * RQ_ROSTER_LANES + (uint32_t)__builtin_ctz(left) / RQ_ROSTER_LANE_BITS;
 		if (rq_lane_look(&o->reader, lane, &view) == 0)
 			empty |= left & -left;
 	}

@@ -29,7 +29,7 @@
 
 static inline unsigned rq_roster_shift(uint32_t lane)
 {
-	return lane % RQ_ROSTER_LANES * 2;
+	return lane % RQ_ROSTER_LANES * RQ_ROSTER_LANE_BITS;
 }
 
 /* The lanes of a word that are ACTIVE, as a mask with one bit each, at twice the lane's number. */

@@ -10,13 +10,12 @@
 #include "base/call.h"
 #include "base/sys.h"
 
-#define HOLDS_BASE (UINT64_C(1) << 62)
 #define SLEEP_FIRST INT64_C(1000000)
 #define SLEEP_MOST INT64_C(100000000)
 
 static uint64_t byte_of(uint64_t first, enum rq_side side)
 {
-	return HOLDS_BASE + 2 * first + (side == RQ_SIDE_WRITER);
+	return RQ_LOCKS_OF_PIPES + 2 * first + (side == RQ_SIDE_WRITER);
 }
 
 static enum rq_side other(enum rq_side side)
@@ -99,7 +98,7 @@ static bool is_alive(struct rq_port *port, uint64_t id)
 		return false;
 	rq_u64 *lease = rq_lease_at(region, ((uint32_t)id & RQ_ID_INDEX_MASK) - 1);
 	uint64_t word = rq_load_acquire(lease); /* as M3: what follows is compared with it again and again */
-	if (!rq_lease_held(word) || word >> 32 != id >> 32)
+	if (!rq_lease_held(word) || rq_incarnation(word) != rq_incarnation(id))
 		return false;
 	port->peer.lease = lease;
 	port->peer.lease_word = word;

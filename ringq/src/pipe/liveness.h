@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef RQ_HOLD_H
-#define RQ_HOLD_H
+#ifndef RQ_LIVENESS_H
+#define RQ_LIVENESS_H
 
 /*
  * Holds: who still has an end of a pipe.
@@ -17,7 +17,7 @@
  *
  * THE HINT spares that system call. Each queue of a pipe names for each side a witness: a member (member.h) that had
  * a call on a handle of that side. While its lease stands, it holds: a handle's end takes its threads' names out before
- * the lock is given up (rq_hold_leave). So a put looks at two words that are seldom written, and asks the kernel only
+ * the lock is given up (`left`). So a put looks at two words that are seldom written, and asks the kernel only
  * where there is no living witness: its side may be held all the same, by other members, who name themselves at their
  * next call that finds no name there, or by somebody who has made no call yet.
  *

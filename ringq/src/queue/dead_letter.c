@@ -22,7 +22,7 @@ static int put_dead_letter(struct ringq_queue *dead, const struct ringq_delivery
 	struct ringq_dead_letter head = {
 		.size = sizeof head,
 		.attempts = d->attempt - 1,
-		.process = (uint32_t)(killer >> 32),
+		.process = rq_killer_process(killer),
 		.thread = (uint32_t)killer,
 	};
 	void *at;

@@ -61,7 +61,7 @@ int ringq_delivery_id(ringq_queue *queue, const struct ringq_delivery *delivery,
 	if (entry && state && rq_load_acquire(&entry->state) == state) /* as Z6 */
 		header = rq_hand_header(queue->region, rq_load(&entry->record));
 	if (header) {
-		*lane = rq_hand_lane(delivery->own[RQ_OWN_KEY]);
+		*lane = rq_owner_lane_index(delivery->own[RQ_OWN_KEY]);
 		*sequence = rq_sight_sequence(header, rq_load(&rq_lane_at(&queue->set, *lane)->puts));
 	}
 	rq_leave();

@@ -32,9 +32,9 @@ struct ended {
 static rq_cold void make_room(struct rq_port *b, const struct ended *e)
 {
 	const struct rq_lane_set *set = &b->queue->set;
-	struct rq_lane *lane = rq_lane_at(set, rq_hand_lane(e->key));
+	struct rq_lane *lane = rq_lane_at(set, rq_owner_lane_index(e->key));
 	rq_fence(); /* T9: Z0 before the look at head; and, as W2, before the one at who sleeps */
-	if ((rq_load(&lane->head) ^ e->pos) >> 32) {
+	if (rq_head_chunk(rq_load(&lane->head) ^ e->pos)) {
 		rq_store_release(b->order.reader.hazard, 0); /* as H1: this may be the last to name it */
 		rq_hand_left(set, b->membership, e->key, e->record);
 	}
@@ -57,8 +57,9 @@ static void tell_drained(struct rq_port *b)
 /* Nobody waits for what has ended but, perhaps, for all to end. Behind a barrier. */
 static rq_always_inline bool nobody_needs(const struct ringq_queue *queue, const struct ended *e)
 {
-	const struct rq_lane *lane = rq_lane_at(&queue->set, rq_hand_lane(e->key));
-	return !somebody_waits(&lane->not_full) && (rq_load(&lane->head) ^ e->pos) >> 32 == 0 && !queue->permits.count;
+	const struct rq_lane *lane = rq_lane_at(&queue->set, rq_owner_lane_index(e->key));
+	return !somebody_waits(&lane->not_full) && rq_head_chunk(rq_load(&lane->head) ^ e->pos) == 0 &&
+	       !queue->permits.count;
 }
 
 /*

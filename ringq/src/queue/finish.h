@@ -60,8 +60,7 @@ static rq_always_inline struct rq_entry *rq_delivery_entry(
 {
 	const struct rq_lane_set *set = &queue->set;
 	uint64_t key = d->own[RQ_OWN_KEY];
-	if (rq_unlikely((key & RQ_KEY_QUEUE) != (set->first << 3 | RQ_OWNER_LANE)) ||
-		rq_unlikely(rq_hand_lane(key) >= set->max))
+	if (rq_unlikely(!rq_owner_is_of_queue(key, set->first)) || rq_unlikely(rq_owner_lane_index(key) >= set->max))
 		return NULL;
 	return rq_entry_of(set->region, d->own[RQ_OWN_ENTRY]);
 }

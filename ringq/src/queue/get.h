@@ -42,13 +42,13 @@ static rq_always_inline int rq_get_find(struct rq_port *b, struct rq_view *view)
 }
 
 /*
- * Another has taken the record, or scribbles. Whether to go on at once: however long records are, some dozen times. The time
- * ends it where a copy may take long; else it does not, as -ETIMEDOUT says that the queue was empty at an instant.
+ * Another has taken the record, or a hostile peer changes the lane. Whether to retry at once: some dozen times, however long
+ * records are. The time-out ends that only where a copy may take long: -ETIMEDOUT says that the queue was empty at an instant.
  */
 #define RQ_LOSS_LONG (UINT64_C(64) << 10)
 static inline bool rq_get_may_retry(struct rq_port *b, uint64_t *lost, const struct rq_view *view)
 {
-	uint64_t kib = view->len >> 10;
+	uint64_t kib = view->len / 1024;
 	*lost += 1 + (kib < RQ_LOSSES_MOST / 64 ? kib : RQ_LOSSES_MOST / 64);
 	return *lost < RQ_LOSSES_MOST && (view->len < RQ_LOSS_LONG || !rq_patience_is_over(&b->order.patience));
 }

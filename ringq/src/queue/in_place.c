@@ -11,7 +11,7 @@
 static rq_always_inline void hold(struct rq_port *b, const struct rq_view *view, struct ringq_delivery *out)
 {
 	struct rq_reader *reader = &b->order.reader;
-	bool quick = reader->lane == view->lane && reader->quick == view->head >> 32;
+	bool quick = reader->lane == view->lane && reader->quick == rq_head_chunk(view->head);
 	b->open_entry = quick ? reader->entry : 0;
 	b->open_at = view->head;
 	b->open_lane = view->lane;
@@ -111,7 +111,7 @@ static rq_always_inline bool ack_again(struct rq_port *b, struct ringq_delivery 
 	rq_store(&b->open, 0);
 	b->special = reader->taken = false;
 	reader->entry = b->open_entry;
-	reader->quick = next >> 32;
+	reader->quick = rq_head_chunk(next);
 	rq_reader_follow(reader, next);
 	rq_choose_took(&b->order, 1);
 	forget(d);
@@ -129,7 +129,7 @@ static int move_head(struct rq_port *taker, const struct ringq_delivery *d, stru
 	*view = (struct rq_view){.lane = taker->open_lane, .head = head, .next = next};
 	bool done = rq_cas(&view->lane->head, &head, next); /* G3 */
 	rq_store_release(&taker->open, 0);                  /* O6 */
-	return done ? 0 : -ESTALE;                          /* somebody has scribbled there, or got beside this turn */
+	return done ? 0 : -ESTALE;                          /* the word is corrupt, or another got beside this turn */
 }
 
 static int finish_of(struct ringq_queue *queue, const struct ringq_delivery *d, struct rq_view *view)

@@ -31,7 +31,7 @@ struct rq_producer *rq_port_look_ahead(struct rq_port *port);
 /* Whether the last turn of a single producer has ended by death: nobody has tidied up after it. */
 bool rq_port_turn_died(const struct rq_port *port);
 
-/* Takes over lanes whose owners are dead, for what these hold: places, memory. True if there was one. */
+/* Takes over lanes whose owners are dead, for what these hold: permits, memory. True if there was one. */
 bool rq_port_reap(struct rq_port *port);
 
 #endif

@@ -8,11 +8,16 @@
 #include "base/event.h"
 
 #define POSITION_BITS RQ_PERMIT_POSITION_BITS
-#define POSITION_MASK ((UINT64_C(1) << POSITION_BITS) - 1)
+#define POSITION_MASK RQ_PERMIT_POSITION_MASK
 
-static uint64_t place_word(uint32_t lane, uint64_t head)
+static uint64_t position_of(uint64_t head)
 {
-	return (uint64_t)(lane + 1) << POSITION_BITS | (head >> 2 & POSITION_MASK);
+	return head >> RQ_POSITION_ZEROS & POSITION_MASK;
+}
+
+static uint64_t permit_word(uint32_t lane, uint64_t head)
+{
+	return (uint64_t)(lane + 1) << POSITION_BITS | position_of(head);
 }
 
 /* How far position a is behind b, both of 51 bits: negative, 0 or positive. */
@@ -28,7 +33,7 @@ static bool is_free(const struct rq_lane_set *set, uint64_t word)
 	if (word == 0 || lane >= set->max)
 		return true;
 	uint64_t head = rq_load_acquire(&rq_lane_at(set, (uint32_t)lane)->head); /* C1 */
-	return behind(word & POSITION_MASK, head >> 2 & POSITION_MASK) > 0 &&
+	return behind(word & POSITION_MASK, position_of(head)) > 0 &&
 	       !rq_hand_has_record(set, (uint32_t)lane, word & POSITION_MASK, POSITION_MASK);
 }
 
@@ -38,13 +43,13 @@ static uint64_t mix(uint64_t index, uint64_t word)
 	return (x ^ x >> 29) * UINT64_C(0xbf58476d1ce4e5b9);
 }
 
-/* Looks at all places, from the hint on. The first free one, or count; *digest is of all the words seen. */
-static uint64_t look(const struct rq_permits *places, const struct rq_lane_set *set, uint64_t *word, uint64_t *digest)
+/* Looks at all permits, from the hint on. The first free one, or count; *digest is of all the words seen. */
+static uint64_t look(const struct rq_permits *permits, const struct rq_lane_set *set, uint64_t *word, uint64_t *digest)
 {
-	uint64_t n = places->count, i = rq_load(places->hint) % n;
+	uint64_t n = permits->count, i = rq_load(permits->hint) % n;
 	*digest = 0;
 	for (uint64_t seen = 0; seen < n; seen++) {
-		*word = rq_load_acquire(&places->words[i]); /* C2 */
+		*word = rq_load_acquire(&permits->words[i]); /* C2 */
 		if (is_free(set, *word))
 			return i;
 		*digest += mix(i, *word);
@@ -55,46 +60,46 @@ static uint64_t look(const struct rq_permits *places, const struct rq_lane_set *
 }
 
 /*
- * Looks of somebody who finds no place, with others always faster, before the answer is that it is full: some
+ * Looks of somebody who finds no permit, with others always faster, before the answer is that it is full: some
  * milliseconds of them, or a second if the caller has that much time.
  */
 #define LOOKS_NOWAIT (UINT64_C(1) << 22)
 #define LOOKS_MOST (UINT64_C(1) << 28)
 #define LOSSES_MOST 65536u
 
-/* A free place as look() finds it; count if there was none at some instant, or in all looks that it is worth. */
+/* A free permit as look() finds it; count if there was none at some instant, or in all looks that it is worth. */
 static uint64_t find(
-	const struct rq_permits *places, const struct rq_lane_set *set, struct rq_patience *patience, uint64_t *word)
+	const struct rq_permits *permits, const struct rq_lane_set *set, struct rq_patience *patience, uint64_t *word)
 {
 	uint64_t first, second, most = rq_patience_may_yield(patience) ? LOOKS_MOST : LOOKS_NOWAIT;
-	for (uint64_t looks = 0; looks < most; looks += 2 * places->count + 16) {
-		uint64_t i = look(places, set, word, &first);
-		if (i < places->count)
+	for (uint64_t looks = 0; looks < most; looks += 2 * permits->count + 16) {
+		uint64_t i = look(permits, set, word, &first);
+		if (i < permits->count)
 			return i;
-		i = look(places, set, word, &second);
-		if (i < places->count || first == second || rq_patience_is_over(patience))
+		i = look(permits, set, word, &second);
+		if (i < permits->count || first == second || rq_patience_is_over(patience))
 			return i;
 	}
-	return places->count;
+	return permits->count;
 }
 
 /* The word of the record at the producer's tail. */
 static uint64_t word_of(const struct rq_producer *producer)
 {
-	return place_word(producer->index, rq_head(producer->chunk, producer->tail));
+	return permit_word(producer->index, rq_head(producer->chunk, producer->tail));
 }
 
-int rq_permit_take(const struct rq_permits *places, const struct rq_producer *producer, struct rq_patience *patience,
-	rq_u64 **place)
+int rq_permit_take(const struct rq_permits *permits, const struct rq_producer *producer, struct rq_patience *patience,
+	rq_u64 **permit)
 {
 	uint64_t word, mine = word_of(producer);
 	for (unsigned lost = 0; lost < LOSSES_MOST; lost++) {
-		uint64_t i = find(places, producer->set, patience, &word);
-		if (i == places->count)
+		uint64_t i = find(permits, producer->set, patience, &word);
+		if (i == permits->count)
 			return -EAGAIN;
-		if (rq_cas(&places->words[i], &word, mine)) { /* C3 */
-			rq_store(places->hint, i + 1);
-			*place = &places->words[i];
+		if (rq_cas(&permits->words[i], &word, mine)) { /* C3 */
+			rq_store(permits->hint, i + 1);
+			*permit = &permits->words[i];
 			return 0;
 		}
 		if (rq_patience_is_over(patience))
@@ -103,51 +108,51 @@ int rq_permit_take(const struct rq_permits *places, const struct rq_producer *pr
 	return -EAGAIN;
 }
 
-void rq_permit_return(struct rq_queue_shared *shared, const struct rq_producer *producer, rq_u64 *place)
+void rq_permit_return(struct rq_queue_shared *shared, const struct rq_producer *producer, rq_u64 *permit)
 {
 	uint64_t mine = word_of(producer);
-	rq_cas(place, &mine, 0); /* C4 */
+	rq_cas(permit, &mine, 0); /* C4 */
 	rq_event_notify(&shared->not_full, 1);
 }
 
-/* Whether this word is a place's for a record of the lane at or behind `end`. */
+/* Whether this word is a permit's for a record of the lane at or behind `end`. */
 static bool is_behind(uint64_t word, uint32_t lane, uint64_t end)
 {
-	return word >> POSITION_BITS == lane + 1 && behind(word & POSITION_MASK, end >> 2 & POSITION_MASK) <= 0;
+	return word >> POSITION_BITS == lane + 1 && behind(word & POSITION_MASK, position_of(end)) <= 0;
 }
 
-unsigned rq_permits_drop(const struct rq_permits *places, uint32_t lane, uint64_t end)
+unsigned rq_permits_drop(const struct rq_permits *permits, uint32_t lane, uint64_t end)
 {
 	unsigned dropped = 0;
-	for (uint64_t i = 0; i < places->count; i++) {
-		uint64_t word = rq_load_acquire(&places->words[i]); /* as C2: compared by C5 */
+	for (uint64_t i = 0; i < permits->count; i++) {
+		uint64_t word = rq_load_acquire(&permits->words[i]); /* as C2: compared by C5 */
 		if (is_behind(word, lane, end))
-			dropped += rq_cas(&places->words[i], &word, 0); /* C5 */
+			dropped += rq_cas(&permits->words[i], &word, 0); /* C5 */
 	}
 	return dropped;
 }
 
-void rq_permits_renew(const struct rq_permits *places, const struct rq_lane_set *set, uint32_t lane, uint32_t chunk)
+void rq_permits_renew(const struct rq_permits *permits, const struct rq_lane_set *set, uint32_t lane, uint32_t chunk)
 {
-	for (uint64_t i = 0; i < places->count; i++) {
-		uint64_t word = rq_load_acquire(&places->words[i]); /* C2 */
+	for (uint64_t i = 0; i < permits->count; i++) {
+		uint64_t word = rq_load_acquire(&permits->words[i]); /* C2 */
 		if (word >> POSITION_BITS == lane + 1 && is_free(set, word))
-			rq_cas(&places->words[i], &word, 0); /* C5 */
+			rq_cas(&permits->words[i], &word, 0); /* C5 */
 	}
 	rq_store(&rq_lane_at(set, lane)->era, rq_permits_era(chunk));
 }
 
-bool rq_permits_left(const struct rq_permits *places, uint32_t lane, uint64_t end)
+bool rq_permits_left(const struct rq_permits *permits, uint32_t lane, uint64_t end)
 {
-	for (uint64_t i = 0; i < places->count; i++)
-		if (is_behind(rq_load_acquire(&places->words[i]), lane, end)) /* as C2 */
+	for (uint64_t i = 0; i < permits->count; i++)
+		if (is_behind(rq_load_acquire(&permits->words[i]), lane, end)) /* as C2 */
 			return true;
 	return false;
 }
 
-bool rq_permits_full(const struct rq_permits *places, const struct rq_lane_set *set)
+bool rq_permits_full(const struct rq_permits *permits, const struct rq_lane_set *set)
 {
 	struct rq_patience none = {0};
 	uint64_t word;
-	return places->count && find(places, set, &none, &word) == places->count;
+	return permits->count && find(permits, set, &none, &word) == permits->count;
 }

@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef RQ_PLACES_H
-#define RQ_PLACES_H
+#ifndef RQ_PERMITS_H
+#define RQ_PERMITS_H
 
 /*
- * Exact max_records: as many places, each one word, and no count that a death could leave wrong.
+ * Exact max_records: as many permits, each one word, and no count that a death could leave wrong.
  *
- * A place is 0, or names a record by its lane and position: lane + 1:13 | position:51. A producer takes one by CAS before
- * it publishes the record there. Nobody gives places back: one whose record has been taken, which the lane's head tells,
- * is free. So there are never more records in the queue than places, whoever dies when, and what a dead producer took
- * and did not publish is found by whoever takes over its lane.
+ * A permit is 0, or names a record by its lane and position: lane + 1:13 | position:51. A producer takes one by CAS before
+ * it publishes the record there. Nobody gives permits back: a permit is free once its record has been taken, which the
+ * lane's head tells. So there are never more records in the queue than permits, whoever dies when. What a dead producer
+ * took and did not publish is found by whoever takes over its lane.
  *
- * Full means that at one instant every place was taken: two looks at all of them, in between which no word changed; a
+ * Full means that at one instant every permit was taken: two looks at all of them, in between which no word changed; a
  * word never comes back, as positions do not. That takes a time that grows with max_records; a hint where the next free
- * place should be makes it short while there is one.
+ * permit should be makes it short while there is one.
  *
  * A word says only how a position compares with head as long as the two are less than half of what 51 bits hold apart. So
  * whoever has brought a lane a small part of that on makes all its words 0 whose records have been taken.
  *
- * A producer stopped between taking its place and publishing holds that one place until it goes on or dies.
+ * A producer stopped between taking its permit and publishing holds that one permit until it resumes or dies.
  */
 
 #include "base/patience.h"
@@ -25,8 +25,7 @@
 
 struct rq_producer;
 
-#define RQ_PERMIT_POSITION_BITS 51
-#define RQ_PERMIT_ERA_BITS (RQ_PERMIT_POSITION_BITS - 30 - 3) /* of the chunk, which has what the position leaves */
+#define RQ_PERMIT_ERA_BITS (RQ_PERMIT_CHUNK_BITS - 3)
 
 struct rq_permits {
 	rq_u64 *words;
@@ -40,22 +39,22 @@ static inline uint32_t rq_permits_era(uint32_t chunk)
 	return chunk >> RQ_PERMIT_ERA_BITS;
 }
 
-/* Makes the places 0 that the lane has left. For its owner, whose tail is in the chunk, in a new era. */
-void rq_permits_renew(const struct rq_permits *places, const struct rq_lane_set *set, uint32_t lane, uint32_t chunk);
+/* Makes the permits 0 that the lane has left. For its owner, whose tail is in the chunk, in a new era. */
+void rq_permits_renew(const struct rq_permits *permits, const struct rq_lane_set *set, uint32_t lane, uint32_t chunk);
 
-/* Takes a place for the record at the producer's tail. 0, or -EAGAIN: full. */
-int rq_permit_take(const struct rq_permits *places, const struct rq_producer *producer, struct rq_patience *patience,
-	rq_u64 **place);
+/* Takes a permit for the record at the producer's tail. 0, or -EAGAIN: full. */
+int rq_permit_take(const struct rq_permits *permits, const struct rq_producer *producer, struct rq_patience *patience,
+	rq_u64 **permit);
 
-/* Frees the place that the producer took for a record at its tail, which will not be, and wakes a sleeper for one. */
-void rq_permit_return(struct rq_queue_shared *shared, const struct rq_producer *producer, rq_u64 *place);
+/* Frees the permit that the producer took for a record at its tail, which will not be, and wakes a sleeper for one. */
+void rq_permit_return(struct rq_queue_shared *shared, const struct rq_producer *producer, rq_u64 *permit);
 
-/* Frees the places that a lane's dead owner took for records at or behind `end`, which it did not publish. How many. */
-unsigned rq_permits_drop(const struct rq_permits *places, uint32_t lane, uint64_t end);
+/* Frees the permits that a lane's dead owner took for records at or behind `end`, which it did not publish. How many. */
+unsigned rq_permits_drop(const struct rq_permits *permits, uint32_t lane, uint64_t end);
 
-bool rq_permits_full(const struct rq_permits *places, const struct rq_lane_set *set);
+bool rq_permits_full(const struct rq_permits *permits, const struct rq_lane_set *set);
 
 /* Whether one is taken that rq_permits_drop() would free. */
-bool rq_permits_left(const struct rq_permits *places, uint32_t lane, uint64_t end);
+bool rq_permits_left(const struct rq_permits *permits, uint32_t lane, uint64_t end);
 
 #endif

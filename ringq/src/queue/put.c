@@ -8,12 +8,12 @@
 
 static int put_once(struct rq_port *b, const void *data, size_t len, rq_u32 **event)
 {
-	rq_u64 *place;
+	rq_u64 *permit;
 	int r = rq_put_allowed(b);
 	if (rq_unlikely(r))
 		return r;
 	struct rq_producer *p = b->producer;
-	r = rq_put_make_room(b, len, &place, event);
+	r = rq_put_make_room(b, len, &permit, event);
 	if (rq_unlikely(r)) {
 		rq_producer_flush(p);
 		return r;
@@ -107,8 +107,8 @@ static rq_cold int put_end(struct rq_port *b)
 }
 
 /*
- * Whether the put that was just published leaves nothing to do, as rq_put_published() would. Calm can wait for a put that goes
- * the long way, as one does in each round of a ring; to stand alone may not wait that long.
+ * Whether the put that was just published leaves nothing to do, as rq_put_published() would. To disarm the event can wait
+ * for a put that takes the slow path, as one does in each round of a ring; to take the bias cannot wait that long.
  */
 static rq_always_inline bool is_quiet(
 	const struct rq_queue_shared *s, const struct rq_port *b, const struct rq_producer *p, bool total, bool stamped)

@@ -2,7 +2,7 @@
 #ifndef RQ_PUT_H
 #define RQ_PUT_H
 
-/* What all ways to put share. Each makes room, takes a place if the queue counts, writes, publishes. */
+/* What all ways to put share. Each makes room, takes a permit if the queue counts, writes, publishes. */
 
 #include <errno.h>
 
@@ -33,42 +33,42 @@ static rq_always_inline int rq_put_find_lane_room(struct rq_port *b, size_t len,
 	return r;
 }
 
-/* A place for the record at the tail, in a queue that counts. */
-static inline int rq_put_find_place(struct rq_port *b, rq_u64 **place, rq_u32 **event)
+/* A permit for the record at the tail, in a queue that counts. */
+static inline int rq_put_find_permit(struct rq_port *b, rq_u64 **permit, rq_u32 **event)
 {
 	struct ringq_queue *q = b->queue;
 	struct rq_producer *p = b->producer;
 	if (rq_unlikely(rq_permits_era(p->chunk) != rq_load(&p->lane->era)))
 		rq_permits_renew(&q->permits, &q->set, p->index, p->chunk);
-	int r = rq_permit_take(&q->permits, b->producer, &b->order.patience, place);
+	int r = rq_permit_take(&q->permits, b->producer, &b->order.patience, permit);
 	if (r == -EAGAIN && rq_port_reap(b))
-		r = rq_permit_take(&q->permits, b->producer, &b->order.patience, place);
+		r = rq_permit_take(&q->permits, b->producer, &b->order.patience, permit);
 	*event = &q->shared->not_full;
 	return r;
 }
 
-/* Room, and a place if the queue counts. */
-static rq_always_inline int rq_put_find_room(struct rq_port *b, size_t len, rq_u64 **place, rq_u32 **event)
+/* Room, and a permit if the queue counts. */
+static rq_always_inline int rq_put_find_room(struct rq_port *b, size_t len, rq_u64 **permit, rq_u32 **event)
 {
 	int r = rq_put_find_lane_room(b, len, event);
 	if (rq_unlikely(r))
 		return r;
-	*place = NULL;
-	return rq_likely(b->queue->permits.count == 0) ? 0 : rq_put_find_place(b, place, event);
+	*permit = NULL;
+	return rq_likely(b->queue->permits.count == 0) ? 0 : rq_put_find_permit(b, permit, event);
 }
 
 /* The same, for the record with its stamp if it needs one. It is known whether it does when all else is there. */
-static rq_always_inline int rq_put_make_room(struct rq_port *b, size_t len, rq_u64 **place, rq_u32 **event)
+static rq_always_inline int rq_put_make_room(struct rq_port *b, size_t len, rq_u64 **permit, rq_u32 **event)
 {
 	struct rq_producer *p = b->producer;
 	p->stamped = rq_stamp_needed(b->queue->shared, b->queue->total);
-	int r = rq_put_find_room(b, len, place, event);
+	int r = rq_put_find_room(b, len, permit, event);
 	if (rq_likely(r || p->stamped || !rq_stamp_needed(b->queue->shared, b->queue->total)))
 		return r;
-	if (*place)
-		rq_permit_return(b->queue->shared, p, *place);
+	if (*permit)
+		rq_permit_return(b->queue->shared, p, *permit);
 	p->stamped = true;
-	return rq_put_find_room(b, len, place, event);
+	return rq_put_find_room(b, len, permit, event);
 }
 
 /* By a caller inside a call, which is left if this fails. */

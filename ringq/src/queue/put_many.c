@@ -7,8 +7,8 @@
 #define PUT_MANY_MOST ((size_t)1 << 20)
 
 /*
- * Records of a queue that counts, in the lane's ring as it is: first they are copied, then each gets its place and is
- * published, as a put of its own. So who stops in between holds one place at most, and none while it reads what is the
+ * Records of a queue that counts, in the lane's ring as it is: first they are copied, then each gets its permit and is
+ * published, as a put of its own. So who stops in between holds one permit at most, and none while it reads what is the
  * caller's. 0: some are done, or the stamps must be asked for again.
  */
 static int put_counted(struct rq_op *op)
@@ -16,17 +16,17 @@ static int put_counted(struct rq_op *op)
 	struct rq_port *b = op->port;
 	struct rq_producer *p = b->producer;
 	const struct iovec *records = op->records + op->done;
-	rq_u64 *place;
+	rq_u64 *permit;
 	p->stamped = rq_stamp_needed(b->queue->shared, b->queue->total);
 	int r = !records->iov_base && records->iov_len ? -EINVAL
 	                                               : rq_put_find_lane_room(b, records->iov_len, &op->event);
 	size_t n = r ? 0 : rq_producer_copy_run(p, records, op->len - op->done);
 	for (size_t i = 0; i < n && r == 0; i++) {
-		r = rq_put_find_place(b, &place, &op->event);
+		r = rq_put_find_permit(b, &permit, &op->event);
 		if (r)
 			break;
 		if (!p->stamped && rq_stamp_needed(b->queue->shared, b->queue->total)) {
-			rq_permit_return(b->queue->shared, p, place);
+			rq_permit_return(b->queue->shared, p, permit);
 			break;
 		}
 		rq_producer_append(p, records[i].iov_len, rq_stamp_if(&b->order, p->stamped));
@@ -121,13 +121,13 @@ ssize_t ringq_put_many(ringq_queue *queue, const struct iovec *records, size_t n
 static ssize_t attempt_reserve(struct rq_op *op)
 {
 	struct rq_port *b = op->port;
-	rq_u64 *place;
+	rq_u64 *permit;
 	int r = rq_put_allowed(b);
 	if (r)
 		return r;
 	/* Whether it will need a stamp is not known before it is committed. */
 	b->producer->stamped = b->queue->total;
-	r = rq_put_find_room(b, op->len, &place, &op->event);
+	r = rq_put_find_room(b, op->len, &permit, &op->event);
 	if (r) {
 		rq_producer_flush(b->producer);
 		if (r == -EAGAIN)
@@ -137,7 +137,7 @@ static ssize_t attempt_reserve(struct rq_op *op)
 	b->producer->limit = 0; /* until it is committed or dropped */
 	b->reserved = rq_producer_payload(b->producer);
 	b->reserved_len = op->len;
-	b->reserved_permit = place;
+	b->reserved_permit = permit;
 	*op->out = b->reserved;
 	op->guard = NULL; /* held until then, too */
 	return 0;

@@ -135,8 +135,8 @@ int rq_queue_build(
 	uint64_t hands = rq_round_up(sizeof(struct rq_queue_shared), RQ_FALSE_SHARING);
 	uint64_t lanes =
 		hands + (o->flags & RINGQ_ACKNOWLEDGED ? rq_round_up(sizeof(struct rq_hands), RQ_FALSE_SHARING) : 0);
-	uint64_t places = rq_round_up(lanes + (uint64_t)lanes_max * stride, page),
-		 end = places + o->max_records * sizeof(rq_u64);
+	uint64_t permits = rq_round_up(lanes + (uint64_t)lanes_max * stride, page),
+		 end = permits + o->max_records * sizeof(rq_u64);
 	uint64_t units = rq_round_up(end, page) / page;
 
 	uint64_t dead_first = 0, dead_owner = 0;
@@ -149,7 +149,7 @@ int rq_queue_build(
 	if (first < 0)
 		return (int)first;
 	uint64_t at = region->at.units + (uint64_t)first * page;
-	int r = o->max_records ? rq_region_back(region, at + places, end - places) : 0;
+	int r = o->max_records ? rq_region_back(region, at + permits, end - permits) : 0;
 	if (r) {
 		rq_object_drop(membership, (uint64_t)first, units);
 		return r;
@@ -164,7 +164,7 @@ int rq_queue_build(
 	s->table = table;
 	s->stride = stride;
 	s->lanes = at + lanes;
-	s->permits = o->max_records ? at + places : 0;
+	s->permits = o->max_records ? at + permits : 0;
 	s->creator = membership->id;
 	s->created = rq_sys_calendar();
 	rq_store(&s->not_empty, rq_region_event(region));

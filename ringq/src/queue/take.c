@@ -133,7 +133,7 @@ static int take_returned(struct rq_op *op, int64_t now, uint64_t returned)
 		return -EAGAIN;
 	t->book->spares--;
 	if (rq_state_kind(hand.state) != RQ_ENTRY_BACK)
-		rq_probe_dead_taker(b->queue->object, (uint32_t)(hand.killer >> 32), (uint32_t)hand.killer,
+		rq_probe_dead_taker(b->queue->object, rq_killer_process(hand.killer), rq_killer_thread(hand.killer),
 			rq_hand_attempt(hand.from) + 1);
 	rq_deliver(out, set->region, entry, claim, b->id, hand.key, hand.pos);
 	out->data = set->region->base + hand.record + rq_record_offset(header);

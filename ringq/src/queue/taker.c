@@ -52,7 +52,7 @@ int rq_taker_make(struct rq_port *b)
 	t->book = m->book;
 	t->reader = b->order.reader;
 	rq_reader_forget(&t->reader);
-	t->who = (uint64_t)rq_load(&m->member->process) << 32 | rq_load(&m->member->thread);
+	t->who = rq_killer(rq_load(&m->member->process), rq_load(&m->member->thread));
 	t->at = RQ_NOWHERE;
 	t->returned = RQ_RETURNED_SOME;
 	rq_hand_enlist(&b->queue->set, b->queue->shared, member);
@@ -86,7 +86,7 @@ void rq_taker_follow(struct rq_port *b, const struct rq_lane *lane, uint64_t nex
 	t->at = RQ_NOWHERE;
 	if (b->order.reader.lane != lane || !rq_ring_is_round(&b->order.reader.ring))
 		return;
-	t->reader.quick = next >> 32;
+	t->reader.quick = rq_head_chunk(next);
 	if (!rq_reader_follow(&t->reader, next))
 		return;
 	t->at = next;

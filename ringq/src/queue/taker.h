@@ -14,7 +14,7 @@
 struct rq_taker {
 	struct rq_book *book;
 	struct rq_reader reader; /* of the fast path; the port's own is of whoever chooses a lane */
-	uint64_t who;            /* process:32 | thread:32 */
+	uint64_t who;            /* as an entry says it: rq_killer() */
 	uint64_t at;             /* where its last claim has left head, or RQ_NOWHERE; */
 	uint64_t claim;          /* and that claim: while head is there, it is the lane's last one */
 	int64_t looked;          /* when it last looked for what is back */

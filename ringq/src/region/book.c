@@ -19,7 +19,7 @@ static struct rq_entry *page_at(const struct ringq_region *region, uint64_t page
 
 /* ---- the caller's own ---- */
 
-/* The number's pages that exist. A chain that is scribbled over ends where it leaves the region. */
+/* The number's pages that exist. A corrupt chain ends where it leaves the region. */
 static int adopt_pages(struct rq_book *book, const struct rq_member *member)
 {
 	const struct ringq_region *region = rq_load(&book->membership->region);
@@ -111,7 +111,8 @@ static int widen(struct rq_book *book)
 static void set_tickets_apart(struct rq_book *book)
 {
 	rq_u64 *tickets = &book->membership->member->tickets;
-	uint64_t from = rq_load(tickets), number = ((uint32_t)book->membership->id & RQ_ID_INDEX_MASK) << 3;
+	uint64_t from = rq_load(tickets), number = ((uint32_t)book->membership->id & RQ_ID_INDEX_MASK)
+	                                           << RQ_STATE_KIND_BITS;
 	rq_store_release(tickets, from + TICKETS_AT_ONCE); /* B8: before the first claim of them */
 	book->claim = from * RQ_TICKET | number;
 	book->limit = (from + TICKETS_AT_ONCE - 1) * RQ_TICKET | number;
@@ -132,7 +133,7 @@ int rq_book_refill(struct rq_book *book)
 		if (r == 0)
 			r = look_through(book);
 	}
-	/* Entries that are new are free, unless somebody has scribbled. */
+	/* Entries that are new are free, unless the page is corrupt. */
 	return r ? r : book->spares ? 0 : -ENOMEM;
 }
 

@@ -25,12 +25,10 @@ enum rq_entry_kind {
 	RQ_ENTRY_ARRIVING = 4, /* a returned one may be moving here */
 	RQ_ENTRY_LEAVING = 5,  /* it moves to the entry that has this state, but ARRIVING */
 };
+_Static_assert(RQ_ENTRY_LEAVING <= RQ_STATE_KINDS, "a kind must fit");
+_Static_assert(RQ_REGION_MAX / RQ_ENTRY <= RQ_FROM_OFFSET_MASK, "an entry's offset must fit");
 
 /* States. */
-#define RQ_STATE_KINDS UINT64_C(7)
-#define RQ_STATE_NUMBER (UINT64_C(0x1fff) << 3)
-#define RQ_TICKET (UINT64_C(1) << 16)
-
 static inline enum rq_entry_kind rq_state_kind(uint64_t state)
 {
 	return (enum rq_entry_kind)(state & RQ_STATE_KINDS);
@@ -45,7 +43,7 @@ static inline uint64_t rq_state_claim(uint64_t state)
 /* The index of the member whose claim that is; of none, more than any member has. */
 static inline uint32_t rq_claim_member(uint64_t claim)
 {
-	return (uint32_t)(claim >> 3 & 0x1fff) - 1;
+	return (uint32_t)(claim >> RQ_STATE_KIND_BITS & RQ_ID_INDEX_MASK) - 1;
 }
 
 /* A thread's own book. Belongs to the thread, but for what another thread of the process finishes. */

@@ -10,8 +10,6 @@
 #include "base/process.h"
 #include "base/sys.h"
 
-#define LOCKS_AT (UINT64_C(3) << 61) /* liveness.c has others, from 2^62 on */
-
 struct rq_family {
 	int fd;
 	struct rq_family *next; /* those that the process was born into */
@@ -24,7 +22,7 @@ static int take_number(struct ringq_region *region, int fd, uint64_t *owner)
 		int r = rq_member_back(region, i);
 		if (r)
 			return r;
-		r = rq_sys_lock_byte(fd, LOCKS_AT + i, true);
+		r = rq_sys_lock_byte(fd, RQ_LOCKS_OF_FAMILIES + i, true);
 		if (r == -EAGAIN)
 			continue;
 		if (r)
@@ -76,8 +74,8 @@ static bool ask(struct ringq_region *region, uint64_t owner)
 	uint32_t number = rq_owner_family_number(owner);
 	const rq_u32 *families = rq_member_families(region, number);
 	/* B9: behind the owner's word (A5), so no older than what that says. */
-	return families && rq_load_acquire(families) == rq_owner_incarnation(owner) &&
-	       rq_sys.held(&region->file, rq_load(&region->file.fd), LOCKS_AT + number) != 0;
+	return families && rq_load_acquire(families) == rq_incarnation(owner) &&
+	       rq_sys.held(&region->file, rq_load(&region->file.fd), RQ_LOCKS_OF_FAMILIES + number) != 0;
 }
 
 bool rq_family_alive(struct ringq_region *region, uint64_t owner, struct rq_family_cache *cache)

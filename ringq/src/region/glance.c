@@ -93,5 +93,5 @@ int rq_glance_person(const struct ringq_region *region, uint64_t id, struct rq_p
 	int r = rq_glance_people(region, index, out, 1);
 	if (r < 1)
 		return r;
-	return out->lease >> 32 == id >> 32 && rq_lease_held(out->lease);
+	return rq_incarnation(out->lease) == rq_incarnation(id) && rq_lease_held(out->lease);
 }

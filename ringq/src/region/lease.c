@@ -153,7 +153,7 @@ int rq_lease_take(struct rq_lease *lease, struct ringq_region *region, uint32_t 
 		return -ENOSYS;
 	}
 	lease->node = (void **)node;
-	uint64_t mine = ((*word >> 32) + 1) << 32 | rq_sys_thread();
+	uint64_t mine = (rq_incarnation(*word) + 1) << RQ_OWNER_INCARNATION_SHIFT | rq_sys_thread();
 	pending(list, lease->node);
 	bool taken = rq_cas(shared, word, mine); /* M4 */
 	if (taken) {
@@ -169,8 +169,8 @@ int rq_lease_take(struct rq_lease *lease, struct ringq_region *region, uint32_t 
 void rq_lease_clear(rq_u64 *lease, uint64_t incarnation)
 {
 	uint64_t word = rq_load(lease);
-	while (word >> 32 == incarnation && rq_lease_held(word)) {
-		if (!rq_cas(lease, &word, word >> 32 << 32)) /* M5 */
+	while (rq_incarnation(word) == incarnation && rq_lease_held(word)) {
+		if (!rq_cas(lease, &word, incarnation << RQ_OWNER_INCARNATION_SHIFT)) /* M5 */
 			continue;
 		if (word & FUTEX_WAITERS)
 			rq_sys.futex_wake((const rq_u32 *)lease, INT_MAX);
@@ -187,7 +187,7 @@ void rq_lease_drop(struct rq_lease *lease, rq_u64 *word)
 		unlink_entry(lease->node);
 		rq_light_barrier();
 		if (word)
-			rq_lease_clear(word, rq_load(word) >> 32);
+			rq_lease_clear(word, rq_incarnation(rq_load(word)));
 		pending(list, NULL);
 	}
 	munmap(lease->window, 2 * page);

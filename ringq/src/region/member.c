@@ -65,7 +65,7 @@ bool rq_member_alive(const struct ringq_region *region, uint64_t id)
 	if (index >= backed(region))
 		return false;
 	uint64_t word = rq_load_acquire(rq_lease_at(region, index)); /* M3 */
-	return word >> 32 == id >> 32 && rq_lease_held(word);
+	return rq_incarnation(word) == rq_incarnation(id) && rq_lease_held(word);
 }
 
 bool rq_members_name(const struct ringq_region *region, uint64_t key)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef RQ_MEMBERS_H
-#define RQ_MEMBERS_H
+#ifndef RQ_MEMBER_H
+#define RQ_MEMBER_H
 
 /*
  * Members: who takes part in a region. A thread becomes one at its first put, get or look, and stays one until it ends.

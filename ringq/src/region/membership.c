@@ -51,7 +51,7 @@ static int join(struct rq_membership *membership, struct ringq_region *region)
 		rq_store(&membership->region, region);
 		membership->member = rq_member_at(region, i);
 		membership->lease_word = shared;
-		membership->id = word >> 32 << 32 | (i + 1);
+		membership->id = rq_incarnation(word) << RQ_OWNER_INCARNATION_SHIFT | (i + 1);
 		introduce(membership->member, region->header);
 		rq_add(&region->header->joins, 1); /* J1 */
 		rq_sys.futex_wake(&region->header->joins, INT_MAX);
@@ -161,7 +161,7 @@ void rq_memberships_leave(struct ringq_region *region)
 		if (rq_load(&s->region) != region)
 			continue;
 		/* Its thread alone may take the lease out of its list; until then the list must find a page there. */
-		rq_lease_clear(s->lease_word, s->id >> 32);
+		rq_lease_clear(s->lease_word, rq_incarnation(s->id));
 		rq_lease_orphan(&s->lease, region->at.page);
 		rq_store(&s->region, NULL);
 	}

@@ -45,9 +45,7 @@ void rq_object_drop(struct rq_membership *membership, uint64_t first, uint64_t u
 
 /* ---- names ---- */
 
-#define UNIT_MASK ((UINT64_C(1) << RQ_NAME_UNIT_BITS) - 1)
-#define ID_MASK ((UINT64_C(1) << RQ_NAME_HASH_SHIFT) - 1)
-#define ROUNDS_MOST (1u << 20) /* of helping others: who scribbles could go on for ever */
+#define ROUNDS_MOST (1u << 20) /* of helping others: a hostile peer could go on for ever */
 
 /*
  * A place of the table, with memory behind it. NULL if there is none to be had. To ask the kernel for each place would
@@ -81,10 +79,10 @@ static uint64_t word_of(uint64_t id, uint64_t hash)
 /* The word of the object of this id, whatever it is by now; false: there is none. */
 static bool owner_of(struct ringq_region *region, uint64_t id, uint64_t *owner)
 {
-	if ((id & UNIT_MASK) >= rq_units_frontier(region))
+	if ((id & RQ_NAME_UNIT_MASK) >= rq_units_frontier(region))
 		return false;
-	*owner = rq_load_acquire(rq_owner_at(region, id & UNIT_MASK)); /* N4 */
-	return rq_owner_kind(*owner) == RQ_OWNER_OBJECT && rq_object_id(*owner, id & UNIT_MASK) == id;
+	*owner = rq_load_acquire(rq_owner_at(region, id & RQ_NAME_UNIT_MASK)); /* N4 */
+	return rq_owner_kind(*owner) == RQ_OWNER_OBJECT && rq_object_id(*owner, id & RQ_NAME_UNIT_MASK) == id;
 }
 
 /* Whether the object with this word has this name. What is read counts if the word is the same afterwards. */
@@ -119,13 +117,13 @@ static int look_up(struct ringq_region *region, const char *name, uint64_t mine,
 		if (!at)
 			return -ENOMEM;
 		word = rq_load_acquire(at); /* N2 */
-		bool is_candidate = word >> RQ_NAME_HASH_SHIFT == (hash & 15);
+		bool is_candidate = word >> RQ_NAME_HASH_SHIFT == (hash & RQ_NAME_HASH_MASK);
 		if (word && !is_candidate && (!mine || free->at))
 			continue;
-		bool there = word && owner_of(region, word & ID_MASK, owner);
-		if ((!there && !free->at) || (mine && (word & ID_MASK) == mine))
+		bool there = word && owner_of(region, word & RQ_NAME_ID_MASK, owner);
+		if ((!there && !free->at) || (mine && (word & RQ_NAME_ID_MASK) == mine))
 			*free = (struct place){at, word};
-		*first = word & UNIT_MASK;
+		*first = word & RQ_NAME_UNIT_MASK;
 		if (there && is_candidate && has_name(region, *first, *owner, name))
 			return 1;
 	}
@@ -136,7 +134,7 @@ static int look_up(struct ringq_region *region, const char *name, uint64_t mine,
 static bool read_candidate(
 	struct ringq_region *region, uint64_t id, uint64_t *owner, char name[RQ_NAME_MAX], uint64_t *creator)
 {
-	uint64_t first = id & UNIT_MASK, page = region->at.page;
+	uint64_t first = id & RQ_NAME_UNIT_MASK, page = region->at.page;
 	if (!owner_of(region, id, owner) || !rq_owner_object_is_unplaced(*owner) ||
 		rq_region_back(region, region->at.units + first * page, page))
 		return false;
@@ -158,7 +156,7 @@ static int decide(struct ringq_region *region, uint64_t id)
 	int r = look_up(region, name, id, &first, &other, &free);
 	if (r < 0)
 		return r;
-	rq_u64 *word = rq_owner_at(region, id & UNIT_MASK);
+	rq_u64 *word = rq_owner_at(region, id & RQ_NAME_UNIT_MASK);
 	if (r == 1) {
 		if (rq_object_id(other, first) != id)
 			rq_cas(word, &owner, rq_owner_member(creator)); /* N5 */
@@ -166,7 +164,7 @@ static int decide(struct ringq_region *region, uint64_t id)
 	}
 	if (!free.at)
 		return -ENOSPC;
-	uint64_t mine = word_of(id, rq_name_hash(name) & 15);
+	uint64_t mine = word_of(id, rq_name_hash(name) & RQ_NAME_HASH_MASK);
 	if (free.word != mine && !rq_cas(free.at, &free.word, mine)) /* N1 */
 		return -EAGAIN;
 	rq_cas(word, &owner, rq_owner_object_placed(owner)); /* N5 */

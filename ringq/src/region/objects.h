@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef RQ_NAMES_H
-#define RQ_NAMES_H
+#ifndef RQ_OBJECTS_H
+#define RQ_OBJECTS_H
 
 /*
  * Objects and their names. An object is a run of units; its first unit's owner word says that it is one.
@@ -25,9 +25,6 @@
  */
 
 #include "region/units.h"
-
-#define RQ_NAME_UNIT_BITS 24
-#define RQ_NAME_HASH_SHIFT 60 /* of a place: four bits of the hash, above the object's id */
 
 /* FNV-1a, folded to 40 bits, never 0. */
 static inline uint64_t rq_name_hash(const char *name)

@@ -8,16 +8,18 @@
 
 struct ringq_region *rq_process_regions;
 
+#define EACH (UINT64_C(64) << 10) /* bytes of a region have a member, and a name */
+
 static uint32_t member_count(uint64_t size)
 {
-	uint64_t n = size >> 16;
+	uint64_t n = size / EACH;
 	return n < 64 ? 64 : n > RQ_MEMBERS_MAX ? RQ_MEMBERS_MAX : (uint32_t)n;
 }
 
 static uint32_t name_count(uint64_t size)
 {
 	uint32_t n = 64;
-	while (n < RQ_NAMES_MOST && n < size >> 16)
+	while (n < RQ_NAMES_MOST && n < size / EACH)
 		n *= 2;
 	return n;
 }

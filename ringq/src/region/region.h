@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/event.h"
 #include "base/file.h"
+#include "base/words.h"
 
 /* Where things are. Follows from three numbers of the header; see layout.h. */
 struct rq_geometry {

@@ -7,7 +7,6 @@
 
 #include "region/objects.h"
 
-#define UNIT_MASK ((UINT64_C(1) << RQ_NAME_UNIT_BITS) - 1)
 #define BLOCK 4096u /* owner words that are read at once */
 
 static bool is_object(uint64_t owner)
@@ -51,12 +50,12 @@ static int holder_of(
 {
 	uint64_t hash = rq_name_hash(name);
 	for (uint64_t i = 0; i < n; i++) {
-		uint64_t word = words[(hash + i) % n], id = word & ((UINT64_C(1) << RQ_NAME_HASH_SHIFT) - 1);
+		uint64_t word = words[(hash + i) % n], id = word & RQ_NAME_ID_MASK;
 		if (word == 0)
 			return 0;
-		if (word >> RQ_NAME_HASH_SHIFT != (hash & 15))
+		if (word >> RQ_NAME_HASH_SHIFT != (hash & RQ_NAME_HASH_MASK))
 			continue;
-		int r = rq_thing_at(region, word & UNIT_MASK, out);
+		int r = rq_thing_at(region, word & RQ_NAME_UNIT_MASK, out);
 		if (r < 0 || (r == 1 && rq_owner_kind(out->owner) == RQ_OWNER_OBJECT &&
 				     rq_object_id(out->owner, out->first) == id && strcmp(out->shared.name, name) == 0))
 			return r;
@@ -130,7 +129,7 @@ int rq_thing_find(const struct ringq_region *region, uint32_t kind, const char *
 
 int rq_thing_of_id(const struct ringq_region *region, uint64_t id, uint32_t kind, struct rq_thing *out)
 {
-	uint64_t first = id & UNIT_MASK;
+	uint64_t first = id & RQ_NAME_UNIT_MASK;
 	int r = rq_thing_at(region, first, out);
 	if (r < 1)
 		return r ? r : -ENOENT;

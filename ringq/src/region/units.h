@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef RQ_SLOTS_H
-#define RQ_SLOTS_H
+#ifndef RQ_UNITS_H
+#define RQ_UNITS_H
 
 /*
  * The allocator: contiguous runs of units, a page each, for everything that a region holds.
