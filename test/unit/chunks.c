@@ -87,6 +87,7 @@ static void leave(uint32_t left)
 	struct rq_ring ring = ring_of(left);
 
 	rq_store(&lane->head, rq_head(left + 1, 0));
+	rq_store(&lane->newest, left + 1); /* the producer's, too: consumers have caught up */
 	rq_chunk_left(set, me, &ring, LANE, left);
 }
 
@@ -165,13 +166,13 @@ Test(chunks, that_are_large_stay_one_at_a_time_and_of_the_size_in_use, .init = s
 
 Test(chunks, that_are_spare_go_when_the_lane_is_trimmed, .init = set_up, .fini = tear_down)
 {
-	uint64_t old = add(NOW - 1, 4), older = add(NOW - 2, 8), here = add(NOW, 4), next = add(NOW + 1, 4);
+	uint64_t old = add(NOW - 1, 4), older = add(NOW - 2, 8), here = add(NOW, 4), next = add(NOW + 2, 4);
 
 	rq_lane_trim(set, me, LANE);
 	check_gone(NOW - 1, old);
 	check_gone(NOW - 2, older);
 	check(is_there(NOW, here));
-	check(is_there(NOW + 1, next));
+	check(is_there(NOW + 2, next)); /* behind the end of the numbers */
 	check_eq(rq_unit_at(region, old)[0], 0);
 }
 
