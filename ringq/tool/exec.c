@@ -58,8 +58,6 @@ struct work {
 	int result;
 };
 
-extern char **environ;
-
 /* How far it is, now and then; `now`: in any case, as nothing may come for long. */
 static void show_progress(struct work *w, bool now)
 {

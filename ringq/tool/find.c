@@ -5,7 +5,10 @@
  * processes. One that both show is one: what counts is device and inode.
  */
 
-#include "tool.h"
+#include "find.h"
+
+#include "message.h"
+#include "text.h"
 
 #include <ctype.h>
 #include <dirent.h>

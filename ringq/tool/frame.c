@@ -2,7 +2,12 @@
 
 /* Records in files and on screens: where one ends, and how its bytes are shown. */
 
-#include "tool.h"
+#include "frame.h"
+
+#include "json.h"
+#include "message.h"
+#include "signals.h"
+#include "text.h"
 
 #include <endian.h>
 #include <errno.h>

@@ -2,7 +2,9 @@
 
 /* JSON, written as it comes. */
 
-#include "tool.h"
+#include "json.h"
+
+#include "text.h"
 
 #include <inttypes.h>
 #include <string.h>

@@ -2,8 +2,10 @@
 
 /* The picture of `ringq top` on a terminal, which keys change. */
 
+#include "live.h"
+
+#include "rows.h"
 #include "terminal.h"
-#include "view.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -2,19 +2,15 @@
 
 /*
  * The command `ringq`. What follows its name is a subcommand: one of the list below, each in the file of its name, or a
- * program ringq-NAME on the path. To add one: write its file, name it in the list and in meson.build, write its page in
+ * program ringq-NAME on the path. To add one: write its file, name it in commands.h, in LAYERS and in meson.build, write its page in
  * docs/man and name that in meson.build there and in the overview, ringq.1.scd; and a test in test/tool.
  */
 
 #include "tool.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define COMMAND(name) extern const struct command name##_command;
@@ -28,154 +24,6 @@ static const struct command *const commands[] = {
 };
 
 #define COMMANDS (sizeof commands / sizeof *commands)
-
-const char *tool_command;
-struct common common;
-volatile int tool_stopped;
-
-/* ---- messages ---- */
-
-static void complain_of(const char *format, va_list arguments)
-{
-	fflush(stdout);
-	fprintf(stderr, tool_command ? "ringq %s: " : "ringq: ", tool_command);
-	char line[1024];
-	int n = vsnprintf(line, sizeof line, format, arguments);
-	print_clean(stderr, line, n < 0 ? 0 : n < (int)sizeof line ? (size_t)n : sizeof line - 1);
-	fputc('\n', stderr);
-}
-
-void complain(const char *format, ...)
-{
-	va_list arguments;
-	va_start(arguments, format);
-	complain_of(format, arguments);
-	va_end(arguments);
-}
-
-int usage(const char *format, ...)
-{
-	va_list arguments;
-	va_start(arguments, format);
-	complain_of(format, arguments);
-	va_end(arguments);
-	if (tool_command)
-		fprintf(stderr, "`ringq %s --help` tells more.\n", tool_command);
-	return STATUS_USAGE;
-}
-
-bool ask(const char *question)
-{
-	char answer[8];
-	print_clean(stderr, question, strlen(question));
-	fputs(" [y/N] ", stderr);
-	return fgets(answer, sizeof answer, stdin) && (*answer == 'y' || *answer == 'Y');
-}
-
-int status_of(int error)
-{
-	switch (error) {
-	case 0:
-		return STATUS_DONE;
-	case -EAGAIN:
-	case -ETIMEDOUT:
-	case -EEXIST:
-	case -EMSGSIZE:
-		return STATUS_NO;
-	case -EINVAL:
-		return STATUS_USAGE;
-	case -ENOENT:
-	case -ESRCH:
-		return STATUS_NOT_FOUND;
-	case -EACCES:
-	case -EPERM:
-	case -EROFS:
-		return STATUS_NOT_PERMITTED;
-	case -EPIPE:
-		return STATUS_CLOSED;
-	case -EPROTO:
-	case -EBADMSG:
-		return STATUS_DAMAGED;
-	default:
-		return STATUS_TROUBLE;
-	}
-}
-
-static const char *explain(int error)
-{
-	switch (error) {
-	case -EPROTO:
-		return "not a region, or one of a layout that this library does not know";
-	case -EBADMSG:
-		return "damaged: it contradicts itself";
-	case -EPIPE:
-		return "closed";
-	case -EUSERS:
-		return "no place for another member or producer";
-	case -EMSGSIZE:
-		return "the record is too large";
-	default:
-		return strerror(-error);
-	}
-}
-
-int fail(int error, const char *what)
-{
-	complain("%s: %s", what, explain(error));
-	return status_of(error);
-}
-
-/* ---- signals and time ---- */
-
-ringq_queue *volatile tool_waits_on;
-
-static void caught(int signal)
-{
-	if (tool_stopped) { /* the second one */
-		struct sigaction usual = {.sa_handler = SIG_DFL};
-		sigaction(signal, &usual, NULL);
-		raise(signal);
-	}
-	tool_stopped = signal;
-	if (tool_waits_on)
-		ringq_interrupt(tool_waits_on);
-}
-
-void tool_catch_signals(void)
-{
-	struct sigaction act = {.sa_handler = caught};
-	sigaction(SIGINT, &act, NULL);
-	sigaction(SIGTERM, &act, NULL);
-}
-
-int64_t now_ns(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
-}
-
-/* The signals are let in by the sleep alone: one between the look at what it left and the sleep would be slept on. */
-bool tool_poll(int fd, int64_t ns)
-{
-	struct pollfd in = {.fd = fd, .events = POLLIN};
-	struct timespec t = {.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
-	sigset_t stops, before;
-	sigemptyset(&stops);
-	sigaddset(&stops, SIGINT);
-	sigaddset(&stops, SIGTERM);
-	sigprocmask(SIG_BLOCK, &stops, &before);
-	bool there = ns >= 0 && !tool_stopped && ppoll(&in, 1, &t, &before) > 0;
-	sigprocmask(SIG_SETMASK, &before, NULL);
-	return there;
-}
-
-void tool_sleep(int64_t ns)
-{
-	tool_poll(-1, ns);
-}
-
-/* ---- the list ---- */
 
 static void help(FILE *to)
 {

@@ -6,7 +6,11 @@
  * looks. It only looks at the file and at /proc, and ends with the program.
  */
 
-#include "tool.h"
+#include "nameless.h"
+
+#include "find.h"
+#include "message.h"
+#include "signals.h"
 
 #include <fcntl.h>
 #include <pthread.h>

@@ -2,12 +2,17 @@
 
 /* From what is written on a command line to a region, and what is in it. */
 
-#include "tool.h"
+#include "open.h"
+
+#include "find.h"
+#include "message.h"
+#include "quantity.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>

@@ -2,11 +2,16 @@
 
 /* Options: parsing from a table, and the help that the same table gives. */
 
-#include "tool.h"
+#include "options.h"
+
+#include "message.h"
+#include "quantity.h"
 
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
+
+struct common common;
 
 #define OPTIONS_MOST 40
 

@@ -6,12 +6,13 @@
  * looked for among those that have the region's file, by the id that /proc says they see of themselves.
  */
 
-#include "tool.h"
+#include "people.h"
 
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>

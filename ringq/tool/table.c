@@ -2,7 +2,14 @@
 
 /* Tables, for people and as JSON, and how people read figures. */
 
-#include "tool.h"
+#include "table.h"
+
+#include <ringq/ringq.h>
+
+#include "json.h"
+#include "message.h"
+#include "options.h"
+#include "text.h"
 
 #include <errno.h>
 #include <inttypes.h>

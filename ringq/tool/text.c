@@ -2,7 +2,7 @@
 
 /* What others wrote, for people: names and records may hold what a terminal would obey. */
 
-#include "tool.h"
+#include "text.h"
 
 #include <string.h>
 

@@ -40,17 +40,4 @@ struct view {
 int make_view(struct view *out, const struct survey *now, const struct survey *last, const char *filter);
 void sort_by_identity(struct survey *survey);
 
-/* ---- as text: top.c ---- */
-
-enum { FIGURES = 58 }; /* characters of a line behind its name */
-
-void print_titles(FILE *to, int width);
-void print_row(FILE *to, const struct row *row, int width);
-void print_summary(FILE *to, const struct survey *survey, const struct view *view);
-int longest_name(const struct view *view, int most);
-
-/* ---- on a terminal: live.c ---- */
-
-int run_live(const struct survey_scope *scope, int64_t interval, uint64_t count, const char *filter);
-
 #endif
