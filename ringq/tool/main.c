@@ -2,8 +2,8 @@
 
 /*
  * The command `ringq`. What follows its name is a subcommand: one of the list below, each in the file of its name, or a
- * program ringq-NAME on the path. To add one: write its file, name it in commands.h, in LAYERS and in meson.build, write its page in
- * docs/man and name that in meson.build there and in the overview, ringq.1.scd; and a test in test/tool.
+ * program ringq-NAME on the path. To add one: write its file, name it in commands.h, in LAYERS and in meson.build, write its
+ * page in docs/man and name that in meson.build there and in the overview, ringq.1.scd; and a test in test/tool.
  */
 
 #include "tool.h"
