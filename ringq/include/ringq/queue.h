@@ -282,7 +282,7 @@ RINGQ_API bool ringq_empty(const ringq_queue *queue);
 
 /**
  * Whether this thread's put of an empty record would not have gone in, at some instant of the call. Lock-free. A put that
- * is under way counts for max_records from when it has its place, before its record can be got; what a get takes may
+ * is under way counts for max_records from when it has its permit, before its record can be got; what a get takes may
  * count until that get is over. True for a thread that cannot become a member of the region: its puts are -EUSERS or -ENOMEM.
  */
 RINGQ_API bool ringq_full(const ringq_queue *queue);
