@@ -60,7 +60,7 @@ enum ringq_type {
  * The first anonymous array of a process in a region opens the region's file anew: -EMFILE, -ENFILE, -ENOENT (/proc is
  * not mounted), -EACCES (with the rights that the process has now it may not), -ESTALE (the region's descriptor was
  * closed: ringq_region_fd()).
- * Ownership: *out is released by ringq_array_release(). Threads: any. Progress: lock-free, but for the process's own
+ * Ownership: *out is released by ringq_array_release(). Threads: any. Progress: lock-free, except for the process's own
  * locks of malloc and the like; a system call only when memory comes or goes.
  */
 RINGQ_API int ringq_array_create(
@@ -100,7 +100,7 @@ RINGQ_API int ringq_array_type(const ringq_array *array);
  */
 RINGQ_API int ringq_lock(ringq_array *array, int64_t timeout);
 
-/** Unlocks. Errors: -EPERM (the calling thread does not hold the lock). Wait-free, but for a wake-up. */
+/** Unlocks. Errors: -EPERM (the calling thread does not hold the lock). Wait-free, except for a wake-up. */
 RINGQ_API int ringq_unlock(ringq_array *array);
 
 /**

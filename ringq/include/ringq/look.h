@@ -144,7 +144,7 @@ RINGQ_API int ringq_browse(ringq_browser **out, const ringq_queue *queue);
  * in which takes will have it; what is in hand is not shown, nor what comes back later.
  *
  * Errors: -ENOENT: no more; a later call shows what has been put since. So, beside producers that are faster, it may not
- * come to that. -EAGAIN: others took all the time; call again. -EBADMSG: a lane failed validation; a later call goes on
+ * come to that. -EAGAIN: others took all the time; call again. -EBADMSG: a lane failed validation; a later call continues
  * with the others. -EINVAL, -ENOMEM. Progress: bounded, some system calls.
  */
 RINGQ_API ssize_t ringq_browse_next(ringq_browser *browser, void *buf, size_t size, struct ringq_record_info *info);

@@ -97,10 +97,10 @@ RINGQ_API void ringq_queue_release(ringq_queue *queue);
  * Full means: max_bytes of this thread's records are waiting, whatever others have left, or max_records in all; with
  * RINGQ_SINGLE_PRODUCER, max_bytes of all who take turns. One record larger than max_bytes
  * passes when none of this thread's is waiting.
- * Threads: each thread is a producer of its own; its order is kept. Progress: wait-free while there is room, but for
- * the memory it may have to take (lock-free) and max_records (lock-free); blocking when full, if timeout says so. Before
- * it takes memory beyond 256 KiB, it may give consumers that are at full speed half a millisecond to make room in what
- * it has, with RINGQ_NOWAIT an eighth of that; without RINGQ_NOWAIT it may yield its processor, too.
+ * Threads: each thread is a producer of its own; its order is kept. Progress: wait-free while there is room; lock-free
+ * where it takes memory or a permit of max_records; blocking when full, if timeout says so. Before it takes memory beyond
+ * 256 KiB, it may wait up to 0.5 ms for consumers that are keeping up to make room in what it has, and yield its processor;
+ * with RINGQ_NOWAIT it waits up to 62 us and does not yield.
  */
 RINGQ_API int ringq_put(ringq_queue *queue, const void *data, size_t len, int64_t timeout);
 
@@ -111,7 +111,7 @@ RINGQ_API int ringq_put(ringq_queue *queue, const void *data, size_t len, int64_
  * record stays; ringq_get_alloc() takes it). Empty means that there was an instant of the call at which the queue was;
  * with RINGQ_ORDER_PRODUCER, that there was one for each producer's part, not all the same.
  * buf may have been written to beyond the record's length, within size, and on error. Progress: lock-free; blocking when
- * empty, if timeout says so. One that loses record after record to others may yield its processor, but with RINGQ_NOWAIT.
+ * empty, if timeout says so. One that loses record after record to others may yield its processor, except with RINGQ_NOWAIT.
  */
 RINGQ_API ssize_t ringq_get(ringq_queue *queue, void *buf, size_t size, int64_t timeout);
 
@@ -181,10 +181,10 @@ struct ringq_delivery {
  * are woken as by any death, after 100 ms at most.
  * A thread may hold any number of deliveries, and finish them in any order. A child of fork holds none of its parent's.
  *
- * Order: as the queue's, counted at the take, but for what has come back: that is older than all that waits. With
+ * Order: as the queue's, counted at the take, except that what has come back is older than all that waits. With
  * RINGQ_ORDER_TOTAL several that have come back come out by the order in which they were put.
  * max_records and max_bytes count what is in hand. One that is held for long keeps the memory around it: a ring of up to
- * 1 MiB, or of four such records; its producer goes on elsewhere.
+ * 1 MiB, or of four such records; its producer continues elsewhere.
  *
  * Of a queue with a single consumer that is not acknowledged: one delivery is open at a time, and until ringq_ack() the
  * record is the first of the queue. It counts for max_records and max_bytes and is shown by ringq_size(), ringq_empty(),
@@ -204,7 +204,7 @@ RINGQ_API int ringq_take(ringq_queue *queue, struct ringq_delivery *out, int64_t
  * Errors: -ESTALE: it is not in hand any more, as it was finished before, or its taker has ended, or released the handle,
  * or it is the parent's of this process: it may have been delivered again. -EINVAL.
  * Threads: any of the process that took it, with the handle that took it. Progress: wait-free by the thread that took
- * it, but for whom it wakes; another thread may wait for a call of that thread that is under way.
+ * it, except that it may wake others; another thread may wait for a call of that thread that is under way.
  * Of a queue that is not acknowledged, too; then its memory is the producer's again.
  */
 RINGQ_API int ringq_ack(ringq_queue *queue, struct ringq_delivery *delivery);
@@ -264,13 +264,13 @@ RINGQ_API int ringq_close(ringq_queue *queue);
  * that is deleted gets none any more: they are dropped, and counted. A put or a get that overlaps may still succeed. The
  * caller's handle is to be released, too.
  *
- * Memory of records goes at once, but for a ring of each producer that lives; all else, and the queue's own, when no thread
- * that has used the queue has a handle of it any more, by release, end or death. A death is noticed when memory runs short,
- * or when another thread joins the region.
- * Whoever is killed inside has closed the queue, or deleted it, or neither.
+ * The records' memory is freed at once, except a ring of each living producer. The rest, and the queue itself, is freed when
+ * no thread that has used the queue has a handle of it any more, by release, end or death. A death is noticed when memory
+ * runs short, or when another thread joins the region.
+ * A process that is killed inside has closed the queue, or deleted it, or neither.
  *
  * Errors: -EINVAL (NULL, or of a pipe), -EPIPE (it has been deleted), -EBADF, -ENOMEM, -EUSERS, -EROFS (an observed region).
- * Progress: lock-free, but for what it drops, a record at a time.
+ * Progress: lock-free; it drops the records one at a time.
  */
 RINGQ_API int ringq_queue_delete(ringq_queue *queue);
 
@@ -305,7 +305,7 @@ enum { RINGQ_READABLE = 1, RINGQ_WRITABLE = 2 };
  *
  * It belongs to the handle: poll it, but do not read, write or close it. If a program closes it all the same, no other file
  * that gets the number is touched; to ask again makes a new one. After a fork the child has it too, by the same number, and an
- * epoll set made before goes on to tell of records; the child's own watching begins with the first call of a thread on the
+ * epoll set made before keeps telling of records; the child's own watching begins with the first call of a thread on the
  * handle, until when the parent's serves, while the parent lives. One for RINGQ_WRITABLE is about puts of the thread that has
  * forked there, and in the child about that thread's puts, by a new eventfd of the same number: make epoll sets anew for it.
  *

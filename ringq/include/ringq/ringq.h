@@ -16,15 +16,15 @@
  *             RINGQ_NOWAIT never waits, RINGQ_FOREVER never gives up; other negative values are -EINVAL. Signals do not
  *             end a call; -EINTR is returned only because of ringq_interrupt() and ringq_queue_interruptible().
  *  Handles    opaque, of one process, usable from any number of its threads at once. fork() carries them over: the child
- *             goes on using them at once, as a participant of its own. Do not use them between vfork() and exec().
+ *             may use them at once, as a participant of its own. Do not use them between vfork() and exec().
  *  Release    ringq_queue_release(), ringq_pipe_close() and ringq_region_detach() may run while other threads are inside
  *             calls on the same handle: those calls end with -EBADF. A call that begins after the release has returned is
  *             a use after free; so is one that began before, but whose thread was held up before it had looked at the handle.
  *             ringq_array_release() is as free(): nobody else may be using the handle.
- *  Signals    no call is async-signal-safe but ringq_interrupt(). To stop a wait: a time-out, ringq_close(), a release, or that
+ *  Signals    no call is async-signal-safe except ringq_interrupt(). To stop a wait: a time-out, ringq_close(), a release, or that
  *             call. Do not leave a call by longjmp(), an exception or pthread_exit() out of a handler: a release by another
  *             thread would wait until the thread's next call. No call is a cancellation point: a thread that is cancelled ends
- *             the call first, and a wait goes on. A process may be killed or stopped at any instruction of any call without
+ *             the call first, and a wait continues. A process may be killed or stopped at any instruction of any call without
  *             harm to other participants.
  *  Progress   each call says whether it is wait-free, lock-free or blocking. Blocking calls wait only
  *             for room or for a record; ringq_lock() waits for the lock's holder. -EAGAIN and -ETIMEDOUT may also be

@@ -66,7 +66,7 @@ constexpr std::errc errc(int64_t result) noexcept
 	return result < 0 ? static_cast<std::errc>(-result) : std::errc{};
 }
 
-/** A time-out in ns. Negative durations, but for ringq::forever, wait for nothing: they have passed. */
+/** A time-out in ns. Negative durations, except ringq::forever, do not wait: they have passed. */
 template <class Rep, class Period>
 constexpr int64_t ns(std::chrono::duration<Rep, Period> d) noexcept
 {
