@@ -6,17 +6,19 @@
 
 DATE is 2026-11-28, say: when the version was made. A page for each comment that stands before calls; the first call names
 it, the others are links to it. The words Errors:, Returns, Ownership:, Threads: and Progress: in a comment begin the sections
-of their own. Structures that the calls have as arguments are shown as the header has them; the page of one that no call has is
-its own.
+of their own. Structures that the calls have as arguments are shown as the header has them, and the constants that a page is
+about; the page of a structure that no call has is its own. Whatever else a page names, it refers to.
 """
 import pathlib
 import re
 import sys
 import textwrap
 
-BLOCK = re.compile(r"/\*\*(?P<text>.*?)\*/\s*(?P<after>.*?)(?=\n\s*\n|\n/\*|\Z)", re.S)
+# What stands right behind a comment is what it is of: of nothing, if that is an empty line.
+BLOCK = re.compile(r"/\*\*(?P<text>(?:(?!\*/).)*)\*/\n(?P<after>.*?)(?=\n\s*\n|\n/\*|(?<=\n)\s*\n|\Z)", re.S)
 CALL = re.compile(r"RINGQ_API\s+(?P<type>[^;(]*?)\b(?P<name>ringq_\w+)\s*\((?P<arguments>[^;]*)\)\s*;", re.S)
 STRUCT = re.compile(r"(?:/\*\*(?P<text>(?:(?!\*/).)*?)\*/\n)?(?P<whole>struct (?P<name>ringq_\w+) \{\n.*?\n\};)", re.S)
+ENUM = re.compile(r"(?:/\*\*(?P<text>(?:(?!\*/).)*?)\*/\n)?(?P<whole>enum (?:ringq_\w+ )?\{[^}]*\};)", re.S)
 SECTIONS = {"Errors": "ERRORS", "Returns": "RETURN VALUES", "Ownership": "OWNERSHIP", "Threads": "THREADS",
             "Progress": "PROGRESS"}
 ORDER = ["DESCRIPTION", "RETURN VALUES", "ERRORS", "OWNERSHIP", "THREADS", "PROGRESS"]
@@ -47,7 +49,7 @@ def date_words(date):
 
 def escape(text):
     text = text.replace("\\", "\\e").replace("-", "\\-")
-    return "\\&" + text if text[:1] in ".'" else text
+    return "\\&" + text if text.startswith((".", "'")) else text
 
 
 def sentences(text):
@@ -79,37 +81,67 @@ def literal(text):
     return [".Bd -literal", *(escape(line.expandtabs(8)) for line in text.splitlines()), ".Ed"]
 
 
-def structures(calls, structs):
-    """Those that the calls have as arguments, whole."""
-    names = dict.fromkeys(re.findall(r"struct (ringq_\w+)", " ".join(call.group("arguments") for call in calls)))
-    shown = [structs[name] for name in names if name in structs]
-    lines = [".Sh STRUCTURES"] if shown else []
-    for struct in shown:
-        for paragraph in paragraphs(struct.group("text") or ""):
+def summary_of(text):
+    return re.split(r"(?<=[\w)])[.:;](?: |$)", text)[0]
+
+
+def shown_whole(title, matches):
+    lines = [f".Sh {title}"] if matches else []
+    for match in matches:
+        for paragraph in paragraphs(match.group("text") or ""):
             lines += ([".Pp"] if len(lines) > 1 else []) + [body(paragraph)]
-        lines += literal(struct.group("whole"))
+        lines += literal(match.group("whole"))
     return lines
 
 
-def struct_page(struct, version, date, header):
+def structures(calls, structs):
+    """Those that the calls have as arguments."""
+    names = dict.fromkeys(re.findall(r"struct (ringq_\w+)", " ".join(call.group("arguments") for call in calls)))
+    return [structs[name] for name in names if name in structs]
+
+
+def constants(uses, comment, enums):
+    """Those of which arguments or structures have one, or of which the comment names all."""
+    def is_about(enum):
+        names = re.findall(r"^\s*(RINGQ_\w+)|[{,] *(RINGQ_\w+)", re.sub(r"/\*.*?\*/", "", enum.group("whole"), flags=re.S), re.M)
+        names = {first or second for first, second in names}
+        tag = re.match(r"enum (ringq_\w+)", enum.group("whole"))
+        return (names & set(re.findall(r"RINGQ_\w+", uses)) or names <= set(re.findall(r"RINGQ_\w+", comment)) or
+                (tag and re.search(rf"enum {tag.group(1)}\b", uses)))
+    return [enum for enum in enums if is_about(enum)]
+
+
+def see_also(text, own, headers):
+    """References to the calls and structures of the headers that a text names, and to ringq(7)."""
+    named = {name for name in re.findall(r"\b(ringq_\w+)\(\)", text) if f"{name}(" in headers}
+    named |= {name for name in re.findall(r"struct (ringq_\w+)", text) if f"struct {name} {{" in headers and name not in own}
+    # A structure that calls have as an argument has no page of its own.
+    named = {name for name in named - set(own) if not re.search(rf"struct {name} \{{", headers) or
+             not re.search(rf"RINGQ_API[^;]*struct {name}\b", headers)}
+    return [".Sh SEE ALSO", *(f".Xr {name} 3 ," for name in sorted(named)), ".Xr ringq 7"]
+
+
+def struct_page(struct, version, date, header, headers):
     """Of a structure that no call has as an argument."""
     name = struct.group("name")
     texts = paragraphs(struct.group("text") or "")
-    summary = re.split(r"(?<=\w)[.:;](?: |$)", texts[0] if texts else "a structure of ringq")[0]
+    summary = summary_of(texts[0] if texts else "a structure of ringq")
     lines = [f".\\\" Made from {header} by docs/man/section3.py: change that.", f".Dd {date_words(date)}", f".Dt {name.upper()} 3",
              ".Os", ".Sh NAME", f".Nm {name}", f".Nd {escape(summary[0].lower() + summary[1:])}", ".Sh LIBRARY",
              f"ringq {version} (libringq, \\-lringq)", ".Sh SYNOPSIS", ".In ringq/ringq.h", *literal(struct.group("whole")),
-             ".Sh DESCRIPTION", "\n.Pp\n".join(map(body, texts)), ".Sh SEE ALSO", ".Xr ringq 7"]
+             ".Sh DESCRIPTION", "\n.Pp\n".join(map(body, texts)), *see_also(struct.group(0), [name], headers)]
     return "\n".join(lines) + "\n"
 
 
-def page(calls, comment, version, date, header, structs):
+def page(calls, comment, version, date, header, structs, enums, headers):
     sections = {}
     for paragraph in paragraphs(comment):
         for section, text in split_sections(paragraph):
             sections.setdefault(section, []).append(text)
     first = calls[0].group("name")
-    summary = re.split(r"(?<=\w)[.:;](?: |$)", sections.get("DESCRIPTION", ["a call of ringq"])[0])[0]
+    summary = summary_of(sections.get("DESCRIPTION", ["a call of ringq"])[0])
+    structs = structures(calls, structs)
+    uses = " ".join([call.group("arguments") for call in calls] + [struct.group("whole") for struct in structs])
     lines = [f".\\\" Made from {header} by docs/man/section3.py: change that.", f".Dd {date_words(date)}", f".Dt {first.upper()} 3",
              ".Os", ".Sh NAME"]
     lines += [f".Nm {call.group('name')}" + (" ," if call is not calls[-1] else "") for call in calls]
@@ -122,7 +154,8 @@ def page(calls, comment, version, date, header, structs):
         lines.append(".Fc")
     for section in ORDER:
         if section == "RETURN VALUES":
-            lines += structures(calls, structs)
+            lines += shown_whole("STRUCTURES", structs)
+            lines += shown_whole("CONSTANTS", constants(uses, comment, enums))
         if section not in sections:
             continue
         lines.append(f".Sh {section}")
@@ -130,7 +163,7 @@ def page(calls, comment, version, date, header, structs):
             if i:
                 lines.append(".Pp")
             lines.append(body(text))
-    lines += [".Sh SEE ALSO", ".Xr ringq 7"]
+    lines += see_also(uses + " " + " ".join(comment.replace("*", " ").split()), [call.group("name") for call in calls], headers)
     return "\n".join(lines) + "\n"
 
 
@@ -144,19 +177,22 @@ def main():
     made = 0
     texts = {header: pathlib.Path(header).read_text(encoding="utf-8") for header in headers}
     structs = {struct.group("name"): struct for text in texts.values() for struct in STRUCT.finditer(text)}
+    enums = [enum for text in texts.values() for enum in ENUM.finditer(text)]
+    all_headers = "\n".join(texts.values())
     in_calls = " ".join(call.group("arguments") for text in texts.values() for call in CALL.finditer(text))
     for header, text in texts.items():
         for struct in STRUCT.finditer(text):
             if not re.search(rf"struct {struct.group('name')}\b", in_calls):
                 (out / f"{struct.group('name')}.3").write_text(
-                    struct_page(struct, version, date, pathlib.Path(header).name), encoding="utf-8")
+                    struct_page(struct, version, date, pathlib.Path(header).name, all_headers), encoding="utf-8")
                 made += 1
         for match in BLOCK.finditer(text):
             calls = list(CALL.finditer(match.group("after")))
             if not calls:
                 continue
             first = calls[0].group("name")
-            content = page(calls, match.group("text"), version, date, pathlib.Path(header).name, structs)
+            content = page(calls, match.group("text"), version, date, pathlib.Path(header).name, structs, enums,
+                           all_headers)
             (out / f"{first}.3").write_text(content, encoding="utf-8")
             for call in calls[1:]:
                 (out / f"{call.group('name')}.3").write_text(f".so man3/{first}.3\n", encoding="utf-8")

@@ -16,10 +16,10 @@ extern "C" {
  *
  * Three ways to its content, of which each keeps its promise only beside itself, or under the lock:
  *
- *  elements   ringq_load(), ringq_store(), ringq_add(), ringq_compare_exchange(): atomic, one element at a time. No lock.
- *  the whole  ringq_array_read() and ringq_array_write(): all elements at once. Writers exclude each other by the lock;
- *             readers need no lock, wait for nobody, and never see half a write, whoever was killed or stopped.
- *  the memory ringq_array_data(): plain C, as with any memory that others write: hold the lock, or know what you do.
+ *  elements    ringq_load(), ringq_store(), ringq_add(), ringq_compare_exchange(): atomic, one element at a time. No lock.
+ *  the whole   ringq_array_read() and ringq_array_write(): all elements at once. Writers exclude each other by the lock;
+ *              readers need no lock, wait for nobody, and never see half a write, whoever was killed or stopped.
+ *  the memory  ringq_array_data(): plain C, as with any memory that others write: hold the lock, or know what you do.
  *
  * A write of the whole beside an element's or a plain store: what the store wrote may be lost, as if the write had come
  * after it, also when the writer has died meanwhile. A read of the whole beside an element's store sees that element as it
@@ -72,7 +72,8 @@ RINGQ_API int ringq_array_open(ringq_array **out, ringq_region *region, const ch
 /**
  * Releases the handle. An anonymous array goes if this process made it: nobody may use it any more, as after free(), and
  * no other thread may be inside a call with the handle. A child that releases a handle it has inherited ends its handle
- * only. The lock stays as it is. NULL is ignored. Progress: as create.
+ * only. The lock stays as it is. NULL is ignored. Progress: as
+ * ringq_array_create().
  */
 RINGQ_API void ringq_array_release(ringq_array *array);
 

@@ -29,7 +29,7 @@ extern "C" {
  * opened as /proc/PID/fd/N of another process, or as the file of a named region. Nothing is mapped, so that
  * nobody can harm the looker by truncating the file. The descriptor is duplicated, not taken.
  *
- * What works on it: all calls of this header, ringq_region_members(), ringq_region_memory(), ringq_region_fd(),
+ * What works on it: all calls of ringq/look.h, ringq_region_members(), ringq_region_memory(), ringq_region_fd(),
  * ringq_region_send(), ringq_region_detach(), ringq_queue_open(), ringq_queue_stat(), ringq_queue_region(),
  * ringq_queue_release(). All that would take part is -EROFS: ringq_queue_create(), ringq_get(), ringq_peek(), ringq_close(),
  * arrays, pipes and so on; ringq_empty() is true, ringq_full() false, ringq_size() 0.

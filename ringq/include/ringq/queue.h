@@ -115,12 +115,15 @@ RINGQ_API int ringq_put(ringq_queue *queue, const void *data, size_t len, int64_
  */
 RINGQ_API ssize_t ringq_get(ringq_queue *queue, void *buf, size_t size, int64_t timeout);
 
-/** Takes the next record into memory from malloc(), never NULL on success: free() it. Errors: as get, and -ENOMEM. */
+/**
+ * Takes the next record into memory from malloc(), never NULL on success: free() it. Returns its length. Errors: as
+ * ringq_get(), and -ENOMEM.
+ */
 RINGQ_API ssize_t ringq_get_alloc(ringq_queue *queue, void **out, int64_t timeout);
 
 /**
- * Copies the next record and leaves it there; never waits. Returns its length. Errors: as get with RINGQ_NOWAIT.
- * Until the one that was seen is taken, no call that begins after the peek has returned takes or sees another; with
+ * Copies the next record and leaves it there; never waits. Returns its length. Errors: as
+ * ringq_get() with RINGQ_NOWAIT. Until the one that was seen is taken, no call that begins after the peek has returned takes or sees another; with
  * RINGQ_ORDER_PRODUCER, no other of its producer.
  */
 RINGQ_API ssize_t ringq_peek(ringq_queue *queue, void *buf, size_t size);
@@ -128,14 +131,14 @@ RINGQ_API ssize_t ringq_peek(ringq_queue *queue, void *buf, size_t size);
 /**
  * Puts n records, in order, at one go where there is room, waiting for more room while there is none in time. Each is a
  * put of its own: others' records may come between.
- * Returns how many were put, from the front; an error only when none was. n is 1 to 2^20. Errors: as put.
+ * Returns how many were put, from the front; an error only when none was. n is 1 to 2^20. Errors: as ringq_put().
  */
 RINGQ_API ssize_t ringq_put_many(ringq_queue *queue, const struct iovec *records, size_t n, int64_t timeout);
 
 /**
  * Takes up to n records that are there, waiting only for the first: as so many gets, one after the other. iov_len says
  * each buffer's size and becomes the record's length. Returns how many were taken; an error only when none was. Errors: as
- * get; -EMSGSIZE only for the first. n is 1 to 2^20. Buffers beyond the returned count may have been written to; their
+ * ringq_get(); -EMSGSIZE only for the first. n is 1 to 2^20. Buffers beyond the returned count may have been written to; their
  * iov_len is left alone.
  */
 RINGQ_API ssize_t ringq_get_many(ringq_queue *queue, struct iovec *records, size_t n, int64_t timeout);
@@ -144,7 +147,7 @@ RINGQ_API ssize_t ringq_get_many(ringq_queue *queue, struct iovec *records, size
  * Reserves len bytes in the queue to be written in place, 8-byte aligned, and gives them in *out.
  *
  * One reservation is open at a time for each thread and queue; until commit or abort this thread's puts are -EBUSY.
- * Nobody sees or waits for a reservation: dropped with its thread, it never existed. Errors: as put.
+ * Nobody sees or waits for a reservation: dropped with its thread, it never existed. Errors: as ringq_put().
  * A consumer that was overtaken may still read there, and throw away what it read: harmless, but a thread sanitizer
  * that sees your writes reports it.
  */
@@ -210,7 +213,7 @@ RINGQ_API int ringq_take(ringq_queue *queue, struct ringq_delivery *out, int64_t
 RINGQ_API int ringq_ack(ringq_queue *queue, struct ringq_delivery *delivery);
 
 /**
- * Gives the record back, before all younger ones; the next take gets it, with attempt one higher. Otherwise as ack.
+ * Gives the record back, before all younger ones; the next take gets it, with attempt one higher. Otherwise as ringq_ack().
  * -EINVAL: the queue is not acknowledged.
  */
 RINGQ_API int ringq_requeue(ringq_queue *queue, struct ringq_delivery *delivery);
@@ -227,7 +230,7 @@ RINGQ_API int ringq_delivery_id(
 
 /**
  * Takes up to n records that are there, waiting only for the first. Returns how many; an error only when there was none.
- * n is 1 to 2^20. Errors: as take. Of a queue that is not acknowledged it takes one.
+ * n is 1 to 2^20. Errors: as ringq_take(). Of a queue that is not acknowledged it takes one.
  */
 RINGQ_API ssize_t ringq_take_many(ringq_queue *queue, struct ringq_delivery *out, size_t n, int64_t timeout);
 
