@@ -122,8 +122,8 @@ RINGQ_API ssize_t ringq_get(ringq_queue *queue, void *buf, size_t size, int64_t 
 RINGQ_API ssize_t ringq_get_alloc(ringq_queue *queue, void **out, int64_t timeout);
 
 /**
- * Copies the next record and leaves it there; never waits. Returns its length. Errors: as
- * ringq_get() with RINGQ_NOWAIT. Until the one that was seen is taken, no call that begins after the peek has returned takes or sees another; with
+ * Copies the next record and leaves it there; never waits. Returns its length. Errors: as ringq_get() with RINGQ_NOWAIT.
+ * Until the one that was seen is taken, no call that begins after the peek has returned takes or sees another; with
  * RINGQ_ORDER_PRODUCER, no other of its producer.
  */
 RINGQ_API ssize_t ringq_peek(ringq_queue *queue, void *buf, size_t size);

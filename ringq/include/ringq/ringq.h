@@ -8,9 +8,9 @@
  *
  * The rules for all calls, stated once:
  *
- *  Meeting    a child of fork() has its parent's handles, and a queue needs no name for that: ringq_queue_create(). Processes
- *             that are not related meet by the name of a region, whichever comes first: ringq_region_create() with a name, or on
- *             -EEXIST ringq_region_open(); then the same of a queue in it. Or one sends the region to the other over a socket,
+ *  Meeting    a child of fork() has its parent's handles, and a queue needs no name for that: ringq_queue_create(). Others
+ *             meet by the name of a region, whichever comes first: ringq_region_create() with a name, or on -EEXIST
+ *             ringq_region_open(); then the same of a queue in it. Or one sends the region to the other over a socket,
  *             ringq_region_send(), or lets it inherit its descriptor, ringq_region_fd() and ringq_region_attach().
  *  Results    0 or a count on success, a negative errno on failure. errno is not set.
  *  Arguments  the handle first, then outputs, a length right after its buffer, the timeout last. A NULL handle, a NULL
