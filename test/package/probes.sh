@@ -2,15 +2,29 @@
 # SPDX-License-Identifier: MIT
 # The probes are in the library, those that the header and the page name, and none is on a fast path: what puts, gets, takes and
 # locks run is the same object code with and without them. The scripts for bpftrace are right about probes and arguments, and
-# attach where the kernel lets them.
-# Usage: probes.sh TREE LIBRARY SCRIPTS CC...
+# show of a program what it does, where the kernel lets them.
+# Usage: probes.sh TREE LIBRARY SCRIPTS PROGRAM CC...
 set -euo pipefail
 
-tree=$(realpath "$1") library=$(realpath "$2") scripts=$(realpath "$3")
-shift 3
+# Where nobody has mounted what the kernel's tracing is asked by, this script has it for itself.
+if ((EUID == 0)) && [[ -z ${RINGQ_TEST_TRACEFS-} && ! -e /sys/kernel/tracing/events && ! -e /sys/kernel/debug/tracing/events ]] &&
+	unshare -m --propagation private mount -t tracefs tracefs /sys/kernel/tracing 2>/dev/null; then
+	# shellcheck disable=SC2016
+	RINGQ_TEST_TRACEFS=mounted exec unshare -m --propagation private bash -c \
+		'mount -t tracefs tracefs /sys/kernel/tracing && exec "$@"' probes "$0" "$@"
+fi
+
+tree=$(realpath "$1") library=$(realpath "$2") scripts=$(realpath "$3") program=$(realpath "$4")
+shift 4
 compiler=("$@")
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+children=()
+finish() {
+	((${#children[@]} == 0)) || kill -KILL "${children[@]}" 2>/dev/null || true
+	wait
+	rm -rf "$work"
+}
+trap finish EXIT
 cd "$work"
 
 # --- The same names everywhere ---
@@ -80,13 +94,17 @@ if ((EUID != 0)); then
 	echo 'not root: the scripts for bpftrace were left out'
 	exit
 fi
+# A copy, so that no other test's process is watched.
+cp "$library" libringq.so
+tracepoint=sched_waking
 for script in "$scripts"/*.bt; do
 	name=${script##*/}
-	sed "s|usdt:[^:]*:|usdt:$library:|" "$script" >"$name"
+	sed "s|usdt:[^:]*:|usdt:$work/libringq.so:|" "$script" >"$name"
 	# What the kernel of a sandbox does not have cannot be asked for.
 	if [[ ! -e /sys/kernel/tracing/events/sched/sched_waking && ! -e /sys/kernel/debug/tracing/events/sched/sched_waking ]] &&
 		grep -q '^tracepoint:' "$name"; then
 		echo "$name: this kernel has no tracepoints; read with another event in place of its own"
+		tracepoint=
 		sed -i 's/^tracepoint:.*/interval:s:1/; s/args->pid/tid/g' "$name"
 	fi
 	# It compares the arguments with those that the library has.
@@ -103,7 +121,52 @@ if [[ ! -e /sys/kernel/tracing/uprobe_events && ! -e /sys/kernel/debug/tracing/u
 	echo 'this kernel has no uprobes: the scripts did not run'
 	exit
 fi
+
+# All four watch the program until each has shown what it does; -c would look for probes before the program has its library.
+LD_PRELOAD=$work/libringq.so "$program" 2>program.log &
+children+=($!)
 for script in *.bt; do
-	timeout -s INT 20 bpftrace "$script" -c 'sleep 1' >run 2>&1 || { cat run; echo "$script does not run"; exit 1; }
-	echo "$script: ran"
+	bpftrace "$script" >"$script.log" 2>&1 &
+	children+=($!)
 done
+
+shown() {
+	grep -qE "$2" "$1.bt.log" 2>/dev/null || { missing="$1: $2"; return 1; }
+}
+
+at_once() {
+	local dead='^[0-9:]{8} .* '
+	shown ringq-sleeps '^Sleeps in calls' && shown ringq-wakelat '^Wake-ups in calls' &&
+		shown ringq-memory '^[0-9:]{8} +[1-9][0-9]* +[1-9][0-9]*$' && shown ringq-memory '^[0-9:]{8} no room for [0-9]+ units: ' &&
+		shown ringq-deaths "${dead}the entry of member [0-9]+, who died" &&
+		shown ringq-deaths "${dead}lane [0-9]+ of 'jobs', whose producer died" &&
+		shown ringq-deaths "${dead}the lock of array [0-9a-f]+, whose holder, member [0-9]+, died" &&
+		shown ringq-deaths "${dead}a delivery of queue [0-9a-f]+, whose taker died, process [0-9]+, thread [0-9]+: now attempt [2-9]" &&
+		shown ringq-deaths "${dead}pipe [0-9a-f]+, of which nobody has the other end"
+}
+
+at_the_end() {
+	shown ringq-sleeps '^@sleeps\[sleeper, [0-9]+, watched, 2\]: [0-9]+$' && shown ringq-sleeps '^@us\[watched, 2\]: $' &&
+		shown ringq-memory '^@chunks\[backlog, .*\]: [0-9]+$' && shown ringq-memory '^@chunk_bytes\[backlog\]: $' &&
+		shown ringq-wakelat '^@sleepers_found\[.*\]: $' &&
+		{ [[ -z $tracepoint ]] || shown ringq-wakelat '^@wake_us\[watched\]: $'; }
+}
+
+wrong() { tail -n 30 ./*.log; echo "$1"; exit 1; }
+
+tries=0
+until at_once; do
+	((++tries < 240)) || wrong "not shown: $missing"
+	for child in "${children[@]}"; do
+		kill -0 "$child" 2>/dev/null || wrong 'the program or a script has ended'
+	done
+	sleep 0.5
+done
+sleep 1 # some rounds more
+kill -INT "${children[@]:1}"
+for child in "${children[@]:1}"; do
+	wait "$child" || wrong 'a script ended otherwise than it was told to'
+done
+at_the_end || wrong "not shown: $missing"
+kill -0 "${children[0]}" || wrong 'the program has ended'
+echo 'each script shows what the program does'
