@@ -13,7 +13,9 @@
 #define ASLEEP .unit = "ns", .run = scenario_asleep, .len = 56, .producers = 1, .consumers = 1, .needs = PEER_SLEEPS
 #define FLOW(p, c, n) .unit = "M/s", .run = scenario_flow, .producers = (p), .consumers = (c), .len = (n)
 #define FLOW_GB(n) .unit = "GB/s", .run = scenario_flow, .producers = 1, .consumers = 1, .len = (n)
-#define LOAD .unit = "ns", .run = scenario_load, .len = 56, .producers = 1, .consumers = 1
+#define LOAD(a_second)                                                                 \
+	.unit = "ns", .run = scenario_load, .len = 56, .producers = 1, .consumers = 1, \
+	.each_ns = 1000000000 / (a_second)
 #define STALL .unit = "M/s", .run = scenario_stall, .len = 56, .producers = 4, .consumers = 4
 #define BURST .unit = "MiB", .run = scenario_burst, .len = 1024, .producers = 1, .consumers = 1, .needs = PEER_BACKLOG
 #define SLEEPERS .unit = "%", .run = scenario_sleepers, .len = 56, .producers = 1, .consumers = 64
@@ -21,9 +23,12 @@
 /* Each as threads and as processes. */
 static const struct scenario kinds[] = {
 	{"round trip spinning, 56 B", SPIN(56), .quick = true},
+	{"round trip spinning, 100 B", SPIN(100), .processes_only = true},
+	{"round trip spinning, 1 KiB", SPIN(1024), .processes_only = true},
 	{"round trip asleep, 56 B", ASLEEP, .quick = true},
 	{"1P1C, 8 B", FLOW(1, 1, 8)},
 	{"1P1C, 56 B", FLOW(1, 1, 56), .quick = true},
+	{"1P1C, 100 B", FLOW(1, 1, 100), .processes_only = true},
 	{"1P1C, 1 KiB", FLOW_GB(1024)},
 	{"1P1C, 64 KiB", FLOW_GB(65536), .quick = true},
 	{"1P1C, 1 MiB", FLOW_GB(1048576)},
@@ -34,7 +39,9 @@ static const struct scenario kinds[] = {
 	{"16P16C, 56 B", FLOW(16, 16, 56)},
 	{"64P64C, 56 B", FLOW(64, 64, 56)},
 	{"4P4C, 56 B, one producer stopped", STALL, .quick = true},
-	{"latency at 100 000 a second, 56 B", LOAD, .quick = true},
+	{"latency at 10 000 a second, 56 B", LOAD(10000)},
+	{"latency at 100 000 a second, 56 B", LOAD(100000), .quick = true},
+	{"latency at 1 000 000 a second, 56 B", LOAD(1000000)},
 	{"burst of 32 MiB, 1 KiB each", BURST},
 	{"idle CPU, 64 sleepers", SLEEPERS},
 };
@@ -77,7 +84,7 @@ static size_t make_rows(struct scenario *rows, const char *only, const char *whi
 		struct scenario row = kinds[i / 2];
 
 		row.threads = i % 2 == 0;
-		if (quick && !row.quick)
+		if ((quick && !row.quick) || (row.threads && row.processes_only))
 			continue;
 		if (!matches(row.name, only) && !matches(group_where(&row), only))
 			continue;

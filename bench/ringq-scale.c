@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * ringq-scale: what grows with what. Throughput over 1 to 1024 producers and as many consumers, with how fair it is; what a
- * get costs over the number of idle lanes, a put and a get over the length of the backlog. README.md says what each means.
+ * get costs over the number of idle lanes; a put and a get over the length of the backlog, the number of queues, of regions, of
+ * members. README.md says what each means.
  */
 #include <errno.h>
 #include <math.h>
@@ -11,9 +12,10 @@
 #include "harness/options.h"
 #include "harness/rounds.h"
 #include "report/figures.h"
+#include "report/state.h"
 #include "scenarios/scenarios.h"
 
-enum { CURVES = 7, NUMBERS = 9 };
+enum { CURVES = 10, NUMBERS = 9 };
 
 static const struct curve {
 	const char *title, *via;
@@ -25,6 +27,9 @@ static const struct curve {
 	{"processes, total order", "ringq", false},
 	{"producer order", "ringq, producer order", true},
 	{"total order", "ringq", true},
+	{"producer order", "ringq, producer order", true},
+	{"producer order", "ringq, producer order", true},
+	{"producer order", "ringq, producer order", true},
 	{"producer order", "ringq, producer order", true},
 };
 
@@ -47,6 +52,18 @@ static void set_depth(struct scenario *s, unsigned number)
 	s->depth = number;
 }
 
+static void set_queues(struct scenario *s, unsigned number)
+{
+	s->run = strcmp(s->name, "regions") ? scenario_queues : scenario_regions;
+	s->number = number;
+}
+
+static void set_members(struct scenario *s, unsigned number)
+{
+	s->run = scenario_members;
+	s->number = number;
+}
+
 static const struct table {
 	const char *title, *name, *over, *unit;
 	unsigned first, n; /* of its curves */
@@ -59,6 +76,12 @@ static const struct table {
 		{1, 2, 4, 8, 16, 32, 64, 128, 256}, set_lanes},
 	{"A put and a get of 56 bytes, by the number of records that wait", "backlog", "records that wait", "ns", 6, 1,
 		{1, 10, 100, 1000, 10000, 100000, 1000000, 4000000, 8000000}, set_depth},
+	{"A put and a get of 56 bytes, by the number of queues that take turns", "queues", "queues", "ns", 7, 1,
+		{1, 2, 4, 8, 16, 32, 64, 128, 256}, set_queues},
+	{"The same, each queue in a region of its own", "regions", "regions", "ns", 8, 1,
+		{1, 2, 4, 8, 16, 32, 64, 128, 256}, set_queues},
+	{"A put and a get of 56 bytes, by the number of the region's members, all but one idle", "members", "members",
+		"ns", 9, 1, {1, 2, 4, 8, 16, 64, 256, 512, 1024}, set_members},
 };
 
 enum { TABLES = sizeof(tables) / sizeof(*tables), ROWS = CURVES * NUMBERS + 1 };
@@ -84,24 +107,23 @@ static void make_table(const struct table *t, const char *only)
 		}
 }
 
-static double median(const struct run *run, const double *values)
-{
-	return figure_spread(values, run->rounds).median;
-}
-
 static void print_cell(const struct run *run, size_t row)
 {
 	const struct result *r = &run->results[row];
+	struct kept k, other;
 
 	if (r->failed) {
 		printf(" %s |", r->why);
 		return;
 	}
+	k = state_kept(run, row, state_line(run));
+	other = state_other(run, row, state_line(run));
 	putchar(' ');
-	figure_print(stdout, median(run, r->value));
-	if (!isnan(r->figures[SHARE_PRODUCER][0]))
-		printf(" (%.2f, %.2f)", median(run, r->figures[SHARE_PRODUCER]),
-			median(run, r->figures[SHARE_CONSUMER]));
+	figure_print(stdout, k.value.median);
+	if (!isnan(k.figures[SHARE_PRODUCER]))
+		printf(" (%.2f, %.2f)", k.figures[SHARE_PRODUCER], k.figures[SHARE_CONSUMER]);
+	if (k.only_odd || other.n)
+		printf(" (!)");
 	printf(" |");
 }
 
@@ -131,7 +153,8 @@ static void plot_table(const struct run *run, const struct table *t, FILE *f)
 			const struct result *r = &run->results[row_of(t->first + c, i)];
 
 			if (!r->failed)
-				fprintf(f, "%u %.6g\n", t->numbers[i], median(run, r->value));
+				fprintf(f, "%u %.6g\n", t->numbers[i],
+					state_kept(run, row_of(t->first + c, i), state_line(run)).value.median);
 		}
 		fputs("END\n", f);
 	}
@@ -158,17 +181,18 @@ static void json_table(const struct run *run, const struct table *t, FILE *f)
 				t->numbers[i], curves[c].title, t->unit);
 			figure_json(f, "rounds", r->value, run->rounds);
 			figure_json(f, "line", r->line, run->rounds);
+			figure_json(f, "line_after", r->line_after, run->rounds);
 			fputs("}\n", f);
 		}
 }
 
 static const struct bench_program program = {
-	.usage = "usage: ringq-scale [--rounds N | --quick] [--only parties|lanes|backlog] [--json FILE] [--plots "
-		 "FILE]\n"
-		 "Prints tables of what grows with the number of parties, of lanes, of records that wait.\n"
+	.usage = "usage: ringq-scale [--rounds N | --quick] [--only TABLE] [--json FILE] [--plots FILE]\n"
+		 "Prints tables of what grows with the number of parties, of lanes, of records that wait, of queues, "
+                 "regions, members.\n"
 		 "  --rounds N        how often each sample runs, 1 to 99; 3 if not given\n"
 		 "  --quick           one round of short samples\n"
-		 "  --only TABLE      only this one\n"
+		 "  --only TABLE      only this one: parties, lanes, backlog, queues, regions or members\n"
 		 "  --json FILE       writes the figures of all rounds too, as one JSON object a line\n"
 		 "  --plots FILE      writes a script for gnuplot too, which makes an SVG file of each table\n",
 	.options = " rounds quick only json plots ",
@@ -198,8 +222,12 @@ int main(int argc, char **argv)
 	run_rounds(&run);
 	machine_print(stdout);
 	printf("; medians of %u rounds. The raw line took ", run.rounds);
-	figure_print(stdout, median(&run, results[0].value));
-	printf(" ns. In brackets: the slowest producer's part of an equal share, and the slowest consumer's.\n");
+	figure_print(stdout, state_line(&run));
+	printf(" ns. In brackets: the slowest producer's part of an equal share, and the slowest consumer's. (!) marks "
+	       "where the "
+	       "raw line took less than half or more than twice as long beside some of the samples, which are left out "
+	       "if "
+	       "there are others.\n");
 	if (json) {
 		fputs("{\"run\":\"ringq-scale\",", json);
 		machine_json(json);

@@ -36,22 +36,30 @@ static void catch_interrupts(void)
 	sigaction(SIGTERM, &action, NULL);
 }
 
-/* The raw line is measured before each sample too: two cpus may be siblings at one moment and not at the next. */
+static double raw_line(void)
+{
+	int cpus[2];
+	double ns = bench_cpus(cpus) > 1 ? bench_pingpong(cpus, BENCH_LINE, LINE_TRIPS) * 1e9 / LINE_TRIPS : 0;
+
+	bench_unpin();
+	return ns;
+}
+
+/* The raw line is measured before and after each sample: two cpus may be siblings at one moment and not at the next. */
 static void task_body(void *arg)
 {
 	const struct task *t = arg;
 	const struct scenario *s = t->scenario;
-	int cpus[2];
 
 	signal(SIGINT, SIG_DFL);
 	signal(SIGTERM, SIG_DFL);
-	if (bench_cpus(cpus) > 1)
-		t->out->line = bench_pingpong(cpus, BENCH_LINE, LINE_TRIPS) * 1e9 / LINE_TRIPS;
-	bench_unpin();
+	t->out->line = raw_line();
 	if (s->peer && s->peer->run)
 		s->peer->run(s, t->n, t->out);
 	else
 		s->run(s, t->n, t->out);
+	bench_unpin();
+	t->out->line_after = raw_line();
 }
 
 static bool has_hung(const struct run *run, const struct peer *peer)
@@ -72,10 +80,10 @@ static bool sample(const struct run *run, const struct scenario *s, uint64_t n, 
 	return bench_isolated(task_body, &(struct task){s, n, out}, limit, out->why);
 }
 
-/* Many parties need more, until each has had some time slices. */
+/* Many parties need more, until each has had some time slices; so do percentiles, until there are many records. */
 static double sample_goal(const struct run *run, const struct scenario *s)
 {
-	return s->producers + s->consumers > 16 ? 5 * run->seconds : run->seconds;
+	return s->producers + s->consumers > 16 || s->each_ns ? 5 * run->seconds : run->seconds;
 }
 
 enum { FIRST_TRY = 200 };
@@ -121,6 +129,7 @@ static void measure(struct run *run, size_t i, unsigned round, struct sample *ou
 	}
 	result->value[round] = out->value;
 	result->line[round] = out->line;
+	result->line_after[round] = out->line_after;
 	for (size_t f = 0; f < FIGURES; f++)
 		result->figures[f][round] = out->figures[f];
 }

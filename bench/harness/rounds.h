@@ -17,7 +17,7 @@ struct result {
 	unsigned failed_in; /* the round, from 1 on */
 	uint64_t n;         /* operations a round, chosen in the first */
 	double value[ROUNDS_MAX];
-	double line[ROUNDS_MAX];
+	double line[ROUNDS_MAX], line_after[ROUNDS_MAX]; /* raw lines beside the sample */
 	double figures[FIGURES][ROUNDS_MAX];
 };
 

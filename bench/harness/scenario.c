@@ -10,8 +10,10 @@ const char *const figure_names[FIGURES] = {
 	[SWAPPED] = "swapped",
 	[SLEEPS] = "sleeps",
 	[P50] = "p50",
+	[P90] = "p90",
 	[P99] = "p99",
 	[P999] = "p999",
+	[P9999] = "p9999",
 	[MAX] = "max",
 	[ACHIEVED] = "achieved",
 	[FROZEN] = "frozen",
@@ -54,10 +56,15 @@ struct channel scenario_channel(const struct scenario *s, unsigned producers, un
 	return channel_open(s->peer, &options);
 }
 
+enum { TIMES_FOR_P9999 = 50000 }; /* of fewer, it would be the worst but four */
+
 void sample_percentiles(struct sample *out, const struct histogram *h)
 {
 	out->figures[P50] = histogram_at(h, 0.5);
+	out->figures[P90] = histogram_at(h, 0.9);
 	out->figures[P99] = histogram_at(h, 0.99);
 	out->figures[P999] = histogram_at(h, 0.999);
+	if (h->n >= TIMES_FOR_P9999)
+		out->figures[P9999] = histogram_at(h, 0.9999);
 	out->figures[MAX] = (double)h->max;
 }

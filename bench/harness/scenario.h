@@ -18,8 +18,10 @@ enum figure {
 	SWAPPED,        /* records out of their producer's order */
 	SLEEPS,         /* a round trip */
 	P50,            /* ns: the median, and so on */
+	P90,
 	P99,
 	P999,
+	P9999,
 	MAX,
 	ACHIEVED, /* part of the load that was offered */
 	FROZEN,   /* part of the stops during which nothing at all came out */
@@ -37,7 +39,8 @@ extern const char *const figure_names[FIGURES];
 struct sample {
 	double value;   /* in the scenario's unit */
 	double seconds; /* the time measured, by which the next amount of work is chosen; 0 = the work is of one size */
-	double line;    /* the raw line just before, ns there and back */
+	double line;    /* the raw line just before, ns there and back; */
+	double line_after; /* and just after */
 	double figures[FIGURES];
 	char why[BENCH_WHY]; /* it failed */
 };
@@ -59,6 +62,9 @@ struct scenario {
 	unsigned batch;       /* records a call; 0 = put and get, one a call */
 	unsigned lanes;       /* that are in use */
 	unsigned depth;       /* records that wait all the time */
+	unsigned number;      /* of queues, regions or members */
+	unsigned each_ns;     /* between records that are offered */
+	bool processes_only;  /* no threads */
 	enum bench_line line; /* of the raw ping-pong */
 	/* Lower is better for ns, KiB and %, higher for the rest. */
 	double target;       /* 0 = none; else a multiple of against's value of the same round, or in the unit itself */

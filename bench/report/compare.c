@@ -7,11 +7,12 @@
 #include "harness/machine.h"
 #include "report/figures.h"
 #include "report/groups.h"
+#include "report/state.h"
 
-static void print_named(FILE *f, const struct run *run, size_t i, double typical)
+static void print_named(FILE *f, const struct run *run, size_t i, double usual)
 {
 	fprintf(f, "%s, ", run->scenarios[i].peer->name);
-	figure_print(f, group_kept(run, i, typical).value.median);
+	figure_print(f, state_kept(run, i, usual).value.median);
 	fprintf(f, " %s", run->scenarios[i].unit);
 }
 
@@ -24,38 +25,38 @@ static size_t best(const struct run *run, struct group g, const size_t *order, b
 	return g.n;
 }
 
-static void print_leader(const struct run *run, struct group g, double typical, FILE *f)
+static void print_leader(const struct run *run, struct group g, double usual, FILE *f)
 {
 	const struct scenario *s = &run->scenarios[g.first];
 	size_t order[GROUP_MAX], ours, other;
 	double ratio;
 
-	group_rank(run, g, typical, order);
+	group_rank(run, g, usual, order);
 	ours = best(run, g, order, true);
 	other = best(run, g, order, false);
 	fprintf(f, "| %s | %s | ", group_where(s), s->name);
 	if (ours < g.n)
-		print_named(f, run, order[ours], typical);
+		print_named(f, run, order[ours], usual);
 	fprintf(f, " | ");
 	if (other < g.n)
-		print_named(f, run, order[other], typical);
+		print_named(f, run, order[other], usual);
 	fprintf(f, " | ");
 	if (ours < g.n && other < g.n) {
-		ratio = group_kept(run, order[ours], typical).value.median /
-		        group_kept(run, order[other], typical).value.median;
+		ratio = state_kept(run, order[ours], usual).value.median /
+		        state_kept(run, order[other], usual).value.median;
 		figure_print(f, figure_lower_is_better(s) ? 1 / ratio : ratio);
 		fprintf(f, " x");
 	}
 	fprintf(f, " |\n");
 }
 
-static void print_leaders(const struct run *run, double typical, FILE *f)
+static void print_leaders(const struct run *run, double usual, FILE *f)
 {
 	fprintf(f, "| between | scenario | best of ringq | best of the others | ringq is better by |\n");
 	fprintf(f, "| --- | --- | --- | --- | ---: |\n");
 	for (struct group g = group_at(run, 0); g.n; g = group_at(run, g.first + g.n))
 		if (run->scenarios[g.first].peer)
-			print_leader(run, g, typical, f);
+			print_leader(run, g, usual, f);
 }
 
 /* A column for each figure that some row of the group has. */
@@ -64,8 +65,10 @@ static const struct {
 	enum figure figure;
 } columns[] = {
 	{"p50 ns", P50},
+	{"p90 ns", P90},
 	{"p99 ns", P99},
 	{"p99.9 ns", P999},
+	{"p99.99 ns", P9999},
 	{"max ns", MAX},
 	{"slowest producer's share", SHARE_PRODUCER},
 	{"slowest consumer's share", SHARE_CONSUMER},
@@ -89,22 +92,33 @@ static bool has_column(const struct run *run, struct group g, size_t column)
 	return false;
 }
 
-static void print_header(const struct run *run, struct group g, FILE *f)
+static bool has_other(const struct run *run, struct group g, double usual)
+{
+	for (size_t i = g.first; i < g.first + g.n; i++)
+		if (!run->results[i].failed && state_other(run, i, usual).n)
+			return true;
+	return false;
+}
+
+static void print_header(const struct run *run, struct group g, double usual, FILE *f)
 {
 	const struct scenario *s = &run->scenarios[g.first];
+	bool other = has_other(run, g, usual);
 
 	fprintf(f, "\n## %s: %s\n\n| | %s | min..max | ", group_where(s), s->name, s->unit);
+	if (other)
+		fprintf(f, "in another state | ");
 	for (size_t c = 0; c < COLUMNS; c++)
 		if (has_column(run, g, c))
 			fprintf(f, "%s | ", columns[c].title);
-	fprintf(f, "\n| --- | ---: | ---: | ");
+	fprintf(f, "\n| --- | ---: | ---: | %s", other ? "---: | " : "");
 	for (size_t c = 0; c < COLUMNS; c++)
 		if (has_column(run, g, c))
 			fprintf(f, "---: | ");
 	fprintf(f, "\n");
 }
 
-static void print_row(const struct run *run, struct group g, size_t i, double typical, FILE *f)
+static void print_row(const struct run *run, struct group g, size_t i, double usual, FILE *f)
 {
 	const struct scenario *s = &run->scenarios[i];
 	const struct result *r = &run->results[i];
@@ -114,7 +128,7 @@ static void print_row(const struct run *run, struct group g, size_t i, double ty
 	if (r->failed) {
 		fprintf(f, "%s (round %u) | ", r->why, r->failed_in);
 	} else {
-		k = group_kept(run, i, typical);
+		k = state_kept(run, i, usual);
 		figure_print(f, k.value.median);
 		fprintf(f, "%s | ", k.only_odd ? " (!)" : "");
 		figure_print(f, k.value.min);
@@ -122,6 +136,15 @@ static void print_row(const struct run *run, struct group g, size_t i, double ty
 		figure_print(f, k.value.max);
 	}
 	fprintf(f, " | ");
+	if (has_other(run, g, usual)) {
+		struct kept other = state_other(run, i, usual);
+
+		if (!r->failed && other.n) {
+			figure_print(f, other.value.median);
+			fprintf(f, " (%u of %u)", other.n, run->rounds);
+		}
+		fprintf(f, " | ");
+	}
 	for (size_t c = 0; c < COLUMNS; c++) {
 		if (!has_column(run, g, c))
 			continue;
@@ -147,39 +170,31 @@ static void print_peers(const struct run *run, FILE *f)
 		fprintf(f, "\nLeft out, as missing on this machine: %s.\n", PEERS_ABSENT);
 }
 
-static unsigned count_odd(const struct run *run, double typical)
-{
-	unsigned odd = 0;
-
-	for (size_t i = 0; i < run->n; i++)
-		for (unsigned round = 0; round < run->rounds && !run->results[i].failed; round++)
-			odd += group_is_odd(run->results[i].line[round], typical);
-	return odd;
-}
-
-static void print_machine(const struct run *run, double typical, FILE *f)
+static void print_machine(const struct run *run, double usual, FILE *f)
 {
 	machine_print(f);
 	fprintf(f,
-		"; %u rounds. The raw line took %.0f ns there and back, before each of the samples; %u of these took "
-		"less "
-		"than half or more than twice that, and are left out; (!) marks what has no other.\n\n",
-		run->rounds, typical, count_odd(run, typical));
+		"; %u rounds. The raw line took %.0f ns there and back, before and after each of the samples. Beside "
+	        "%u of them "
+		"it took less than half or more than twice that: they are of another state of the machine, and stand "
+	        "in a "
+		"column of their own; (!) marks what has no other.\n\n",
+		run->rounds, usual, state_count_odd(run, usual));
 }
 
 void compare_tables(const struct run *run, FILE *f)
 {
-	double typical = group_typical_line(run);
+	double usual = state_line(run);
 
-	print_machine(run, typical, f);
-	print_leaders(run, typical, f);
+	print_machine(run, usual, f);
+	print_leaders(run, usual, f);
 	for (struct group g = group_at(run, 0); g.n; g = group_at(run, g.first + g.n)) {
 		size_t order[GROUP_MAX];
 
-		group_rank(run, g, typical, order);
-		print_header(run, g, f);
+		group_rank(run, g, usual, order);
+		print_header(run, g, usual, f);
 		for (size_t i = 0; i < g.n; i++)
-			print_row(run, g, order[i], typical, f);
+			print_row(run, g, order[i], usual, f);
 	}
 	print_peers(run, f);
 }

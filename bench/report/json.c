@@ -6,6 +6,7 @@
 #include "report/compare.h"
 #include "report/figures.h"
 #include "report/groups.h"
+#include "report/state.h"
 
 static void json_row(const struct run *run, size_t i, FILE *f)
 {
@@ -21,6 +22,7 @@ static void json_row(const struct run *run, size_t i, FILE *f)
 	}
 	figure_json(f, "rounds", r->value, run->rounds);
 	figure_json(f, "line", r->line, run->rounds);
+	figure_json(f, "line_after", r->line_after, run->rounds);
 	for (size_t figure = 0; figure < FIGURES; figure++)
 		if (!isnan(r->figures[figure][0]))
 			figure_json(f, figure_names[figure], r->figures[figure], run->rounds);
@@ -31,7 +33,7 @@ void compare_json(const struct run *run, FILE *f)
 {
 	fputs("{\"run\":\"ringq-peers\",", f);
 	machine_json(f);
-	fprintf(f, ",\"rounds\":%u,\"line\":%.6g}\n", run->rounds, group_typical_line(run));
+	fprintf(f, ",\"rounds\":%u,\"line\":%.6g}\n", run->rounds, state_line(run));
 	for (size_t i = 0; i < run->n; i++)
 		json_row(run, i, f);
 }

@@ -7,6 +7,7 @@
 
 #include "harness/machine.h"
 #include "report/figures.h"
+#include "report/state.h"
 
 size_t run_find(const struct run *run, const char *name)
 {
@@ -16,20 +17,9 @@ size_t run_find(const struct run *run, const char *name)
 	bench_die(0, "no scenario is called \"%s\"", name);
 }
 
-/*
- * A round whose raw line was far faster than the run's median ran on two threads of one core, whatever the guest was
- * told: its ratios compare different machines.
- */
-static bool odd_round(const struct run *run, unsigned round)
-{
-	const struct result *raw = &run->results[0];
-
-	return !raw->failed && raw->value[round] < figure_spread(raw->value, run->rounds).median / 2;
-}
-
 struct verdict {
-	bool known;   /* there is a ratio */
-	double ratio; /* to the other row: the median of the rounds' ratios */
+	bool known; /* there is a ratio */
+	double ratio; /* to the other row: the median of the ratios of rounds in which both had the machine in its usual state */
 	bool holds;
 };
 
@@ -38,7 +28,7 @@ static struct verdict judge(const struct run *run, size_t i)
 	const struct scenario *s = &run->scenarios[i];
 	const struct result *result = &run->results[i], *against;
 	struct verdict v = {0};
-	double ratios[ROUNDS_MAX];
+	double ratios[ROUNDS_MAX], usual = state_line(run);
 	unsigned n = 0;
 
 	if (result->failed)
@@ -46,13 +36,13 @@ static struct verdict judge(const struct run *run, size_t i)
 	if (s->against) {
 		against = &run->results[run_find(run, s->against)];
 		for (unsigned round = 0; round < run->rounds && !against->failed; round++)
-			if (!odd_round(run, round))
+			if (!state_is_odd(result, round, usual) && !state_is_odd(against, round, usual))
 				ratios[n++] = result->value[round] / against->value[round];
 		v.known = n > 0;
 		v.ratio = n ? bench_spread(ratios, n).median : 0;
 	}
 	if (s->target > 0) {
-		double figure = s->against ? v.ratio : figure_spread(result->value, run->rounds).median;
+		double figure = s->against ? v.ratio : state_kept(run, i, usual).value.median;
 
 		v.holds = (v.known || !s->against) &&
 		          (figure_lower_is_better(s) ? figure <= s->target : figure >= s->target);
@@ -62,18 +52,18 @@ static struct verdict judge(const struct run *run, size_t i)
 
 static void print_values(const struct run *run, size_t i)
 {
-	struct bench_spread v;
+	struct kept k;
 
 	if (run->results[i].failed) {
 		printf("failed | ");
 		return;
 	}
-	v = figure_spread(run->results[i].value, run->rounds);
-	figure_print(stdout, v.median);
-	printf(" %s | ", run->scenarios[i].unit);
-	figure_print(stdout, v.min);
+	k = state_kept(run, i, state_line(run));
+	figure_print(stdout, k.value.median);
+	printf(" %s%s | ", run->scenarios[i].unit, k.only_odd ? " (!)" : "");
+	figure_print(stdout, k.value.min);
 	printf("..");
-	figure_print(stdout, v.max);
+	figure_print(stdout, k.value.max);
 }
 
 static void print_verdict(const struct scenario *s, const struct verdict *v, bool failed, bool targets)
@@ -97,9 +87,12 @@ static void print_verdict(const struct scenario *s, const struct verdict *v, boo
 static void print_notes(const struct run *run, size_t i)
 {
 	const struct result *result = &run->results[i];
+	struct kept other = {0};
 
 	if (result->failed)
 		printf("%s", result->why);
+	else
+		other = state_other(run, i, state_line(run));
 	if (!result->failed && !isnan(result->figures[SHARE_CONSUMER][0]))
 		printf("slowest consumer %.2f of its share",
 			figure_spread(result->figures[SHARE_CONSUMER], run->rounds).median);
@@ -107,6 +100,11 @@ static void print_notes(const struct run *run, size_t i)
 		double sleeps = figure_spread(result->figures[SLEEPS], run->rounds).median;
 
 		printf("%.1f sleeps a trip%s", sleeps, sleeps < 1.8 ? ", too few: not both were asleep" : "");
+	}
+	if (other.n) {
+		printf(" In another state ");
+		figure_print(stdout, other.value.median);
+		printf(" (%u of %u)", other.n, run->rounds);
 	}
 	printf(" |\n");
 }
@@ -121,22 +119,18 @@ static void print_machine(const struct run *run)
 static void print_rounds(const struct run *run)
 {
 	const struct result *raw = &run->results[0];
-	unsigned odd = 0;
+	double usual = state_line(run);
+	unsigned odd = state_count_odd(run, usual);
 
 	printf("Raw line by round, ns:");
-	for (unsigned round = 0; !raw->failed && round < run->rounds; round++) {
-		bool is_odd = odd_round(run, round);
-
-		printf(" %.0f%s", raw->value[round], is_odd ? "(!)" : "");
-		odd += is_odd;
-	}
+	for (unsigned round = 0; !raw->failed && round < run->rounds; round++)
+		printf(" %.0f", raw->value[round]);
 	printf("%s\n", raw->failed ? " failed" : "");
 	if (odd)
-		printf("(!) marks rounds below half of the median, as on siblings of one core. The ratios leave them "
-		       "out.\n");
-	if (!raw->failed &&
-		figure_spread(raw->value, run->rounds).max > 2 * figure_spread(raw->value, run->rounds).median)
-		printf("Some rounds took over twice the median: the machine was not quiet. Measure again.\n");
+		printf("Beside %u samples the raw line took less than half or more than twice its usual %.0f ns: they "
+		       "are of another "
+		       "state of the machine, and in no median or ratio; (!) marks what has no other.\n",
+			odd, usual);
 }
 
 static void print_targets(const struct run *run, bool hold)
@@ -184,10 +178,12 @@ static void json_scenario(const struct run *run, size_t i, FILE *f)
 
 	fprintf(f, "{\"scenario\":\"%s\",\"unit\":\"%s\"", s->name, s->unit);
 	if (!result->failed) {
-		struct bench_spread values = figure_spread(result->value, run->rounds);
+		struct kept k = state_kept(run, i, state_line(run));
 
-		fprintf(f, ",\"median\":%.6g,\"min\":%.6g,\"max\":%.6g", values.median, values.min, values.max);
+		fprintf(f, ",\"median\":%.6g,\"min\":%.6g,\"max\":%.6g", k.value.median, k.value.min, k.value.max);
 		figure_json(f, "rounds", result->value, run->rounds);
+		figure_json(f, "line", result->line, run->rounds);
+		figure_json(f, "line_after", result->line_after, run->rounds);
 		for (size_t figure = 0; figure < FIGURES; figure++)
 			if (!isnan(result->figures[figure][0]))
 				figure_json(f, figure_names[figure], result->figures[figure], run->rounds);
@@ -205,10 +201,7 @@ void report_json(const struct run *run, FILE *f)
 {
 	fputs("{\"run\":\"ringq-bench\",", f);
 	machine_json(f);
-	fprintf(f, ",\"rounds\":%u,\"odd\":[", run->rounds);
-	for (unsigned round = 0; round < run->rounds; round++)
-		fprintf(f, "%s%s", round ? "," : "", odd_round(run, round) ? "true" : "false");
-	fputs("]}\n", f);
+	fprintf(f, ",\"rounds\":%u,\"line\":%.6g}\n", run->rounds, state_line(run));
 	for (size_t i = 0; i < run->n; i++)
 		if (run->results[i].selected)
 			json_scenario(run, i, f);

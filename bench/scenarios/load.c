@@ -9,8 +9,6 @@
 #include "harness/histogram.h"
 #include "scenarios/scenarios.h"
 
-enum { LOAD_PERIOD_NS = 10000 }; /* 100 000 records a second, which every peer but the slowest carries */
-
 struct load_shared {
 	struct bench_gate gate, done;
 	uint64_t begin, end; /* of the producer */
@@ -34,8 +32,8 @@ static void load_producer(void *arg)
 	bench_pin(l->cpus[0]);
 	channel_join(&l->channel, &end, true, 0);
 	bench_arrive(&l->shared->gate, 2);
-	due = l->shared->begin = bench_now() + LOAD_PERIOD_NS;
-	for (uint64_t i = 0; i < l->n; i++, due += LOAD_PERIOD_NS) {
+	due = l->shared->begin = bench_now() + l->s->each_ns;
+	for (uint64_t i = 0; i < l->n; i++, due += l->s->each_ns) {
 		while (bench_now() < due)
 			;
 		record_stamp(record, l->s->len, i);
@@ -89,5 +87,5 @@ void scenario_load(const struct scenario *s, uint64_t n, struct sample *out)
 	out->seconds = (double)(l.shared->end - l.shared->begin) / 1e9;
 	sample_percentiles(out, &h);
 	out->value = out->figures[P50];
-	out->figures[ACHIEVED] = (double)n * LOAD_PERIOD_NS / 1e9 / out->seconds;
+	out->figures[ACHIEVED] = (double)n * s->each_ns / 1e9 / out->seconds;
 }

@@ -127,6 +127,75 @@ void scenario_depth(const struct scenario *s, uint64_t n, struct sample *out)
 	out->value = out->seconds * 1e9 / (double)n;
 }
 
+enum { MANY_MOST = 256 };
+
+/* One thread puts a record into each queue, then gets them, over and over. */
+static void by_turns(const struct lanes *lanes, unsigned many, uint64_t n, struct sample *out)
+{
+	uint64_t begin = 0, rounds = n / many + 1;
+	int cpus[2];
+
+	bench_cpus(cpus);
+	bench_pin(cpus[0]);
+	for (uint64_t round = 0; round < rounds + 1; round++) {
+		if (round == 1) /* the first makes the thread's lanes */
+			begin = bench_now();
+		for (unsigned i = 0; i < many; i++)
+			lanes_put(&lanes[i], round);
+		for (unsigned i = 0; i < many; i++)
+			lanes_get(&lanes[i], round);
+	}
+	out->seconds = (double)(bench_now() - begin) / 1e9;
+	out->value = out->seconds * 1e9 / (double)(rounds * many);
+}
+
+static void many_queues(const struct scenario *s, bool one_region, uint64_t n, struct sample *out)
+{
+	const struct ringq_queue_options options = {.order = RINGQ_ORDER_PRODUCER};
+	struct lanes lanes[MANY_MOST];
+	ringq_region *region;
+	int r = 0;
+
+	for (unsigned i = 0; i < s->number && !r; i++) {
+		if (i == 0 || !one_region)
+			r = ringq_region_create(&region, NULL);
+		lanes[i] = (struct lanes){.len = s->len};
+		if (!r)
+			r = ringq_queue_create(&lanes[i].queue, region, &options);
+	}
+	if (r)
+		bench_die(r, "cannot make so many queues");
+	by_turns(lanes, s->number, n, out);
+}
+
+void scenario_queues(const struct scenario *s, uint64_t n, struct sample *out)
+{
+	many_queues(s, true, n, out);
+}
+
+void scenario_regions(const struct scenario *s, uint64_t n, struct sample *out)
+{
+	many_queues(s, false, n, out);
+}
+
+/* The idle members are threads that have put into another queue of the region. */
+void scenario_members(const struct scenario *s, uint64_t n, struct sample *out)
+{
+	const struct ringq_queue_options options = {.order = RINGQ_ORDER_PRODUCER, .max_producers = s->number};
+	struct lanes others = {.len = s->len, .forever = PTHREAD_MUTEX_INITIALIZER}, l = {.len = s->len};
+	ringq_region *region;
+	int r = ringq_region_create(&region, NULL);
+
+	if (!r)
+		r = ringq_queue_create(&others.queue, region, &options);
+	if (!r)
+		r = ringq_queue_create(&l.queue, region, &options);
+	if (r)
+		bench_die(r, "cannot make a queue");
+	lanes_fill(&others, s->number - 1);
+	by_turns(&l, 1, n, out);
+}
+
 static double memory_kib(const ringq_queue *queue)
 {
 	int64_t bytes = ringq_region_memory(ringq_queue_region(queue));

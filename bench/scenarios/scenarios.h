@@ -18,6 +18,9 @@ void scenario_burst(const struct scenario *s, uint64_t n, struct sample *out);  
 void scenario_sleepers(const struct scenario *s, uint64_t n, struct sample *out);    /* burst.c: idle CPU */
 void scenario_lanes(const struct scenario *s, uint64_t n, struct sample *out);       /* memory.c: idle lanes */
 void scenario_depth(const struct scenario *s, uint64_t n, struct sample *out);       /* memory.c: a standing backlog */
+void scenario_queues(const struct scenario *s, uint64_t n, struct sample *out);      /* memory.c: queues in turn */
+void scenario_regions(const struct scenario *s, uint64_t n, struct sample *out);     /* memory.c: each in its own region */
+void scenario_members(const struct scenario *s, uint64_t n, struct sample *out);     /* memory.c: idle members */
 void scenario_idle_memory(const struct scenario *s, uint64_t n, struct sample *out); /* memory.c */
 void scenario_backlog(const struct scenario *s, uint64_t n, struct sample *out);     /* memory.c */
 
