@@ -4,25 +4,25 @@
 
 #include <errno.h>
 
-enum { CONTENT = 20, BEFORE = 1, WRITTEN = 2, AFTER = 3, CREATED = 700, MARGIN = 8 };
+enum { WRITTEN = 2, AFTER = 3, CREATED = 700, MARGIN = 8 };
 
 /* ---- states ---- */
 
 static void write_all(ringq_array *array, int64_t value)
 {
-	int64_t content[CONTENT];
+	int64_t content[ARRAYS_CONTENT];
 
-	for (int i = 0; i < CONTENT; i++)
+	for (int i = 0; i < ARRAYS_CONTENT; i++)
 		content[i] = value;
 	check_eq(ringq_array_write(array, content, sizeof(content)), 0);
 }
 
 static int64_t read_all(ringq_array *array)
 {
-	int64_t content[CONTENT];
+	int64_t content[ARRAYS_CONTENT];
 
 	check_eq(ringq_array_read(array, content, sizeof(content)), 0);
-	for (int i = 1; i < CONTENT; i++)
+	for (int i = 1; i < ARRAYS_CONTENT; i++)
 		check_eq(content[i], content[0]);
 	return content[0];
 }
@@ -31,15 +31,15 @@ static int64_t read_all(ringq_array *array)
 void arrays_prepare(struct stage *s)
 {
 	if (!s->array)
-		check_eq(ringq_array_create(&s->array, s->region, NULL, RINGQ_INT64, CONTENT), 0);
-	write_all(s->array, BEFORE);
+		check_eq(ringq_array_create(&s->array, s->region, NULL, RINGQ_INT64, ARRAYS_CONTENT), 0);
+	write_all(s->array, ARRAYS_BEFORE);
 }
 
 void arrays_prepare_named(struct stage *s)
 {
 	if (!s->array)
-		check_eq(ringq_array_create(&s->array, s->region, ARRAYS_NAME, RINGQ_INT64, CONTENT), 0);
-	write_all(s->array, BEFORE);
+		check_eq(ringq_array_create(&s->array, s->region, ARRAYS_NAME, RINGQ_INT64, ARRAYS_CONTENT), 0);
+	write_all(s->array, ARRAYS_BEFORE);
 }
 
 static void lock_and_die(void *stage)
@@ -89,7 +89,7 @@ void arrays_during(struct stage *s)
 {
 	int64_t seen = read_all(s->array);
 
-	check(seen == BEFORE || seen == WRITTEN);
+	check(seen == ARRAYS_BEFORE || seen == WRITTEN);
 	check_eq(ringq_add(s->array, 0, 0, NULL), 0);
 }
 
@@ -100,11 +100,11 @@ void arrays_after(struct stage *s)
 	int64_t seen = read_all(s->array);
 	int rc;
 
-	check(seen == BEFORE || seen == WRITTEN);
+	check(seen == ARRAYS_BEFORE || seen == WRITTEN);
 	rc = ringq_lock(s->array, RINGQ_NOWAIT);
 	check(rc == 0 || rc == -EOWNERDEAD);
 	check_eq(ringq_lock(s->array, RINGQ_NOWAIT), 0);
-	for (int i = 0; i < CONTENT; i++)
+	for (int i = 0; i < ARRAYS_CONTENT; i++)
 		check_eq(data[i], seen);
 	check_eq(ringq_unlock(s->array), 0);
 	check_eq(ringq_unlock(s->array), 0);
@@ -120,8 +120,8 @@ void arrays_after_add(struct stage *s)
 {
 	int64_t *data = ringq_array_data(s->array);
 
-	check(data[0] == BEFORE || data[0] == BEFORE + 1);
-	data[0] = BEFORE;
+	check(data[0] == ARRAYS_BEFORE || data[0] == ARRAYS_BEFORE + 1);
+	data[0] = ARRAYS_BEFORE;
 	arrays_after(s);
 }
 
@@ -250,16 +250,16 @@ static void add(struct stage *s)
 
 static void write_it(struct stage *s)
 {
-	static int64_t content[CONTENT];
+	static int64_t content[ARRAYS_CONTENT];
 
-	for (int i = 0; i < CONTENT; i++)
+	for (int i = 0; i < ARRAYS_CONTENT; i++)
 		content[i] = WRITTEN;
 	s->result = ringq_array_write(s->array, content, sizeof(content));
 }
 
 static void read_it(struct stage *s)
 {
-	static int64_t content[CONTENT];
+	static int64_t content[ARRAYS_CONTENT];
 
 	s->result = ringq_array_read(s->array, content, sizeof(content));
 }

@@ -7,6 +7,8 @@
 #define ARRAYS_NAME "content"
 #define ACT_ARRAY_NAME "made-array"
 
+enum { ARRAYS_CONTENT = 20, ARRAYS_BEFORE = 1 }; /* elements, and what each is before */
+
 extern const struct act act_array_value, act_array_large, act_array_named, act_array_release, act_lock, act_unlock,
 	act_add, act_array_write, act_array_read, act_array_open;
 

@@ -625,6 +625,8 @@ const struct call calls[] = {
 		ACKNOWLEDGED, .one_order = true},
 	{"look_holder", looks_setup, .act = &act_look_holder, .expect = 1, .prepare = looks_prepare_locked,
 		.after = looks_after_locked, .looks = true, .one_order = true},
+	{"look_elements", looks_setup, .act = &act_look_elements, .expect = ARRAYS_CONTENT,
+		.prepare = looks_prepare_locked, .after = looks_after_locked, .looks = true, .one_order = true},
 	{"browse", looks_setup, .act = &act_browse, .expect = 3, LOOK},
 	{"browse_returned", looks_setup, .act = &act_browse, .expect = 3, .prepare = dead_taker, .looks = true,
 		ACKNOWLEDGED},

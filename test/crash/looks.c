@@ -23,6 +23,7 @@ static struct {
 	struct ringq_queue_stat stat;
 	struct ringq_lane_stat lanes[PARTIES];
 	struct ringq_producer holder;
+	int64_t elements[4];
 	struct ringq_record_info infos[STAGE_MANY];
 	size_t lens[STAGE_MANY];
 	uint32_t count;
@@ -144,6 +145,20 @@ static void finish_holder(struct stage *s)
 }
 
 const struct act act_look_holder = {find_holder, finish_holder};
+
+static void read_elements(struct stage *s)
+{
+	s->result = ringq_region_elements(look.region, look.array, RINGQ_INT64, 0, look.elements, COUNT(look.elements));
+}
+
+static void finish_elements(struct stage *s)
+{
+	check_eq(s->result, ARRAYS_CONTENT);
+	for (size_t i = 0; i < COUNT(look.elements); i++)
+		check_eq(look.elements[i], ARRAYS_BEFORE);
+}
+
+const struct act act_look_elements = {read_elements, finish_elements};
 
 /* ---- browsing ---- */
 

@@ -349,6 +349,10 @@ static void look_at_region(const ringq_region *region)
 	struct ringq_producer holder;
 	if (n > 0 && ringq_region_lock_holder(region, objects[0].id, &holder) == 1)
 		check_ended(holder.name);
+	char elements[64];
+	for (ssize_t i = 0; i < n && i < (ssize_t)COUNT(objects); i++)
+		check_error(
+			ringq_region_elements(region, objects[i].id, RINGQ_UINT64, 1, elements, sizeof(elements) / 8));
 }
 
 /* As one who takes no part. */

@@ -54,6 +54,41 @@ Test(look, tells_who_holds_the_lock_of_an_array)
 	ringq_region_detach(region);
 }
 
+/* From one on, up to what there is; of each type; and nothing of an array that is another's. */
+Test(look, tells_the_elements_of_an_array)
+{
+	ringq_region *region = region_new(0), *seen;
+	ringq_array *one, *many;
+	uint16_t word = 7, words[5] = {0};
+
+	check_eq(ringq_array_create(&one, region, "one", RINGQ_UINT16, 1), 0);
+	check_eq(ringq_array_create(&many, region, "many", RINGQ_UINT16, 300), 0);
+	check_eq(ringq_region_observe(&seen, ringq_region_fd(region)), 0);
+	uint64_t id = ringq_array_id(many);
+	check_eq(ringq_store(one, 0, &word), 0);
+	for (uint16_t i = 0; i < 300; i++)
+		check_eq(ringq_store(many, i, &(uint16_t){i + 1000}), 0);
+	check_eq(ringq_region_elements(seen, ringq_array_id(one), RINGQ_UINT16, 0, words, 5), 1);
+	check(words[0] == 7 && words[1] == 0);
+	check_eq(ringq_region_elements(seen, id, RINGQ_UINT16, 100, words, 4), 300);
+	check(words[0] == 1100 && words[3] == 1103 && words[4] == 0);
+	check_eq(ringq_region_elements(region, id, RINGQ_UINT16, 298, words, 5), 300);
+	check(words[0] == 1298 && words[1] == 1299 && words[2] == 1102);
+	check_eq(ringq_region_elements(seen, id, RINGQ_UINT16, 300, words, 5), 300);
+	check_eq(ringq_region_elements(seen, id, RINGQ_UINT16, SIZE_MAX, words, 5), 300);
+	check_eq(words[0], 1298);
+	check_eq(ringq_region_elements(seen, id, RINGQ_UINT16, 0, NULL, 0), 300);
+	check_eq(ringq_region_elements(seen, id, RINGQ_UINT16, 0, NULL, 1), -EINVAL);
+	check_eq(ringq_region_elements(seen, id, RINGQ_UINT64, 0, words, 1), -EINVAL);
+	check_eq(ringq_region_elements(seen, id, (enum ringq_type)99, 0, words, 1), -EINVAL);
+	check_eq(ringq_region_elements(NULL, id, RINGQ_UINT16, 0, words, 1), -EINVAL);
+	check_eq(ringq_region_elements(seen, id + 1, RINGQ_UINT16, 0, words, 1), -ENOENT);
+	ringq_array_release(one);
+	ringq_array_release(many);
+	ringq_region_detach(seen);
+	ringq_region_detach(region);
+}
+
 Test(lanes, tell_who_put_and_whether_it_lives)
 {
 	for (int dies = 0; dies < 2; dies++) {

@@ -113,6 +113,15 @@ RINGQ_API ssize_t ringq_queue_lanes(const ringq_queue *queue, struct ringq_lane_
  */
 RINGQ_API int ringq_region_lock_holder(const ringq_region *region, uint64_t array, struct ringq_producer *out);
 
+/**
+ * Copies up to n elements of a named array, from element `first` on, by the array's id: each as ringq_load() would, not all
+ * at one instant. Returns how many elements the array has, which may be less than first + n, or more.
+ * Errors: -EINVAL (also: the array is of another type), -ENOENT (no array has the id), -EBADMSG. Progress: bounded, system
+ * calls.
+ */
+RINGQ_API ssize_t ringq_region_elements(
+	const ringq_region *region, uint64_t array, enum ringq_type type, size_t first, void *out, size_t n);
+
 /** A cursor over what waits in a queue. One thread at a time may use it. */
 typedef struct ringq_browser ringq_browser;
 

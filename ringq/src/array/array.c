@@ -11,7 +11,7 @@
  * Creation makes the memory zero and writes type and count before the owner words can outlive the creator: for cells,
  * nobody but the family ever looks inside, so their order does not matter; a named one shows by its name, last.
  *
- * lock.c has the lock, access.c what is done to one element, snapshot.c to all.
+ * lock.c has the lock, access.c what is done to one element, snapshot.c to all, look.c what is seen from outside.
  */
 
 #include "array/array.h"
@@ -35,8 +35,7 @@ size_t rq_array_width(enum ringq_type type)
 	return (unsigned)type < sizeof widths ? widths[type] : 0;
 }
 
-/* What the header and all data take, or 0 if no region can hold it. */
-static uint64_t size_of(enum ringq_type type, uint64_t count)
+uint64_t rq_array_size(enum ringq_type type, uint64_t count)
 {
 	uint64_t width = rq_array_width(type);
 	if (width == 0 || count == 0 || count > RQ_REGION_MAX / width)
@@ -80,7 +79,7 @@ static int open_at(ringq_array **out, struct ringq_region *region, uint64_t firs
 		return -EBADMSG;
 	struct rq_array_shared *s = (struct rq_array_shared *)(at + sizeof(struct rq_object_shared));
 	uint32_t type = *(const volatile uint32_t *)&s->type;
-	uint64_t count = *(const volatile uint64_t *)&s->count, size = size_of((enum ringq_type)type, count);
+	uint64_t count = *(const volatile uint64_t *)&s->count, size = rq_array_size((enum ringq_type)type, count);
 	if (size == 0 || size > units * page - sizeof(struct rq_object_shared))
 		return -EBADMSG;
 	int r = new_handle(out, region, s, (enum ringq_type)type, count);
@@ -140,7 +139,7 @@ void ringq_array_release(ringq_array *array)
 	if (!array)
 		return;
 	struct ringq_region *region = array->region;
-	uint64_t at = (uint64_t)((char *)array->shared - region->base), size = size_of(array->type, array->count);
+	uint64_t at = (uint64_t)((char *)array->shared - region->base), size = rq_array_size(array->type, array->count);
 	/* The membership first: it notices a child that was made without the fork handlers, and then the family is another. */
 	int r = array->owner ? rq_membership_of(&membership, region) : 0;
 	if (array->owner && array->owner == rq_load(&region->family)) {
@@ -185,7 +184,7 @@ static int create_named(struct ringq_array **out, struct rq_membership *membersh
 	enum ringq_type type, uint64_t count)
 {
 	struct ringq_region *region = rq_load(&membership->region);
-	uint64_t size = sizeof(struct rq_object_shared) + size_of(type, count), units = units_for(region, size);
+	uint64_t size = sizeof(struct rq_object_shared) + rq_array_size(type, count), units = units_for(region, size);
 	int64_t first = rq_object_claim(membership, units, units * region->at.page);
 	if (first < 0)
 		return (int)first;
@@ -230,7 +229,7 @@ static int create_anonymous(
 	struct ringq_array **out, struct rq_membership *membership, enum ringq_type type, uint64_t count)
 {
 	struct ringq_region *region = rq_load(&membership->region);
-	uint64_t size = size_of(type, count), owner;
+	uint64_t size = rq_array_size(type, count), owner;
 	uint64_t units = size <= RQ_CELLS_MOST * RQ_CELL ? 0 : units_for(region, size);
 	int r = rq_family_of(region, &owner);
 	if (r)
@@ -257,7 +256,7 @@ int ringq_array_create(ringq_array **out, ringq_region *region, const char *name
 	int r;
 	if (!out || rq_array_width(type) == 0 || count == 0 || (name && (!*name || strlen(name) >= RQ_NAME_MAX)))
 		return -EINVAL;
-	if (size_of(type, count) == 0)
+	if (rq_array_size(type, count) == 0)
 		return -ENOMEM;
 	r = rq_region_or_own(&region);
 	if (r)

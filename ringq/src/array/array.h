@@ -25,4 +25,7 @@ struct ringq_array {
 
 size_t rq_array_width(enum ringq_type type);
 
+/* What the header and all data take, or 0 if no region can hold it. */
+uint64_t rq_array_size(enum ringq_type type, uint64_t count);
+
 #endif
