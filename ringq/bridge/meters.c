@@ -22,7 +22,7 @@ static const bool is_count[METERS_END] = {
 int meters_find(ringq_array **array, ringq_region *region, const char *bridge, bool make)
 {
 	char name[64];
-	snprintf(name, sizeof name, "bridge.%s", bridge);
+	snprintf(name, sizeof name, METERS_PREFIX "%s", bridge);
 	int r = make ? ringq_array_create(array, region, name, RINGQ_UINT64, METERS_END) : -EEXIST;
 	if (r == -EEXIST)
 		r = ringq_array_open(array, region, name);

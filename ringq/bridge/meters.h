@@ -3,14 +3,17 @@
 #define BRIDGE_METERS_H
 
 /*
- * What a bridge has done, as an array of uint64 named bridge.NAME in its region, for all to see. Counts go on from where the
- * last process of the name left them. The array's lock is the one that the active one of several bridges holds.
+ * What a bridge has done, as an array of uint64 named bridge.NAME in its region, for all to see: `ringq top` and `export` show
+ * each array of that form. Counts go on from where the last process of the name left them. The array's lock is the one that
+ * the active one of several bridges holds.
  */
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include <ringq/ringq.h>
+
+#define METERS_PREFIX "bridge."
 
 /* Elements of the array; new ones come at the end. The list in ringq-bridge-amqp(1) has the same order. */
 #define METERS(M)                                                                                                                    \

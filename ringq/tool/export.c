@@ -168,6 +168,56 @@ static const struct {
 	{DEAD_LETTERED, "queue_dead_lettered_records_total", "counter", "Records set aside after too many attempts."},
 };
 
+/* ---- bridges ---- */
+
+static const struct {
+	const char *name, *kind, *help;
+} meters[METERS_END] = {
+#define METER(name, ...) {__VA_ARGS__},
+	METERS(METER)
+#undef METER
+};
+
+static void print_bridge_sample(FILE *to, const struct survey *s, const struct survey_bridge *b, const char *name)
+{
+	fprintf(to, "ringq_%s{", name);
+	print_label(to, "region", s->regions[b->region].label);
+	fputc(',', to);
+	print_label(to, "bridge", b->name);
+	fputs("} ", to);
+}
+
+/* As this format wants names: seconds, and counters that say so. */
+static void print_meter(FILE *to, const struct survey *s, size_t m)
+{
+	char name[64];
+	size_t n = strlen(meters[m].name);
+	bool is_time = n > 3 && strcmp(meters[m].name + n - 3, "_ms") == 0,
+	     is_count = strcmp(meters[m].kind, "count") == 0;
+	snprintf(name, sizeof name, "bridge_%.*s%s%s", (int)(is_time ? n - 3 : n), meters[m].name,
+		is_time ? "_seconds" : "", is_count ? "_total" : "");
+	begin(to, name, is_count ? "counter" : "gauge", meters[m].help);
+	for (size_t i = 0; i < s->bridge_count; i++) {
+		uint64_t value = s->bridges[i].meters[m];
+		print_bridge_sample(to, s, &s->bridges[i], name);
+		if (is_time)
+			fprintf(to, "%.3f\n", (double)value / 1e3);
+		else
+			fprintf(to, "%" PRIu64 "\n", value);
+	}
+}
+
+static void print_bridges(FILE *to, const struct survey *s)
+{
+	for (size_t m = 0; m < METERS_END; m++)
+		print_meter(to, s, m);
+	begin(to, "bridge_killed", "gauge", "1 if the process that ran it has died, and no other has taken over.");
+	for (size_t i = 0; i < s->bridge_count; i++) {
+		print_bridge_sample(to, s, &s->bridges[i], "bridge_killed");
+		fprintf(to, "%d\n", s->bridges[i].killed);
+	}
+}
+
 static void print_all(FILE *to, const struct survey *s)
 {
 	unsigned v = ringq_version();
@@ -186,6 +236,8 @@ static void print_all(FILE *to, const struct survey *s)
 		for (size_t i = 0; i < s->queue_count; i++)
 			print_figure(to, s, &s->queues[i], figures[f].name, figures[f].figure);
 	}
+	if (s->bridge_count)
+		print_bridges(to, s);
 }
 
 /* ---- the file ---- */
@@ -244,4 +296,4 @@ static const struct option_spec options[] = {
 };
 
 const struct command export_command = {"export", run, "[REGION[/QUEUE]]...",
-	"Prints the figures of all queues as Prometheus reads them", options, 0, -1, false};
+	"Prints the figures of all queues and bridges as Prometheus reads them", options, 0, -1, false};

@@ -10,7 +10,12 @@
 /* What else there is to say of a queue, in a word or two. */
 static const char *note_of(const struct row *r, char note[48])
 {
+	static const char *const states[] = {"ended", "connecting", "connected", "blocked", "full"};
 	*note = 0;
+	if (r->bridge) {
+		uint64_t state = r->bridge->meters[METER_STATE];
+		return r->bridge->killed ? "killed" : state < sizeof states / sizeof *states ? states[state] : "?";
+	}
 	if (!r->queue)
 		return r->region->state;
 	if (r->queue->stat.dead_producers)
@@ -79,6 +84,12 @@ void print_row(FILE *to, const struct row *r, int width)
 {
 	char note[48];
 	print_name(to, r->name, (size_t)width);
+	if (r->bridge) {
+		fprintf(to, " %6s %6s %6s %6s %5s %5s %4s %3s %3s %s", "-", "-", show_rate(r, r->in, false),
+			show_rate(r, r->out, false), show_count(r->bridge->meters[METER_WINDOW]), "-", "-", "-", "-",
+			note_of(r, note));
+		return;
+	}
 	if (!r->queue) {
 		fprintf(to, " %6s %6s %6s %6s %5s %5s %4s %3s %3s %s", "-", "-", "-", "-", "-", "-", "-", "-", "-",
 			note_of(r, note));

@@ -51,22 +51,24 @@ static bool wants(const struct survey_scope *scope, dev_t device, ino_t inode, u
 
 /* ---- looking ---- */
 
-static struct survey_queue *new_queue(struct survey *s)
+/* Room for one more behind n things of a size. Where it is, or NULL. */
+static void *room_for(void *things, size_t n, size_t size)
 {
-	if (s->queue_count % 64 == 0) {
-		struct survey_queue *more = realloc(s->queues, (s->queue_count + 64) * sizeof *more);
+	void **list = things;
+	if (n % 64 == 0) {
+		void *more = realloc(*list, (n + 64) * size);
 		if (!more)
 			return NULL;
-		s->queues = more;
+		*list = more;
 	}
-	return &s->queues[s->queue_count];
+	return (char *)*list + n * size;
 }
 
 /* One that is deleted meanwhile is not there. */
 static int look_at_queue(struct survey *s, ringq_region *region, const struct ringq_object *object,
 	const struct ringq_member *members, ssize_t n)
 {
-	struct survey_queue *q = new_queue(s);
+	struct survey_queue *q = room_for(&s->queues, s->queue_count, sizeof *q);
 	const struct survey_region *of = &s->regions[s->region_count];
 	if (!q)
 		return -ENOMEM;
@@ -78,6 +80,27 @@ static int look_at_queue(struct survey *s, ringq_region *region, const struct ri
 	q->asleep = who_sleeps(members, n, object->id, q->at);
 	s->queue_count += r == 1;
 	return r < 0 ? r : 0;
+}
+
+/* An array that a bridge counts in is told by its name and form; another one is none. */
+static int look_at_array(struct survey *s, const ringq_region *region, const struct ringq_object *object)
+{
+	static const size_t prefix = sizeof METERS_PREFIX - 1;
+	const struct survey_region *of = &s->regions[s->region_count];
+	struct ringq_producer holder;
+	if (object->flags != RINGQ_UINT64 || strncmp(object->name, METERS_PREFIX, prefix) != 0)
+		return 0;
+	struct survey_bridge *b = room_for(&s->bridges, s->bridge_count, sizeof *b);
+	if (!b)
+		return -ENOMEM;
+	*b = (struct survey_bridge){
+		.region = s->region_count, .device = of->device, .inode = of->inode, .id = object->id, .at = now_ns()};
+	snprintf(b->name, sizeof b->name, "%s", object->name + prefix);
+	if (ringq_region_elements(region, object->id, RINGQ_UINT64, 0, b->meters, METERS_END) < METERS_END)
+		return 0;
+	b->killed = ringq_region_lock_holder(region, object->id, &holder) == 1 && holder.state == RINGQ_DEAD;
+	s->bridge_count++;
+	return 0;
 }
 
 static int look_at_region(struct survey *s, ringq_region *region, const struct survey_scope *scope)
@@ -92,8 +115,10 @@ static int look_at_region(struct survey *s, ringq_region *region, const struct s
 	for (ssize_t i = 0; r == 0 && i < n; i++) {
 		of->arrays += objects[i].kind == RINGQ_OBJECT_ARRAY;
 		of->queues += objects[i].kind != RINGQ_OBJECT_ARRAY;
-		if (objects[i].kind != RINGQ_OBJECT_ARRAY && wants(scope, of->device, of->inode, objects[i].id))
-			r = look_at_queue(s, region, &objects[i], members, m);
+		if (!wants(scope, of->device, of->inode, objects[i].id))
+			continue;
+		r = objects[i].kind == RINGQ_OBJECT_ARRAY ? look_at_array(s, region, &objects[i])
+		                                          : look_at_queue(s, region, &objects[i], members, m);
 	}
 	free(objects);
 	free(members);
@@ -157,5 +182,6 @@ void survey_free(struct survey *s)
 {
 	free(s->regions);
 	free(s->queues);
+	free(s->bridges);
 	*s = (struct survey){0};
 }

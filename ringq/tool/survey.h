@@ -3,10 +3,11 @@
 #define SURVEY_H
 
 /*
- * All regions and queues with their figures, at about one time: what top, export and report show. It observes. Between two
- * surveys nothing is held, so that a region goes when its last participant goes.
+ * All regions, queues and bridges with their figures, at about one time: what top, export and report show. It observes.
+ * Between two surveys nothing is held, so that a region goes when its last participant goes.
  */
 
+#include "../bridge/meters.h"
 #include "tool.h"
 
 struct survey_region {
@@ -31,11 +32,24 @@ struct survey_queue {
 	int64_t at; /* when it was looked at, as now_ns() has it */
 };
 
+struct survey_bridge {
+	size_t region; /* index */
+	dev_t device;
+	ino_t inode;
+	uint64_t id;   /* of the array that has its meters */
+	char name[64]; /* the bridge's */
+	bool killed;   /* who ran it has died, and nobody has taken over */
+	uint64_t meters[METERS_END];
+	int64_t at;
+};
+
 struct survey {
 	struct survey_region *regions;
 	size_t region_count;
 	struct survey_queue *queues;
 	size_t queue_count;
+	struct survey_bridge *bridges;
+	size_t bridge_count;
 	size_t denied; /* processes that could not be looked into */
 };
 

@@ -50,6 +50,35 @@ static void json_rate(struct json *json, const char *key, const struct row *r, d
 		json_null(json, key);
 }
 
+static void json_bridges(struct json *json, const struct view *v)
+{
+	static const char *const names[METERS_END] = {
+#define METER(name, text, ...) text,
+		METERS(METER)
+#undef METER
+	};
+	json_array(json, "bridges");
+	for (size_t i = 0; i < v->n; i++) {
+		const struct row *r = &v->rows[i];
+		if (!r->bridge)
+			continue;
+		json_object(json, NULL);
+		json_text(json, "region", r->region->label);
+		json_text(json, "bridge", r->bridge->name);
+		json_number(json, "inode", r->bridge->inode);
+		json_number(json, "id", r->bridge->id);
+		json_bool(json, "killed", r->bridge->killed);
+		json_rate(json, "in_per_second", r, r->in);
+		json_rate(json, "out_per_second", r, r->out);
+		json_object(json, "meters");
+		for (size_t m = 0; m < METERS_END; m++)
+			json_number(json, names[m], r->bridge->meters[m]);
+		json_close(json, '}');
+		json_close(json, '}');
+	}
+	json_close(json, ']');
+}
+
 static void print_json(const struct survey *s, const struct view *v)
 {
 	struct json json;
@@ -90,6 +119,7 @@ static void print_json(const struct survey *s, const struct view *v)
 		json_close(&json, '}');
 	}
 	json_close(&json, ']');
+	json_bridges(&json, v);
 	json_close(&json, '}');
 	json_line(&json);
 }
@@ -163,4 +193,4 @@ static const struct option_spec options[] = {
 };
 
 const struct command top_command = {"top", run, "[REGION[/QUEUE]]...",
-	"Shows all queues live: what comes in and goes out, what waits, who sleeps", options, 0, -1, false};
+	"Shows all queues and bridges live: what comes in and goes out, what waits, who sleeps", options, 0, -1, false};

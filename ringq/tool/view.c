@@ -13,7 +13,7 @@ static double no_value(const struct row *r)
 
 static double depth_of(const struct row *r)
 {
-	return (double)(r->queue->stat.records_in - r->queue->stat.records_out);
+	return r->queue ? (double)(r->queue->stat.records_in - r->queue->stat.records_out) : 0;
 }
 
 static double trend_of(const struct row *r)
@@ -33,12 +33,12 @@ static double out_of(const struct row *r)
 
 static double held_of(const struct row *r)
 {
-	return (double)r->queue->stat.bytes_held;
+	return r->queue ? (double)r->queue->stat.bytes_held : 0;
 }
 
 static double asleep_of(const struct row *r)
 {
-	return (double)(r->queue->asleep.get + r->queue->asleep.put);
+	return r->queue ? (double)(r->queue->asleep.get + r->queue->asleep.put) : 0;
 }
 
 const struct sort sorts[SORTS] = {
@@ -55,7 +55,7 @@ struct view_order view_order;
 
 static double value_of(const struct row *r)
 {
-	return r->queue ? sorts[view_order.sort].value(r) : -1e300;
+	return r->queue || r->bridge ? sorts[view_order.sort].value(r) : -1e300;
 }
 
 static int by_sort(const void *a, const void *b)
@@ -84,6 +84,20 @@ static double rate(uint64_t now, uint64_t before, double seconds)
 	return now > before ? (double)(now - before) / seconds : 0;
 }
 
+/* In: put into a queue here; out: gone from one. */
+static void find_bridge_rates(struct row *r, const struct survey *last)
+{
+	const struct survey_bridge *b = r->bridge, *old = last->bridges, *end = old + last->bridge_count;
+	while (old != end && (old->device != b->device || old->inode != b->inode || old->id != b->id))
+		old++;
+	double seconds = old != end ? (double)(b->at - old->at) / 1e9 : 0;
+	if (seconds <= 0)
+		return;
+	r->has_rates = true;
+	r->in = rate(b->meters[METER_PUT], old->meters[METER_PUT], seconds);
+	r->out = rate(b->meters[METER_CONFIRMED], old->meters[METER_CONFIRMED], seconds);
+}
+
 static void find_rates(struct row *r, const struct survey *last)
 {
 	const struct survey_queue *q = r->queue;
@@ -102,30 +116,46 @@ static void find_rates(struct row *r, const struct survey *last)
 
 static bool is_idle(const struct row *r)
 {
-	return r->queue && r->has_rates && r->in == 0 && r->out == 0 &&
-	       r->queue->stat.records_in == r->queue->stat.records_out;
+	if (!r->has_rates || r->in != 0 || r->out != 0)
+		return false;
+	return r->queue ? r->queue->stat.records_in == r->queue->stat.records_out : r->bridge->meters[METER_WINDOW] == 0;
+}
+
+/* The row of thing i of a survey: its queues come first, then its bridges, then its regions. Whether there is one. */
+static bool make_row(struct row *r, const struct survey *now, const struct survey *last, size_t i)
+{
+	*r = (struct row){0};
+	if (i < now->queue_count) {
+		r->queue = &now->queues[i];
+		r->region = &now->regions[r->queue->region];
+		snprintf(r->name, sizeof r->name, "%s/%s", r->region->label, r->queue->name);
+		find_rates(r, last);
+		return true;
+	}
+	i -= now->queue_count;
+	if (i < now->bridge_count) {
+		r->bridge = &now->bridges[i];
+		r->region = &now->regions[r->bridge->region];
+		snprintf(r->name, sizeof r->name, "%s/" METERS_PREFIX "%s", r->region->label, r->bridge->name);
+		find_bridge_rates(r, last);
+		return true;
+	}
+	r->region = &now->regions[i - now->bridge_count];
+	snprintf(r->name, sizeof r->name, "%s", r->region->label);
+	return r->region->error != 0;
 }
 
 int make_view(struct view *v, const struct survey *now, const struct survey *last, const char *filter)
 {
 	*v = (struct view){0};
-	v->rows = calloc(now->queue_count + now->region_count + 1, sizeof *v->rows);
+	size_t things = now->queue_count + now->bridge_count + now->region_count;
+	v->rows = calloc(things + 1, sizeof *v->rows);
 	if (!v->rows)
 		return fail(-ENOMEM, "the list");
-	for (size_t i = 0; i < now->queue_count + now->region_count; i++) {
+	for (size_t i = 0; i < things; i++) {
 		struct row *r = &v->rows[v->n];
-		*r = (struct row){0};
-		if (i < now->queue_count) {
-			r->queue = &now->queues[i];
-			r->region = &now->regions[r->queue->region];
-			snprintf(r->name, sizeof r->name, "%s/%s", r->region->label, r->queue->name);
-			find_rates(r, last);
-		} else {
-			r->region = &now->regions[i - now->queue_count];
-			if (!r->region->error)
-				continue;
-			snprintf(r->name, sizeof r->name, "%s", r->region->label);
-		}
+		if (!make_row(r, now, last, i))
+			continue;
 		if ((filter && *filter && !strstr(r->name, filter)) || (view_order.busy_only && is_idle(r))) {
 			v->hidden++;
 			continue;
@@ -133,9 +163,9 @@ int make_view(struct view *v, const struct survey *now, const struct survey *las
 		if (r->queue) {
 			v->records += r->queue->stat.records_in - r->queue->stat.records_out;
 			v->held += r->queue->stat.bytes_held;
+			v->in += r->in;
+			v->out += r->out;
 		}
-		v->in += r->in;
-		v->out += r->out;
 		v->n++;
 	}
 	if (v->n)

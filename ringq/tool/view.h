@@ -6,9 +6,10 @@
 
 #include "survey.h"
 
-/* A queue, or a region that could not be looked at. */
+/* A queue, a bridge, or a region that could not be looked at. */
 struct row {
-	const struct survey_queue *queue; /* NULL: a region's */
+	const struct survey_queue *queue;   /* NULL: a bridge's or a region's */
+	const struct survey_bridge *bridge; /* NULL: a queue's or a region's */
 	const struct survey_region *region;
 	char name[400];
 	bool has_rates; /* it was there the last time */

@@ -57,6 +57,36 @@ wait "$worker" 2>/dev/null
 kill "$sleeper"
 wait "$sleeper"
 
+# A bridge is what has its meters; another array is none, whatever its name.
+status 0 "$ringq" array create "$name/bridge.north" -t uint64 -c 64
+status 0 "$ringq" array create "$name/bridge.short" -t uint64 -c 3
+status 0 "$ringq" array create "$name/bridge.odd" -t uint32 -c 64
+for meter in '1 3' '2 17' '3 2500' '6 1000' '19 1234'; do # state, window, oldest_ms, confirmed, blocked_ms
+	read -r which value <<<"$meter"
+	status 0 "$ringq" array set "$name/bridge.north" "$which" "$value"
+done
+status 0 "$ringq" export "$name"
+north="region=\"$name\",bridge=\"north\""
+for line in "ringq_bridge_state{$north} 3" "ringq_bridge_window{$north} 17" "ringq_bridge_oldest_seconds{$north} 2.500" \
+	"ringq_bridge_confirmed_total{$north} 1000" "ringq_bridge_blocked_seconds_total{$north} 1.234" \
+	"ringq_bridge_killed{$north} 0"; do
+	grep -qxF -- "$line" "$dir/out" || fail "no line '$line' in $(cat "$dir/out")"
+done
+! grep -qE 'bridge="(short|odd)"' "$dir/out" || fail 'an array of another form is a bridge'
+status 0 "$ringq" top "$name" --once -i 50ms -H
+shows "^$name/bridge.north +- +- +0 +0 +17 .*blocked\$"
+! grep -qE 'bridge\.(short|odd)' "$dir/out" || fail 'an array of another form is a bridge'
+status 0 "$ringq" top "$name" --once -i 50ms -H --filter=north
+[[ $(wc -l <"$dir/out") == 1 ]] || fail 'the filter does not know bridges'
+status 0 "$ringq" top "$name/jobs" --once -i 50ms -H
+! grep -q north "$dir/out" || fail 'a bridge where a queue was asked for'
+(for n in {1..400}; do "$ringq" array add "$name/bridge.north" 12 1000 && sleep 0.01; done) >/dev/null &
+adds=$!
+status 0 "$ringq" top "$name" --once -i 300ms -H
+shows "^$name/bridge.north +- +- +[1-9]"
+kill "$adds" && wait "$adds" 2>/dev/null
+status 0 "$ringq" export "$name"
+
 # Each name is told of once, before its samples; no sample comes twice.
 awk '/^# TYPE/ {if (seen[$3]++) bad = 1; now = $3} /^[^#]/ {sub(/[{ ].*/, ""); if ($0 != now) bad = 1} END {exit bad}' \
 	"$dir/out" || fail 'samples without their type'

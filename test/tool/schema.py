@@ -138,6 +138,7 @@ def main():
             fail(f"create {queue}")
     for array, kind in {"whole": "int64", "real": "double", "bytes": "bytes"}.items():
         ringq("array", "create", f"{NAME}/{array}", f"--type={kind}", "--count=2")
+    ringq("array", "create", f"{NAME}/bridge.one", "--type=uint64", "--count=64")
     ringq("put", f"{NAME}/full", put='one\n\xff\nöä"\\\n\n'.encode("latin-1") + "öä\n".encode())
     pathlib.Path(f"/dev/shm/ringq.{NAME}-odd").write_text("no region", encoding="utf-8")
     files = f"{os.environ.get('TMPDIR', '/tmp')}/{NAME}-"
