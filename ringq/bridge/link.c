@@ -232,8 +232,9 @@ static int login(struct link *link)
 			AMQP_SASL_METHOD_PLAIN, secret.user, secret.password);
 		secret_wipe(&secret);
 	} else {
+		/* Who it is the broker reads in the certificate. An empty identity the library takes for lack of memory. */
 		reply = amqp_login_with_properties(link->amqp, link->uri->vhost, 1, FRAME_MOST, heartbeat, &properties,
-			AMQP_SASL_METHOD_EXTERNAL, "");
+			AMQP_SASL_METHOD_EXTERNAL, c->name);
 	}
 	return answer(link, "log in", reply);
 }
