@@ -42,19 +42,27 @@ void bridge_tick(struct bridge *b, int64_t now)
 
 /* ---- waiting for what is not there ---- */
 
-/* A fault that lasts is told of once, and again each minute. */
+/* A fault that lasts is told of once, and again each minute; also where several take turns, as those of several brokers. */
 struct complaint {
-	char text[600];
-	int64_t told;
+	struct {
+		char text[600];
+		int64_t told; /* 0: never */
+	} said[URIS_MOST];
+	unsigned next;
 };
 
 static void tell(struct bridge *b, struct complaint *c, const char *text)
 {
 	int64_t now = link_now();
-	if (strcmp(c->text, text) == 0 && now - c->told < TELL_AGAIN)
+	unsigned i = 0;
+	while (i < URIS_MOST && (!c->said[i].told || strcmp(c->said[i].text, text) != 0))
+		i++;
+	if (i < URIS_MOST && now - c->said[i].told < TELL_AGAIN)
 		return;
-	c->told = now;
-	snprintf(c->text, sizeof c->text, "%s", text);
+	if (i == URIS_MOST)
+		i = c->next++ % URIS_MOST;
+	c->said[i].told = now;
+	snprintf(c->said[i].text, sizeof c->said[i].text, "%s", text);
 	log_line(LOG_LEVEL_WARNING, b->config->name, "%s; it is tried again", text);
 }
 
@@ -79,7 +87,7 @@ static int64_t pause_of(const struct bridge_config *c, uint32_t failures)
 /* The region and the queue: whoever makes them may come later. 0: open; else it is to end. */
 static enum end open_place(struct bridge *b)
 {
-	struct complaint complaint = {.told = 0};
+	struct complaint complaint = {0};
 	char why[600];
 	for (unsigned failures = 0;;) {
 		int r = place_open(&b->place, b->config, why, sizeof why);
@@ -154,7 +162,7 @@ static enum end try_uri(struct bridge *b, const struct uri *uri)
 
 static enum end keep_moving(struct bridge *b)
 {
-	struct complaint complaint = {.told = 0};
+	struct complaint complaint = {0};
 	unsigned failures = 0, uri = 0;
 	while (!bridge_stops(b)) {
 		char text[600];
@@ -165,7 +173,7 @@ static enum end keep_moving(struct bridge *b)
 			return end;
 		if (b->progress || link_now() - began > b->config->reconnect_max + b->config->connect_timeout) {
 			failures = 0;
-			complaint.told = 0;
+			complaint = (struct complaint){0};
 		}
 		meter_add(&b->meters, METER_FAILURES, 1);
 		bridge_set_state(b, STATE_CONNECTING);
