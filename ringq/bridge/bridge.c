@@ -235,5 +235,7 @@ void *bridge_run(void *argument)
 	window_free(&b->window);
 	dedup_free(b->dedup);
 	atomic_store(&b->ended, true);
+	if (write(b->done, &(uint64_t){1}, sizeof(uint64_t)) < 0)
+		log_line(LOG_LEVEL_ERROR, b->config->name, "its end cannot be told: %s", strerror(errno));
 	return NULL;
 }

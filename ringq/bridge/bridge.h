@@ -50,6 +50,7 @@ struct bridge {
 	const struct run_options *options;
 	pthread_t thread;
 	int wake; /* an eventfd: readable once it is to stop */
+	int done; /* an eventfd of all bridges: written when this one has ended */
 	atomic_bool stop;
 	atomic_bool ended;
 	_Atomic int64_t stop_at; /* until when it may finish what is under way */

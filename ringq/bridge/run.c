@@ -27,6 +27,7 @@ struct all {
 	struct bridge *bridge;
 	size_t n;
 	int signals; /* a signalfd */
+	int ended;   /* an eventfd: readable once a bridge has ended since it was read */
 	bool stopping;
 	int64_t give_up; /* stopping: until when threads may end */
 	int64_t watchdog, pinged;
@@ -45,6 +46,7 @@ static int start(struct all *all, const struct config *config, const struct run_
 		b->options = options;
 		b->tick = link_now();
 		b->wake = eventfd(0, EFD_CLOEXEC);
+		b->done = all->ended;
 		link_init(&b->link, b->config);
 		int e = b->wake < 0 ? errno : pthread_create(&b->thread, NULL, bridge_run, b);
 		if (e)
@@ -116,14 +118,17 @@ static int open_signals(void)
 static bool watch(struct all *all)
 {
 	struct signalfd_siginfo info;
-	struct pollfd p = {.fd = all->signals, .events = POLLIN};
+	struct pollfd p[] = {{.fd = all->signals, .events = POLLIN}, {.fd = all->ended, .events = POLLIN}};
+	uint64_t ended;
 	for (;;) {
 		int64_t pause = all->watchdog && all->watchdog < RINGQ_SEC(1) ? all->watchdog : RINGQ_SEC(1);
-		if (all->stopping || (all->n && all->bridge[0].options->once))
-			pause = RINGQ_MS(20);
+		if (all->stopping && pause > RINGQ_MS(100))
+			pause = RINGQ_MS(100);
 		if (look_after(all) == 0)
 			return true;
-		poll(&p, 1, (int)(pause / 1000000));
+		if (poll(p, 2, (int)(pause / 1000000)) > 0 && (p[1].revents & POLLIN) &&
+			read(all->ended, &ended, sizeof ended) < 0)
+			log_line(LOG_LEVEL_ERROR, NULL, "eventfd: %s", strerror(errno));
 		if (read(all->signals, &info, sizeof info) == sizeof info)
 			stop(all);
 		if (all->stopping && link_now() > all->give_up)
@@ -133,10 +138,10 @@ static bool watch(struct all *all)
 
 int run_all(const struct config *config, const struct run_options *options)
 {
-	struct all all = {.signals = open_signals(), .watchdog = notify_watchdog()};
+	struct all all = {.signals = open_signals(), .ended = eventfd(0, EFD_CLOEXEC), .watchdog = notify_watchdog()};
 	int status = STATUS_DONE;
-	if (all.signals < 0) {
-		log_line(LOG_LEVEL_ERROR, NULL, "signalfd: %s", strerror(errno));
+	if (all.signals < 0 || all.ended < 0) {
+		log_line(LOG_LEVEL_ERROR, NULL, "%s: %s", all.signals < 0 ? "signalfd" : "eventfd", strerror(errno));
 		return STATUS_TROUBLE;
 	}
 	int e = start(&all, config, options);
@@ -160,5 +165,6 @@ int run_all(const struct config *config, const struct run_options *options)
 	}
 	free(all.bridge);
 	close(all.signals);
+	close(all.ended);
 	return status;
 }
