@@ -200,6 +200,9 @@ static enum end run_here(struct bridge *b)
 	end = END_STOP;
 	if (become_active(b)) {
 		meter_set(&b->meters, METER_PROCESS, (uint64_t)getpid());
+		if (b->config->direction == DIRECTION_IN && b->config->dedup &&
+			dedup_open(&b->dedup, b->place.region, b->config->name, b->config->dedup))
+			log_line(LOG_LEVEL_WARNING, b->config->name, "no memory to tell duplicates");
 		end = keep_moving(b);
 		out_give_back(b);
 		bridge_set_state(b, STATE_ENDED);
@@ -208,6 +211,8 @@ static enum end run_here(struct bridge *b)
 		if (!b->config->share && b->meters.array)
 			ringq_unlock(b->meters.array);
 	}
+	dedup_close(b->dedup);
+	b->dedup = NULL;
 	meters_close(&b->meters);
 	place_close(&b->place);
 	return end;
@@ -233,7 +238,6 @@ void *bridge_run(void *argument)
 		b->status = STATUS_CLOSED;
 	}
 	window_free(&b->window);
-	dedup_free(b->dedup);
 	atomic_store(&b->ended, true);
 	if (write(b->done, &(uint64_t){1}, sizeof(uint64_t)) < 0)
 		log_line(LOG_LEVEL_ERROR, b->config->name, "its end cannot be told: %s", strerror(errno));

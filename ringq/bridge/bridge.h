@@ -90,10 +90,11 @@ void out_give_back(struct bridge *b);
 
 enum end in_move(struct bridge *b);
 
+/* The last n ids that a bridge of this name has put into a region: by this process, or by one before it. 0, or -ENOMEM. */
 struct dedup;
-int dedup_new(struct dedup **out, uint64_t n); /* 0, or -ENOMEM */
-void dedup_free(struct dedup *dedup);
-bool dedup_has(const struct dedup *dedup, const char *id);
+int dedup_open(struct dedup **out, ringq_region *region, const char *bridge, uint64_t n);
+void dedup_close(struct dedup *dedup);
+bool dedup_has(struct dedup *dedup, const char *id);
 void dedup_remember(struct dedup *dedup, const char *id);
 
 #endif

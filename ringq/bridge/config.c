@@ -50,7 +50,7 @@ static const struct key {
 	KEY("pack", SIZE, pack, 0, 1e8),
 	KEY("window", NUMBER, window, 1, 65535),
 	KEY("strict-order", YES_NO, strict_order, 0, 0),
-	KEY("dedup", NUMBER, dedup, 0, 1 << 24),
+	KEY("dedup", NUMBER, dedup, 0, DEDUP_MOST),
 	KEY("heartbeat", TIME, heartbeat, 1e9, 3.6e12),
 	KEY("connect-timeout", TIME, connect_timeout, 1e8, 3.6e12),
 	KEY("reconnect-min", TIME, reconnect_min, 1e6, 3.6e12),

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { URIS_MOST = 16, HEADERS_MOST = 16, ARGUMENTS_MOST = 16 };
+enum { URIS_MOST = 16, HEADERS_MOST = 16, ARGUMENTS_MOST = 16, DEDUP_MOST = 1 << 24 };
 
 enum direction { DIRECTION_NONE, DIRECTION_OUT, DIRECTION_IN };
 enum topology { TOPOLOGY_CHECK, TOPOLOGY_DECLARE, TOPOLOGY_NONE };

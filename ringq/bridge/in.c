@@ -307,10 +307,7 @@ static int subscribe(struct in *in)
 
 enum end in_move(struct bridge *b)
 {
-	struct in in = {.b = b, .link = &b->link, .c = b->config};
-	if (in.c->dedup && !b->dedup && dedup_new(&b->dedup, in.c->dedup))
-		log_line(LOG_LEVEL_WARNING, in.c->name, "no memory to tell duplicates");
-	in.dedup = b->dedup;
+	struct in in = {.b = b, .link = &b->link, .c = b->config, .dedup = b->dedup};
 	enum end end = END_LINK;
 	if (subscribe(&in) == 0) {
 		in.came = link_now();
