@@ -10,6 +10,7 @@ static ringq_queue *interrupted;
 
 struct wait {
 	ringq_queue *queue;
+	ringq_array *array;
 	atomic_int thread;
 	int64_t result;
 };
@@ -43,6 +44,37 @@ static void *put(void *arg)
 	return NULL;
 }
 
+static void *lock(void *arg)
+{
+	struct wait *wait = arg;
+
+	wait->thread = thread_id();
+	wait->result = ringq_lock(wait->array, RINGQ_FOREVER);
+	if (wait->result == 0)
+		check_eq(ringq_unlock(wait->array), 0);
+	return NULL;
+}
+
+static void *write_all(void *arg)
+{
+	struct wait *wait = arg;
+	int64_t number = 5;
+
+	wait->thread = thread_id();
+	wait->result = ringq_array_write(wait->array, &number, sizeof(number));
+	return NULL;
+}
+
+/* Locked by the caller. */
+static ringq_array *locked_array(void)
+{
+	ringq_array *array;
+
+	check_eq(ringq_array_create(&array, NULL, NULL, RINGQ_INT64, 1), 0);
+	check_eq(ringq_lock(array, RINGQ_NOWAIT), 0);
+	return array;
+}
+
 static pthread_t start_asleep(struct wait *wait, void *(*run)(void *))
 {
 	pthread_t thread = start_thread(run, wait);
@@ -65,11 +97,16 @@ static void do_nothing(int signal)
 	(void)signal;
 }
 
-static void handle(int signal, void (*handler)(int))
+static void handle_with(int signal, void (*handler)(int), int flags)
 {
-	struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
+	struct sigaction action = {.sa_handler = handler, .sa_flags = flags};
 
 	check_eq(sigaction(signal, &action, NULL), 0);
+}
+
+static void handle(int signal, void (*handler)(int))
+{
+	handle_with(signal, handler, SA_RESTART);
 }
 
 Test(interrupt, ends_each_call_that_waits)
@@ -195,4 +232,72 @@ Test(interruptible, otherwise_a_wait_goes_on_after_a_handler)
 	join_thread(thread);
 	check_eq(wait.result, 4);
 	ringq_queue_release(wait.queue);
+}
+
+Test(interruptible, a_handler_that_has_run_ends_the_wait_for_a_lock)
+{
+	static void *(*const calls[])(void *) = {lock, write_all};
+
+	handle(SIGUSR1, do_nothing);
+	for (size_t i = 0; i < COUNT(calls); i++) {
+		struct wait wait = {.array = locked_array()};
+		int64_t number = 1;
+		pthread_t thread;
+
+		check_eq(ringq_array_interruptible(wait.array, true), 0);
+		thread = start_asleep(&wait, calls[i]);
+		pause_ns(RINGQ_MS(250)); /* longer than a first sleep */
+		wait_asleep(wait.thread);
+		check_eq(pthread_kill(thread, SIGUSR1), 0);
+		join_thread(thread);
+		check_eq(wait.result, -EINTR);
+		check_eq(ringq_load(wait.array, 0, &number), 0);
+		check_eq(number, 0);
+		check_eq(ringq_unlock(wait.array), 0);
+		ringq_array_release(wait.array);
+	}
+	check_eq(ringq_array_interruptible(NULL, true), -EINVAL);
+}
+
+Test(interruptible, otherwise_a_wait_for_a_lock_goes_on_after_a_handler)
+{
+	struct wait wait = {.array = locked_array()};
+	pthread_t thread;
+
+	handle(SIGUSR1, do_nothing);
+	check_eq(ringq_array_interruptible(wait.array, true), 0);
+	check_eq(ringq_array_interruptible(wait.array, false), 0);
+	thread = start_asleep(&wait, lock);
+	check_eq(pthread_kill(thread, SIGUSR1), 0);
+	pause_ns(RINGQ_MS(20));
+	check_eq(ringq_unlock(wait.array), 0);
+	join_thread(thread);
+	check_eq(wait.result, 0);
+	ringq_array_release(wait.array);
+}
+
+/* Whichever of the two is woken by the unlock, the other gets the lock, too, or has been interrupted. */
+Test(interruptible, a_wait_for_a_lock_that_ends_takes_no_wake_up_along)
+{
+	sleep_without_bounds();
+	handle_with(SIGUSR1, do_nothing, 0); /* as else a sleep that has no end begins anew by itself */
+	for (int round = 0; round < 50; round++) {
+		ringq_array *array = locked_array();
+		struct wait waits[] = {{.array = array}, {.array = array}};
+		pthread_t threads[COUNT(waits)];
+
+		check_eq(ringq_array_interruptible(array, true), 0);
+		for (size_t i = 0; i < COUNT(waits); i++)
+			threads[i] = start_asleep(&waits[i], lock);
+		if (round % 2)
+			check_eq(pthread_kill(threads[0], SIGUSR1), 0);
+		check_eq(ringq_unlock(array), 0);
+		if (round % 2 == 0)
+			pthread_kill(threads[0], SIGUSR1); /* it may have ended */
+		for (size_t i = 0; i < COUNT(waits); i++)
+			join_thread(threads[i]);
+		check(waits[0].result == 0 || waits[0].result == -EINTR);
+		check_eq(waits[1].result, 0);
+		ringq_array_release(array);
+	}
 }

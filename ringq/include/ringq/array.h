@@ -2,6 +2,7 @@
 #ifndef RINGQ_ARRAY_H
 #define RINGQ_ARRAY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -94,12 +95,19 @@ RINGQ_API int ringq_array_type(const ringq_array *array);
  *
  * Returns 0; or -EOWNERDEAD: locked too, but the thread that held the lock ended inside, and what it was doing may be
  * half done; the caller may repair it, and no later one is told. A write of the whole is finished then, never half done.
- * Errors: -EAGAIN (RINGQ_NOWAIT; or locked 2^32 - 1 times by the caller), -ETIMEDOUT, -EUSERS, -ENOMEM. Progress: blocking
- * while a living thread holds the lock, also a stopped one; a holder's death wakes a sleeper at once. No system call while
- * nobody else wants the lock. A child of fork does not hold what its parent's thread does. Who comes may be faster than
- * who was woken.
+ * Errors: -EAGAIN (RINGQ_NOWAIT; or locked 2^32 - 1 times by the caller), -ETIMEDOUT, -EINTR (ringq_array_interruptible()),
+ * -EUSERS, -ENOMEM. Progress: blocking while a living thread holds the lock, also a stopped one; a holder's death wakes a
+ * sleeper at once. No system call while nobody else wants the lock. A child of fork does not hold what its parent's thread
+ * does. Who comes may be faster than who was woken.
  */
 RINGQ_API int ringq_lock(ringq_array *array, int64_t timeout);
+
+/**
+ * With on, a call that sleeps for the lock on this handle says -EINTR when a signal handler has run in its thread meanwhile,
+ * whether or not the handler was installed with SA_RESTART. One that has run right before the call fell asleep is not seen:
+ * where it must not be missed, lock with time-outs. Such a wait wakes ten times a second. Errors: -EINVAL. Wait-free.
+ */
+RINGQ_API int ringq_array_interruptible(ringq_array *array, bool on);
 
 /** Unlocks. Errors: -EPERM (the calling thread does not hold the lock). Wait-free, except for a wake-up. */
 RINGQ_API int ringq_unlock(ringq_array *array);
@@ -133,7 +141,8 @@ RINGQ_API int ringq_array_read(const ringq_array *array, void *buf, size_t size)
 /**
  * Writes all elements, for readers at one instant. size is that of all. It takes the lock for it, waiting for as long as
  * another holds it, and takes the lock of a dead holder over, without a word: all is written anew. A writer that dies has
- * written all or nothing. Errors: -EINVAL (size), -EUSERS, -ENOMEM. Progress: as ringq_lock() with RINGQ_FOREVER.
+ * written all or nothing. Errors: -EINVAL (size), -EINTR, -EUSERS, -ENOMEM. Progress and -EINTR:
+ * as ringq_lock() with RINGQ_FOREVER.
  */
 RINGQ_API int ringq_array_write(ringq_array *array, const void *buf, size_t size);
 

@@ -18,7 +18,8 @@
  *             0. Buffers need no alignment. Outputs are written only on success, unless the call says otherwise.
  *  Times      relative nanoseconds on the monotonic clock; they bound the whole call, however often it wakes inside.
  *             RINGQ_NOWAIT never waits, RINGQ_FOREVER never gives up; other negative values are -EINVAL. Signals do not
- *             end a call; -EINTR is returned only because of ringq_interrupt() and ringq_queue_interruptible().
+ *             end a call; -EINTR is returned only because of ringq_interrupt(), ringq_queue_interruptible() and
+ *             ringq_array_interruptible().
  *  Handles    opaque, of one process, usable from any number of its threads at once. fork() carries them over: the child
  *             may use them at once, as a participant of its own. Do not use them between vfork() and exec().
  *  Release    ringq_queue_release(), ringq_pipe_close() and ringq_region_detach() may run while other threads are inside

@@ -19,6 +19,7 @@ struct ringq_array {
 	uint64_t owner;  /* owner word of an anonymous one; 0: named */
 	uint64_t units;  /* of its own; 0: it is in cells */
 	uint64_t object; /* id of a named one: objects.h; else 0 */
+	rq_u32 interruptible;
 };
 
 #define RQ_ARRAY_WORD 8u /* data up to here are one word */

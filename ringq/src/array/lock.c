@@ -14,8 +14,9 @@
  * No wake-up is lost between living threads. Lock, unlock and WAITERS change one word, so either the unlock sees WAITERS,
  * or the sleeper's CAS fails, or the kernel finds the word changed and does not let it sleep. Unlock takes WAITERS away
  * with the lock though others may sleep on: so whoever has slept, or comes to sleep, sets WAITERS again before it does
- * anything else, takes the lock with WAITERS set, and its own unlock wakes the next. One that gives up in time has set
- * WAITERS, too, in the word of who holds the lock, so the wake-up that it may have taken is not lost.
+ * anything else, takes the lock with WAITERS set, and its own unlock wakes the next. One that gives up, in time or as a
+ * signal's handler has run, has set WAITERS, too, in the word of who holds the lock, so the wake-up that it may have taken is
+ * not lost.
  *
  * A holder that dies or ends: the kernel, or rq_lease_clear(), wakes who sleeps on its lease; the kernel wakes one, who
  * wakes the others. The lease is watched before the look at the holder's life, so a death before the look is seen by it,
@@ -83,25 +84,31 @@ static rq_u64 *lease_of(struct ringq_array *a, uint64_t id)
 	return rq_lease_at(a->region, ((uint32_t)id & RQ_ID_INDEX_MASK) - 1);
 }
 
-/* Sleeps once, on a word that has WAITERS, and on its holder's lease. */
-static void sleep_once(struct ringq_array *a, struct rq_membership *membership, uint64_t word, int64_t until,
+/*
+ * Sleeps once, on a word that has WAITERS, and on its holder's lease. True: a signal's handler has run, and that ends the
+ * call.
+ */
+static bool sleep_once(struct ringq_array *a, struct rq_membership *membership, uint64_t word, int64_t until,
 	int64_t since, unsigned slept)
 {
+	bool interruptible = rq_load(&a->interruptible);
 	struct rq_sleep s = {.waits = {{(const rq_u32 *)&a->shared->lock, (uint32_t)word}}, .n = 1};
 	rq_u64 *lease = lease_of(a, holder(word));
 	s.n += lease && rq_lease_watch(lease, &s.waits[s.n]);
 	rq_sleep_watch(&s, a->region, membership, slept);
 	if (!rq_member_alive(a->region, holder(word)))
-		return;
+		return false;
 	int64_t now = rq_sys.now();
 	rq_probe_sleep(a->object, RINGQ_ASLEEP_LOCK, "");
-	int r = rq_sleep_once(&s, a->region, now, until, rq_sleep_most(&s, now - since), false);
+	int r = rq_sleep_once(&s, a->region, now, until, rq_sleep_most(&s, now - since), interruptible);
 	rq_probe_woken(a->object, RINGQ_ASLEEP_LOCK, r);
+	return r == -EINTR && interruptible;
 }
 
 static int wait_for_lock(struct ringq_array *a, struct rq_membership *membership, int64_t timeout, uint64_t word)
 {
 	int64_t until = rq_deadline(timeout), since = -1;
+	bool interrupted = false;
 	int r = spin(a, membership, &word);
 	for (unsigned slept = 0; r == -EAGAIN;) {
 		r = try_lock(a, membership, RQ_LOCK_WAITERS, &word);
@@ -110,17 +117,17 @@ static int wait_for_lock(struct ringq_array *a, struct rq_membership *membership
 		/* V5, only the mark: who lets go by rq_swap() sees it, or changes the word that this sleeps on. */
 		bool marked = word & RQ_LOCK_WAITERS || rq_cas(&a->shared->lock, &word, word | RQ_LOCK_WAITERS);
 		int64_t now = rq_sys.now();
-		if (until >= 0 && now >= until) {
+		if (interrupted || (until >= 0 && now >= until)) {
 			if (!marked) /* the wake-up that brought it here may be another's */
 				rq_sys.futex_wake((const rq_u32 *)&a->shared->lock, 1);
-			return -ETIMEDOUT;
+			return interrupted ? -EINTR : -ETIMEDOUT;
 		}
 		if (!marked)
 			continue;
 		if (since < 0)
 			since = now;
 		rq_sleep_show(membership->member, a->object, RINGQ_ASLEEP_LOCK, since);
-		sleep_once(a, membership, word | RQ_LOCK_WAITERS, until, since, slept++);
+		interrupted = sleep_once(a, membership, word | RQ_LOCK_WAITERS, until, since, slept++);
 		rq_sleep_shown(membership->member);
 	}
 	return r;
@@ -156,6 +163,14 @@ static rq_cold void wake_one(const struct ringq_array *a)
 {
 	int woken = rq_sys.futex_wake((const rq_u32 *)&a->shared->lock, 1);
 	rq_probe_wake(&a->shared->lock, 1, woken);
+}
+
+int ringq_array_interruptible(ringq_array *array, bool on)
+{
+	if (!array)
+		return -EINVAL;
+	rq_store(&array->interruptible, on);
+	return 0;
 }
 
 int ringq_unlock(ringq_array *array)
