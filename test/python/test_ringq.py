@@ -233,21 +233,32 @@ class Waiting(unittest.TestCase):
 
         q, woken = ringq.Queue(), []
         r, w = ringq.Pipe()
+        lock = ringq.Value('i').lock()
+        end = threading.Event()
+
+        def hold():
+            with lock:
+                end.wait()
 
         def get():
             with self.assertRaises(queue.Empty):
                 q.get(timeout=1.5)
 
-        for call in (get, lambda: r.poll(1.5)):
+        holder = threading.Thread(target=hold)
+        holder.start()
+        for call in (get, lambda: r.poll(1.5), lambda: self.assertFalse(lock.acquire(timeout=1.5))):
             thread = threading.Thread(target=wait_for, args=[call])
             thread.start()
-            thread.join()
             wait_for(call)
-        self.assertEqual([len(woken), [n for n in woken if n > 45]], [4, []])
+            thread.join()
+        end.set()
+        holder.join()
+        self.assertEqual([len(woken), [n for n in woken if n > 45]], [6, []])
 
     def test_ctrl_c_ends_each_wait(self):
-        program = ('import os, signal, threading, ringq\n'
-                   'full, empty, value = ringq.Queue(1), ringq.Queue(), ringq.Value("i")\n'
+        program = ('import os, signal, threading, ringq, ringq.multiprocessing.connection\n'
+                   'full, empty, value = ringq.Queue(1), ringq.Queue(), ringq.Array("i", 2)\n'
+                   'unfinished = ringq.multiprocessing.JoinableQueue(); unfinished.put(1)\n'
                    'r, w = ringq.Pipe()\n'
                    'full.put(0)\n'
                    'def hold():\n'
@@ -257,14 +268,15 @@ class Waiting(unittest.TestCase):
                    'threading.Thread(target=hold, daemon=True).start(); held.wait()\n'
                    'for call in (empty.get, lambda: full.put(1), lambda: full.put_many([1]), lambda: empty.get_many(9),\n'
                    '             lambda: next(iter(empty)), r.recv, r.recv_bytes, lambda: r.poll(None), value.lock().acquire,\n'
-                   '             kept.lease, kept.get, kept.join):\n'
+                   '             value.lock().__enter__, lambda: value.write([1, 2]), kept.lease, kept.get, kept.join, unfinished.join,\n'
+                   '             lambda: ringq.multiprocessing.connection.wait([r, empty])):\n'
                    '    threading.Timer(0.05, os.kill, [os.getpid(), signal.SIGINT]).start()\n'
                    '    try:\n'
                    '        call()\n'
                    '    except KeyboardInterrupt:\n'
                    '        print("interrupted", flush=True)\n')
         done = subprocess.run([sys.executable, '-c', program], capture_output=True, text=True, timeout=60)
-        self.assertEqual((done.stdout.count('interrupted'), done.stderr), (12, ''))
+        self.assertEqual((done.stdout.count('interrupted'), done.stderr), (16, ''))
 
 
 class Closing(unittest.TestCase):

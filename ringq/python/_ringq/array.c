@@ -203,7 +203,7 @@ static PyObject *set_handle(struct array *array, ringq_array *handle, const stru
 			PyErr_SetString(PyExc_RuntimeError, "the object has an array already");
 		return NULL;
 	}
-	array->handle = handle;
+	array->handle = array->use.array = handle;
 	array->kind = kind;
 	array->count = (Py_ssize_t)ringq_array_count(handle);
 	Py_INCREF(region);
@@ -411,19 +411,42 @@ static PyObject *array_snapshot(PyObject *self, PyObject *unused)
 	return rq_py_raise(error);
 }
 
+static ssize_t try_lock(void *context, int64_t timeout)
+{
+	return ringq_lock(context, timeout);
+}
+
+/* The result of ringq_lock(), or an error with an exception set (rq_py_wait). */
+static ssize_t lock_array(struct array *array, int64_t timeout)
+{
+	return rq_py_try(&array->use, try_lock, array->handle, timeout, NULL);
+}
+
+/* The lock first: a wait for it can be interrupted, and the write then does not wait. */
+static ssize_t write_array(struct array *array, const Py_buffer *view)
+{
+	ssize_t result = lock_array(array, RINGQ_FOREVER);
+	PyThreadState *thread;
+
+	if (result != 0 && result != -EOWNERDEAD)
+		return result;
+	thread = PyEval_SaveThread();
+	result = ringq_array_write(array->handle, view->buf, (size_t)view->len);
+	ringq_unlock(array->handle);
+	PyEval_RestoreThread(thread);
+	return result;
+}
+
 static PyObject *array_write(PyObject *self, PyObject *data)
 {
 	struct array *array = (struct array *)self;
-	PyThreadState *thread;
 	Py_buffer view;
-	int error = -EINVAL;
+	ssize_t error = -EINVAL;
 
 	if (!still(array) || PyObject_GetBuffer(data, &view, PyBUF_ANY_CONTIGUOUS) < 0)
 		return NULL;
 	if (view.len == array->count * array->kind->size) {
-		thread = PyEval_SaveThread();
-		error = ringq_array_write(array->handle, view.buf, (size_t)view.len);
-		PyEval_RestoreThread(thread);
+		error = write_array(array, &view);
 	} else {
 		PyErr_Format(PyExc_ValueError, "the array has %zd bytes, not %zd", array->count * array->kind->size,
 			view.len);
@@ -534,18 +557,10 @@ static PyObject *array_lock(PyObject *self, PyObject *unused)
 	return (PyObject *)lock;
 }
 
-static ssize_t try_lock(void *context, int64_t timeout)
-{
-	return ringq_lock(context, timeout);
-}
-
 static PyObject *acquire(struct lock *lock, int64_t timeout)
 {
-	struct array *array = lock->array;
-	ssize_t result = ringq_lock(array->handle, RINGQ_NOWAIT);
+	ssize_t result = lock_array(lock->array, timeout);
 
-	if (result == -EAGAIN)
-		result = rq_py_wait(&array->use, try_lock, array->handle, timeout, NULL);
 	if (PyErr_Occurred())
 		return NULL;
 	if (result == -EAGAIN || result == -ETIMEDOUT)

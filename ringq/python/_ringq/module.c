@@ -173,32 +173,58 @@ bool rq_py_int64(PyObject *number, int64_t *out)
 }
 
 /*
- * How long a wait may go on without a look at signals and at whether the object was closed. Python's handlers run in one
- * thread, in which a handler that the kernel runs ends the wait on a queue at once; only where that comes right before the
- * sleep is it seen at the end of a slice. Other threads' waits on queues are ended by rq_py_close(); what they look for is a
- * main thread of Python's that is not the process's. Nothing but its time ends a wait for a lock.
+ * Python's handlers of signals run in one thread. There a handler that the kernel runs ends a sleep at once; only where that
+ * comes right before the sleep is it seen at the end of a slice. Waits of other threads are in one piece: rq_py_close() ends
+ * them.
  */
-#define SLICE_MAIN RINGQ_MS(100)
-#define SLICE_OTHER RINGQ_SEC(1)
-#define SLICE_LOCK RINGQ_MS(20)
+#define SLICE RINGQ_MS(100)
+
+static unsigned long main_thread; /* as the import found it */
+
+/* In a child of fork it is the only one, which has the number of the process. */
+static bool runs_handlers(void)
+{
+	return gettid() == getpid() || PyThread_get_thread_ident() == main_thread;
+}
+
+static void set_interruptible(struct use *use, ringq_queue *queue, bool on)
+{
+	if (queue)
+		ringq_queue_interruptible(queue, on);
+	else
+		ringq_array_interruptible(use->array, on);
+}
 
 static ssize_t wait_slice(struct use *use, rq_py_attempt *attempt, void *context, int64_t timeout, ringq_queue *queue)
 {
-	bool main = gettid() == getpid();
-	int64_t slice = !queue ? SLICE_LOCK : main ? SLICE_MAIN : SLICE_OTHER;
+	bool main = runs_handlers();
 	PyThreadState *thread;
 	ssize_t result;
 
 	use->waiting++;
 	thread = PyEval_SaveThread();
-	if (main && queue)
-		ringq_queue_interruptible(queue, true);
-	result = attempt(context, timeout > 0 && timeout < slice ? timeout : slice);
-	if (main && queue)
-		ringq_queue_interruptible(queue, false);
+	if (main)
+		set_interruptible(use, queue, true);
+	result = attempt(context, main && (timeout < 0 || timeout > SLICE) ? SLICE : timeout);
+	if (main)
+		set_interruptible(use, queue, false);
 	PyEval_RestoreThread(thread);
 	use->waiting--;
 	return result;
+}
+
+static int find_main_thread(void)
+{
+	PyObject *threading = PyImport_ImportModule("threading");
+	PyObject *thread = threading ? PyObject_CallMethod(threading, "main_thread", NULL) : NULL;
+	PyObject *number = thread ? PyObject_GetAttrString(thread, "ident") : NULL;
+
+	if (number)
+		main_thread = PyLong_AsUnsignedLong(number);
+	Py_XDECREF(number);
+	Py_XDECREF(thread);
+	Py_XDECREF(threading);
+	return PyErr_Occurred() ? -1 : 0;
 }
 
 ssize_t rq_py_wait(struct use *use, rq_py_attempt *attempt, void *context, int64_t timeout, ringq_queue *queue)
@@ -327,7 +353,7 @@ static int execute(PyObject *module)
 		return -1;
 	state->loads = PyObject_GetAttrString(pickle, "loads");
 	Py_DECREF(pickle);
-	if (!state->loads || add_exceptions(module, state) < 0 || add_dead_letter(module, state) < 0 ||
+	if (!state->loads || find_main_thread() < 0 || add_exceptions(module, state) < 0 || add_dead_letter(module, state) < 0 ||
 		add_type(module, &state->memory_type, &rq_py_memory_spec, NULL) < 0 ||
 		add_type(module, &state->writer_type, &rq_py_writer_spec, NULL) < 0 ||
 		add_type(module, &state->reducers_type, &rq_py_reducers_spec, NULL) < 0 ||

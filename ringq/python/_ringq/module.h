@@ -12,9 +12,9 @@
 /*
  * The extension module ringq._ringq: the objects that the Python packages ringq and ringq.multiprocessing are made of.
  *
- * State    There is none in the process: each interpreter has a struct state of its own in its module object, and each
- *          object points to it, as a subclass's methods have no other quick way to it. The module lives at least as long,
- *          since each type holds its module and each object its type.
+ * State    The process has none but which thread runs handlers of signals: each interpreter has a struct state of its own
+ *          in its module object, and each object points to it, as a subclass's methods have no other quick way to it. The
+ *          module lives at least as long, since each type holds its module and each object its type.
  * The GIL  A call is first tried without waiting and without giving the GIL up. Only one that has to wait gives it up.
  * Close    Another thread may close an object while a call waits on its handle. The handle is therefore released by
  *          whoever leaves it last (struct use), and the close interrupts the waiting call.
@@ -41,7 +41,8 @@ struct state {
 struct use {
 	int waiting;
 	bool closed;
-	bool watched; /* its event descriptor was asked for */
+	bool watched;       /* its event descriptor was asked for */
+	ringq_array *array; /* whose lock its calls wait for; NULL: they wait on queues */
 };
 
 /* The state behind a type of this module or a subclass of one. */
@@ -63,8 +64,9 @@ bool rq_py_arguments(const char *function, PyObject *const *args, Py_ssize_t nar
 	const char *const *names, int count, int required, PyObject **values);
 
 /*
- * Waits: calls attempt(context, timeout), which sleeps on this queue, or on none (a lock), without the GIL until it says
- * something else than that it was interrupted or that a slice of the timeout is over. Returns what it said; with an
+ * Waits: calls attempt(context, timeout), which sleeps on this queue, or, if it is NULL, for the lock of use->array, without
+ * the GIL until it says something else than that it was interrupted or that a slice of the timeout is over. Returns what it
+ * said; with an
  * exception set -EINTR, if a signal's handler raised one; -EBADF if the object was closed meanwhile.
  */
 typedef ssize_t rq_py_attempt(void *context, int64_t timeout);

@@ -158,12 +158,13 @@ class JoinableQueue(Queue):
         if self._unfinished() <= 0:
             return
         self._counts.add(1, 1)
+        patience = 0.1
         try:
             while self._unfinished() > 0:
                 try:
-                    self._wakes.get(timeout=0.1)  # in case the last one was killed before it woke us
-                except Empty:
-                    pass
+                    self._wakes.get(timeout=patience)
+                except Empty:  # look again: who did the last one may have been killed before it woke us
+                    patience = min(2 * patience, 32)
         finally:
             self._counts.add(1, -1)
 
