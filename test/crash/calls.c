@@ -67,6 +67,24 @@ static void dead_taker(struct stage *s)
 	await_death(fork_child(take_and_die, s));
 }
 
+/* The driver has one in hand until the child is where it is to be: before the others come, who account for each record. */
+static struct ringq_delivery in_hand;
+static bool has_in_hand;
+
+static void living_taker(struct stage *s)
+{
+	two_lanes(s);
+	check_eq(ringq_take(s->queue, &in_hand, RINGQ_NOWAIT), 0);
+	has_in_hand = true;
+}
+
+static void give_back(struct stage *s)
+{
+	if (has_in_hand)
+		check_eq(ringq_requeue(s->queue, &in_hand), 0);
+	has_in_hand = false;
+}
+
 static void dead_producer(struct stage *s)
 {
 	reap_child(fork_child(put_and_die, s));
@@ -630,6 +648,8 @@ const struct call calls[] = {
 	{"browse", looks_setup, .act = &act_browse, .expect = 3, LOOK},
 	{"browse_returned", looks_setup, .act = &act_browse, .expect = 3, .prepare = dead_taker, .looks = true,
 		ACKNOWLEDGED},
+	{"browse_in_hand", looks_setup, .act = &act_browse_in_hand, .expect = 1, .prepare = living_taker,
+		.held = give_back, .looks = true, ACKNOWLEDGED},
 	{"browse_doomed", looks_setup, .act = &act_browse_doomed, .expect = 3, .prepare = prepare_doomed,
 		.during = looks_during_doomed, .after = delete_doomed, .looks = true, .memory = 256 << 10,
 		.one_order = true},

@@ -163,12 +163,12 @@ const struct act act_look_elements = {read_elements, finish_elements};
 /* ---- browsing ---- */
 
 /* What it shows is checked later: that takes many instructions. */
-static void browse(struct stage *s)
+static void browse_by(struct stage *s, int (*begin)(ringq_browser **out, const ringq_queue *queue))
 {
 	ringq_browser *browser;
 	uint32_t n = 0;
 
-	s->result = ringq_browse(&browser, look.queue);
+	s->result = begin(&browser, look.queue);
 	if (s->result)
 		return;
 	for (; n < STAGE_MANY; n++) {
@@ -179,6 +179,16 @@ static void browse(struct stage *s)
 	}
 	look.count = n;
 	ringq_browse_end(browser);
+}
+
+static void browse(struct stage *s)
+{
+	browse_by(s, ringq_browse);
+}
+
+static void browse_in_hand(struct stage *s)
+{
+	browse_by(s, ringq_browse_in_hand);
 }
 
 /* Each was put, and is shown once, behind those of its lane that were put before. */
@@ -201,6 +211,23 @@ static void finish_browse(struct stage *s)
 }
 
 const struct act act_browse = {browse, finish_browse};
+
+/* Those who take meanwhile may have something in hand, too; whoever it is lives. */
+static void finish_in_hand(struct stage *s)
+{
+	check_eq(s->result, -ENOENT);
+	for (uint32_t i = 0; i < look.count; i++) {
+		check_compare(look.lens[i], <=, STAGE_SLOT);
+		struct record_id id = record_check(s->buffer + i * STAGE_SLOT, look.lens[i]);
+		check_compare(id.producer, <, PARTIES);
+		check_compare(id.number, <, s->book->begun[id.producer]);
+		check_eq(look.infos[i].in_hand, 1);
+		check_eq(look.infos[i].holder.state, RINGQ_ALIVE);
+	}
+	s->result = look.count;
+}
+
+const struct act act_browse_in_hand = {browse_in_hand, finish_in_hand};
 
 /* ---- of a queue that is deleted meanwhile ---- */
 

@@ -309,13 +309,13 @@ static void look_at_queue(const ringq_queue *queue)
 		check_producer(&lanes[i].producer);
 }
 
-static void browse(const ringq_queue *queue)
+static void browse(const ringq_queue *queue, int (*begin)(ringq_browser **out, const ringq_queue *queue))
 {
 	struct ringq_record_info info;
 	ringq_browser *browser;
 	char record[300];
 
-	check_eq(ringq_browse(&browser, queue), 0);
+	check_eq(begin(&browser, queue), 0);
 	for (int i = 0; i < BROWSE_MOST; i++) {
 		ssize_t r = ringq_browse_next(browser, record, sizeof(record), &info);
 
@@ -373,7 +373,8 @@ static void observe(const ringq_region *region)
 	check_error(r);
 	if (r == 0) {
 		look_at_queue(queue);
-		browse(queue);
+		browse(queue, ringq_browse);
+		browse(queue, ringq_browse_in_hand);
 		ringq_queue_release(queue);
 	}
 	ringq_region_detach(observed);
@@ -387,7 +388,8 @@ static void look(struct stage *s, struct chooser *c)
 	ringq_full(s->queue);
 	ringq_size(s->queue);
 	look_at_queue(s->queue);
-	browse(s->queue);
+	browse(s->queue, ringq_browse);
+	browse(s->queue, ringq_browse_in_hand);
 	look_at_region(s->region);
 	observe(s->region);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Looks from outside at acknowledged queues: what has come back is shown first and counted, what is in hand is counted. */
+/* Looks from outside at acknowledged queues: what has come back is shown first and counted, what is in hand is
+ * counted, and shown with its holder. */
 #include "../common.h"
 
 #include <criterion/criterion.h>
@@ -7,6 +8,7 @@
 #include <ringq/look.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static const unsigned orders[] = {RINGQ_ORDER_TOTAL, RINGQ_ORDER_PRODUCER};
@@ -81,6 +83,132 @@ static void check_stat(const ringq_queue *queue, uint64_t waiting, uint64_t retu
 	check_eq(stat.returned, returned);
 	check_eq(stat.in_hand, in_hand);
 	check(in_hand || !stat.oldest_ns);
+}
+
+struct held {
+	int64_t number;
+	uint32_t attempt;
+	pid_t holder;
+};
+
+static void check_in_hand(ringq_browser *browser, const struct held *held, size_t n)
+{
+	struct ringq_record_info info;
+	int64_t number;
+
+	for (size_t i = 0; i < n; i++) {
+		check_eq(ringq_browse_next(browser, &number, sizeof number, &info), sizeof number);
+		check_eq(number, held[i].number);
+		check_eq(info.attempt, held[i].attempt);
+		check_eq(info.sequence, number);
+		check_eq(info.producer.process, getpid());
+		check_eq(info.in_hand, 1);
+		check_eq(info.holder.process, held[i].holder);
+		check_eq(info.holder.state, RINGQ_ALIVE);
+	}
+}
+
+static void check_all_in_hand(const ringq_queue *queue, const struct held *held, size_t n)
+{
+	ringq_browser *browser;
+
+	check_eq(ringq_browse_in_hand(&browser, queue), 0);
+	check_in_hand(browser, held, n);
+	for (int i = 0; i < 2; i++)
+		check_eq(ringq_browse_next(browser, NULL, 0, NULL), -ENOENT);
+	ringq_browse_end(browser);
+}
+
+Test(look_hands, what_is_in_hand_is_shown_with_its_holder)
+{
+	for (size_t o = 0; o < COUNT(orders); o++) {
+		struct both b = make(orders[o]);
+		struct ringq_delivery d[8];
+		pid_t own = getpid();
+
+		put_numbers(b.queue, 0, 8);
+		check_all_in_hand(b.observed, NULL, 0);
+		take_numbers(b.queue, d, 0, 2);
+		check_eq(ringq_take_many(b.queue, d + 2, 2, RINGQ_NOWAIT), 2);
+		for (int outside = 0; outside < 2; outside++)
+			check_all_in_hand(outside ? b.observed : b.queue,
+				(struct held[]){{0, 1, own}, {1, 1, own}, {2, 1, own}, {3, 1, own}}, 4);
+		check_eq(ringq_ack(b.queue, &d[2]), 0);
+		check_eq(ringq_requeue(b.queue, &d[1]), 0);
+		check_all_in_hand(b.observed, (struct held[]){{0, 1, own}, {3, 1, own}}, 2);
+		pause_ns(RINGQ_MS(20)); /* who had it longest comes first: when is known to some ms */
+		take_numbers(b.queue, d + 1, 1, 2);
+		check_all_in_hand(b.observed, (struct held[]){{0, 1, own}, {3, 1, own}, {1, 2, own}}, 3);
+		die_with(b.queue, 4, 2, 1); /* what the dead had is in nobody's hand */
+		check_all_in_hand(b.observed, (struct held[]){{0, 1, own}, {3, 1, own}, {1, 2, own}}, 3);
+		end(&b);
+	}
+}
+
+Test(look_hands, another_process_has_it_in_hand)
+{
+	struct both b = make(RINGQ_ORDER_TOTAL);
+	struct ringq_record_info info;
+	ringq_browser *browser;
+	int ready[2], go[2];
+	char byte = 0;
+
+	put_numbers(b.queue, 0, 1);
+	check_eq(pipe(ready), 0);
+	check_eq(pipe(go), 0);
+	pid_t child = fork();
+	if (child == 0) {
+		struct ringq_delivery d;
+		int ok = ringq_take(b.queue, &d, TEST_SOON) == 0 && write(ready[1], &byte, 1) == 1;
+		_exit(ok && read(go[0], &byte, 1) == 1 ? 0 : 1);
+	}
+	check_eq(read(ready[0], &byte, 1), 1);
+	check_eq(ringq_browse_in_hand(&browser, b.observed), 0);
+	check_in_hand(browser, (struct held[]){{0, 1, child}}, 1);
+	ringq_browse_end(browser);
+	for (uint32_t before = 0, i = 0; i < 2; i++) { /* the time grows */
+		check_eq(ringq_browse_in_hand(&browser, b.observed), 0);
+		check_eq(ringq_browse_next(browser, NULL, 0, &info), sizeof(int64_t));
+		ringq_browse_end(browser);
+		check(i == 0 || info.held_ms > before);
+		check_eq(info.holder.thread, child);
+		before = info.held_ms;
+		pause_ns(RINGQ_MS(30));
+	}
+	check_eq(write(go[1], &byte, 1), 1);
+	int status;
+	check_eq(waitpid(child, &status, 0), child);
+	check_eq(status, 0);
+	check_all_in_hand(b.observed, NULL, 0);
+	end(&b);
+}
+
+/* What is let go while a browse is under way is skipped; a queue that does not acknowledge has nothing in hand. */
+Test(look_hands, what_is_let_go_meanwhile_is_not_in_hand)
+{
+	struct both b = make(RINGQ_ORDER_TOTAL);
+	ringq_queue *plain = queue_new(NULL);
+	struct ringq_delivery d[4];
+	ringq_browser *browser;
+	pid_t own = getpid();
+
+	put_numbers(b.queue, 0, 6);
+	take_numbers(b.queue, d, 0, 4);
+	check_eq(ringq_browse_in_hand(&browser, b.observed), 0);
+	check_in_hand(browser, (struct held[]){{0, 1, own}}, 1);
+	check_eq(ringq_ack(b.queue, &d[1]), 0);
+	check_eq(ringq_requeue(b.queue, &d[2]), 0);
+	take_numbers(b.queue, d + 1, 2, 3);
+	check_in_hand(browser, (struct held[]){{3, 1, own}}, 1);
+	check_eq(ringq_browse_next(browser, NULL, 0, NULL), -ENOENT);
+	ringq_browse_end(browser);
+
+	put_numbers(plain, 0, 2);
+	check_all_in_hand(plain, NULL, 0);
+	check_eq(ringq_browse_in_hand(NULL, plain), -EINVAL);
+	check_eq(ringq_browse_in_hand(&browser, NULL), -EINVAL);
+	ringq_queue_release(plain);
+	end(&b);
 }
 
 Test(look_hands, what_has_come_back_is_first)
@@ -233,13 +361,14 @@ Test(look_hands, beside_who_gives_back)
 {
 	struct both b = make(RINGQ_ORDER_TOTAL);
 	pthread_t threads[2];
-	uint64_t seen = 0;
+	uint64_t seen = 0, held = 0;
 
 	put_numbers(b.queue, 0, 20);
 	for (int i = 0; i < 2; i++)
 		threads[i] = start_thread(give_back, b.queue);
 	for (uint64_t i = 0; i < brief_or_long(500, 50000); i++) {
 		struct ringq_queue_stat stat;
+		struct ringq_record_info info;
 		ringq_browser *browser;
 		int64_t number;
 		bool here[20] = {0};
@@ -256,8 +385,19 @@ Test(look_hands, beside_who_gives_back)
 			seen++;
 		}
 		ringq_browse_end(browser);
+		check_eq(ringq_browse_in_hand(&browser, b.observed), 0);
+		while (ringq_browse_next(browser, &number, sizeof number, &info) >= 0) {
+			check_compare(number, >=, 0);
+			check_compare(number, <, 20);
+			check_eq(info.in_hand, 1);
+			check_eq(info.sequence, number);
+			check_eq(info.holder.process, getpid());
+			held++;
+		}
+		ringq_browse_end(browser);
 	}
 	check_compare(seen, >, 0);
+	check_compare(held, >, 0);
 	atomic_store(&stop, 1);
 	for (int i = 0; i < 2; i++)
 		join_thread(threads[i]);

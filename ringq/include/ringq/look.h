@@ -122,18 +122,18 @@ RINGQ_API int ringq_region_lock_holder(const ringq_region *region, uint64_t arra
 RINGQ_API ssize_t ringq_region_elements(
 	const ringq_region *region, uint64_t array, enum ringq_type type, size_t first, void *out, size_t n);
 
-/** A cursor over what waits in a queue. One thread at a time may use it. */
+/** A cursor over what waits in a queue, or over what is in hand. One thread at a time may use it. */
 typedef struct ringq_browser ringq_browser;
 
 /** A record that a browse shows. */
 struct ringq_record_info {
 	uint64_t sequence; /* how many records were put to its lane before it, since the queue was made */
 	uint32_t lane;
-	uint32_t attempt; /* of its next delivery; 1: it was not delivered before, or the queue does not acknowledge */
-	uint32_t in_hand; /* 0: what is in hand is not shown; ringq_queue_stat() counts it, and says who has the oldest */
-	uint32_t reserved;
+	uint32_t attempt; /* of its next delivery, or of that in which it is in hand; 1: it was not delivered before */
+	uint32_t in_hand; /* 1: somebody has taken it, and not acknowledged it: of ringq_browse_in_hand() only */
+	uint32_t held_ms; /* for how long, in ms, to some of them; as many as fit, which is 49 days */
 	struct ringq_producer producer; /* who put it; RINGQ_NOBODY: two others have had the lane since */
-	struct ringq_producer holder;   /* RINGQ_NOBODY: as in_hand */
+	struct ringq_producer holder;   /* who has it in hand, RINGQ_ALIVE; of what waits, RINGQ_NOBODY */
 };
 
 /**
@@ -141,6 +141,13 @@ struct ringq_record_info {
  * ringq_browse_end(); it holds the region, not the queue's handle. Threads: any. Progress: wait-free.
  */
 RINGQ_API int ringq_browse(ringq_browser **out, const ringq_queue *queue);
+
+/**
+ * Begins to browse what is in hand of an acknowledged queue, and with whom: what has been taken, is neither acknowledged nor
+ * given back, and whose taker lives. What has been in hand for longest comes first. Of another queue there is nothing.
+ * Errors, ownership, threads, progress: as ringq_browse().
+ */
+RINGQ_API int ringq_browse_in_hand(ringq_browser **out, const ringq_queue *queue);
 
 /**
  * Shows the next record: copies its first size bytes to buf, and returns its length, which may be more. *info, unless NULL,
@@ -151,6 +158,9 @@ RINGQ_API int ringq_browse(ringq_browser **out, const ringq_queue *queue);
  * which they would come out, except that one whose put was under way for long may be shown late; in producer order, in each
  * producer's order. Of an acknowledged queue, what had come back when the first one was asked for is shown first, in the order
  * in which takes will have it; what is in hand is not shown, nor what comes back later.
+ *
+ * Of ringq_browse_in_hand(), what was in hand when the first one was asked for is shown, once, unless it has been let go
+ * by the time; then there is no more, also later.
  *
  * Errors: -ENOENT: no more; a later call shows what has been put since. So, beside producers that are faster, it may not
  * come to that. -EAGAIN: others took all the time; call again. -EBADMSG: a lane failed validation; a later call continues

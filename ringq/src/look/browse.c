@@ -14,6 +14,8 @@
  *
  * Before all that, what had come back when the browse began, of an acknowledged queue: as it is taken first, too. One that has
  * been taken by the time is skipped; one that comes back meanwhile has been in hand, and is not shown.
+ *
+ * What is in hand has a cursor of its own, over the members' books alone: no lane is looked at.
  */
 
 #include <errno.h>
@@ -23,6 +25,7 @@
 #include <ringq/look.h>
 
 #include "base/clock.h"
+#include "base/sys.h"
 #include "lane/hand.h"
 #include "lane/sight.h"
 #include "look/author.h"
@@ -73,9 +76,10 @@ struct ringq_browser {
 	uint64_t window;
 	uint32_t turn;  /* the lane to show from, in producer order */
 	uint32_t shown; /* of it, in a row */
+	bool in_hand;   /* shows what is in hand, and nothing else */
 	bool looked_at_hands;
 	struct rq_look_hands hands;
-	size_t back_shown; /* of these, or skipped */
+	size_t hands_shown; /* of what is back, or of what is in hand; or skipped */
 };
 
 /* ---- one lane ---- */
@@ -339,13 +343,26 @@ static int show(struct ringq_browser *b, uint32_t lane, void *buf, size_t size, 
 	return r ? r : 1;
 }
 
+/* What is known of a record by its place and its header. 0 or an error. */
+static int inform(const struct ringq_browser *b, uint64_t key, uint64_t header, struct ringq_record_info *info)
+{
+	uint32_t lane = rq_owner_lane_index(key);
+	struct rq_lane words;
+	int r = rq_glance_read(b->region, rq_lane_offset(&b->set, lane), &words, sizeof words);
+	if (r)
+		return r;
+	*info = (struct ringq_record_info){
+		.sequence = rq_sight_sequence(header, rq_load(&words.puts)),
+		.lane = lane,
+	};
+	return rq_author_of(&b->set, &words, info->sequence, &info->producer);
+}
+
 /* The same of a record that has come back. Its length; -ENOENT: it has been taken meanwhile; or an error. */
 static ssize_t show_back(
 	struct ringq_browser *b, const struct rq_back *back, void *buf, size_t size, struct ringq_record_info *info)
 {
 	uint64_t len = rq_record_len(back->header), n = len < size ? len : size;
-	uint32_t lane = rq_owner_lane_index(back->key);
-	struct rq_lane words;
 	int r = rq_glance_read(b->region, back->record + rq_record_offset(back->header), buf, n);
 	if (r == 0)
 		r = rq_look_is_back(&b->set, back);
@@ -353,29 +370,56 @@ static ssize_t show_back(
 		return r ? r : -ENOENT;
 	if (!info)
 		return (ssize_t)len;
-	r = rq_glance_read(b->region, rq_lane_offset(&b->set, lane), &words, sizeof words);
-	if (r)
-		return r;
-	*info = (struct ringq_record_info){
-		.sequence = rq_sight_sequence(back->header, rq_load(&words.puts)),
-		.lane = lane,
-		.attempt = back->attempt + 1,
-	};
-	r = rq_author_of(&b->set, &words, info->sequence, &info->producer);
+	r = inform(b, back->key, back->header, info);
+	info->attempt = back->attempt + 1;
 	return r ? r : (ssize_t)len;
 }
 
-/* -ENOENT: there is no more of what has come back. */
-static ssize_t next_back(struct ringq_browser *b, void *buf, size_t size, struct ringq_record_info *info)
+static void name_holder(const struct rq_person *person, struct ringq_producer *out)
 {
+	*out = (struct ringq_producer){.process = person->process, .thread = person->thread, .state = RINGQ_ALIVE};
+	memcpy(out->name, person->name, sizeof out->name - 1);
+}
+
+/* The same of a record in hand. */
+static ssize_t show_held(
+	struct ringq_browser *b, const struct rq_held *held, void *buf, size_t size, struct ringq_record_info *info)
+{
+	uint64_t header, len = 0;
+	int r = rq_look_header(&b->set, held, &header);
+	if (r == 1) {
+		len = rq_record_len(header);
+		r = rq_glance_read(b->region, held->record + rq_record_offset(header), buf, len < size ? len : size);
+		if (r == 0)
+			r = rq_look_is_held(&b->set, held);
+	}
+	if (r < 1)
+		return r ? r : -ENOENT;
+	if (!info)
+		return (ssize_t)len;
+	r = inform(b, held->key, header, info);
+	int64_t ns = rq_sys.tick() - (int64_t)held->taken;
+	info->attempt = held->attempt;
+	info->in_hand = 1;
+	info->held_ms = ns < 0 ? 0 : ns / 1000000 < UINT32_MAX ? (uint32_t)(ns / 1000000) : UINT32_MAX;
+	name_holder(&held->holder, &info->holder);
+	return r ? r : (ssize_t)len;
+}
+
+/* What the books show: what has come back, or what is in hand. -ENOENT: there is no more of it. */
+static ssize_t next_of_hands(struct ringq_browser *b, void *buf, size_t size, struct ringq_record_info *info)
+{
+	struct rq_look_hands *hands = &b->hands;
 	if (!b->looked_at_hands) {
-		int r = rq_look_at_hands(&b->set, &b->hands);
+		int r = rq_look_at_hands(&b->set, hands);
 		if (r)
 			return r;
 		b->looked_at_hands = true;
 	}
-	while (b->back_shown < b->hands.returned) {
-		ssize_t r = show_back(b, &b->hands.back[b->back_shown++], buf, size, info);
+	while (b->hands_shown < (b->in_hand ? hands->held_count : hands->returned)) {
+		size_t i = b->hands_shown++;
+		ssize_t r = b->in_hand ? show_held(b, &hands->held[i], buf, size, info)
+		                       : show_back(b, &hands->back[i], buf, size, info);
 		if (r != -ENOENT)
 			return r;
 	}
@@ -392,8 +436,8 @@ static void advance(struct ringq_browser *b, uint32_t lane)
 
 static ssize_t next_record(struct ringq_browser *b, void *buf, size_t size, struct ringq_record_info *info)
 {
-	ssize_t n = next_back(b, buf, size, info);
-	if (n != -ENOENT)
+	ssize_t n = next_of_hands(b, buf, size, info);
+	if (n != -ENOENT || b->in_hand)
 		return n;
 	for (unsigned round = 0; round < ROUNDS_MOST; round++) {
 		uint32_t lane = 0;
@@ -435,7 +479,7 @@ ssize_t ringq_browse_next(ringq_browser *b, void *buf, size_t size, struct ringq
 	return r ? r : owner == b->owner ? n : -ENOENT;
 }
 
-int ringq_browse(ringq_browser **out, const ringq_queue *queue)
+static int begin(ringq_browser **out, const ringq_queue *queue, bool in_hand)
 {
 	if (!out || !queue)
 		return -EINVAL;
@@ -451,6 +495,7 @@ int ringq_browse(ringq_browser **out, const ringq_queue *queue)
 		.shared = rq_unit_offset(queue->region, queue->set.first),
 		.owner = queue->owner,
 		.merged = queue->total,
+		.in_hand = in_hand,
 	};
 	rq_region_ref(b->region);
 	rq_leave();
@@ -460,6 +505,16 @@ int ringq_browse(ringq_browser **out, const ringq_queue *queue)
 	return 0;
 }
 
+int ringq_browse(ringq_browser **out, const ringq_queue *queue)
+{
+	return begin(out, queue, false);
+}
+
+int ringq_browse_in_hand(ringq_browser **out, const ringq_queue *queue)
+{
+	return begin(out, queue, true);
+}
+
 void ringq_browse_end(ringq_browser *b)
 {
 	if (!b)
@@ -467,7 +522,7 @@ void ringq_browse_end(ringq_browser *b)
 	for (uint32_t i = 0; i < b->lanes; i++)
 		free(b->cursors[i].headers);
 	free(b->cursors);
-	free(b->hands.back);
+	rq_look_hands_free(&b->hands);
 	ringq_region_detach(b->region);
 	free(b);
 }

@@ -14,7 +14,7 @@
 struct look {
 	const struct rq_lane_set *set;
 	struct rq_look_hands *out;
-	size_t capacity;
+	size_t capacity, held_capacity;
 	/* A page of a book, read three times: an entry says what the second found if its state was the same before and after. */
 	char *before;
 	char *page;
@@ -48,6 +48,28 @@ static int is_won(const struct look *l, uint64_t claim, uint64_t key, uint64_t p
 	return r ? r : won == claim;
 }
 
+/* Room for one more. NULL: there is no memory for it. */
+static void *grow(void *list, size_t n, size_t *capacity, size_t each)
+{
+	if (n < *capacity)
+		return list;
+	size_t more = *capacity ? 2 * *capacity : 64;
+	list = realloc(list, more * each);
+	if (list)
+		*capacity = more;
+	return list;
+}
+
+/* The words at a record's place: 1; 0: corrupt: no record can be there; or an error. */
+static int read_record(const struct ringq_region *region, uint64_t record, uint64_t words[2])
+{
+	const struct rq_geometry *at = &region->at;
+	if (record < at->units || record % RQ_GRANULE || record > at->size - RQ_GRANULE)
+		return 0;
+	int r = rq_glance_read(region, record, words, 2 * sizeof *words);
+	return r ? r : rq_record_is_data(words[0]) && rq_record_footprint(words[0]) <= at->size - record;
+}
+
 static int add_back(struct look *l, uint64_t at, const struct rq_entry *e, uint64_t state)
 {
 	struct rq_look_hands *out = l->out;
@@ -59,20 +81,13 @@ static int add_back(struct look *l, uint64_t at, const struct rq_entry *e, uint6
 		.record = rq_load(&e->record),
 		.attempt = rq_hand_attempt(rq_load(&e->from)),
 	};
-	if (out->returned == l->capacity) {
-		size_t more = l->capacity ? 2 * l->capacity : 64;
-		struct rq_back *back = realloc(out->back, more * sizeof *back);
-		if (!back)
-			return -ENOMEM;
-		out->back = back;
-		l->capacity = more;
-	}
-	const struct rq_geometry *region = &l->set->region->at;
-	if (b.record < region->units || b.record % RQ_GRANULE || b.record > region->size - RQ_GRANULE)
-		return 0; /* corrupt */
+	struct rq_back *back = grow(out->back, out->returned, &l->capacity, sizeof *back);
+	if (!back)
+		return -ENOMEM;
+	out->back = back;
 	uint64_t words[2];
-	int r = rq_glance_read(l->set->region, b.record, words, sizeof words);
-	if (r || !rq_record_is_data(words[0]) || rq_record_footprint(words[0]) > region->size - b.record)
+	int r = read_record(l->set->region, b.record, words);
+	if (r < 1)
 		return r;
 	b.header = words[0];
 	b.stamp = rq_record_is_stamped(b.header) ? words[1] : 0;
@@ -80,10 +95,31 @@ static int add_back(struct look *l, uint64_t at, const struct rq_entry *e, uint6
 	return 0;
 }
 
+static int add_held(
+	struct look *l, uint64_t at, const struct rq_entry *e, uint64_t state, const struct rq_person *holder)
+{
+	struct rq_look_hands *out = l->out;
+	struct rq_held *held = grow(out->held, out->held_count, &l->held_capacity, sizeof *held);
+	if (!held)
+		return -ENOMEM;
+	out->held = held;
+	out->held[out->held_count++] = (struct rq_held){
+		.entry = at,
+		.claim = rq_state_claim(state),
+		.key = rq_load(&e->key),
+		.pos = rq_load(&e->pos),
+		.record = rq_load(&e->record),
+		.taken = rq_load(&e->taken),
+		.attempt = rq_hand_attempt(rq_load(&e->from)),
+		.holder = *holder,
+	};
+	return 0;
+}
+
 /* What one entry says: held, back or nothing. */
 static int look_at_entry(struct look *l, uint64_t at, const struct rq_entry *e, uint64_t state)
 {
-	uint64_t key = rq_load(&e->key), port = rq_load(&e->port), taken = rq_load(&e->taken);
+	uint64_t key = rq_load(&e->key), port = rq_load(&e->port);
 	if (!rq_owner_is_of_queue(key, l->set->first) || rq_owner_lane_index(key) >= l->set->max)
 		return 0;
 	enum rq_entry_kind kind = rq_state_kind(state);
@@ -104,17 +140,7 @@ static int look_at_entry(struct look *l, uint64_t at, const struct rq_entry *e, 
 	}
 	struct rq_person person = {0};
 	int r = rq_glance_person(l->set->region, port, &person);
-	if (r == 0)
-		return add_back(l, at, e, state);
-	if (r < 0)
-		return r;
-	l->out->held++;
-	if (l->out->oldest && taken >= l->out->oldest)
-		return 0;
-	l->out->oldest = taken;
-	l->out->process = person.process;
-	l->out->thread = person.thread;
-	return 0;
+	return r < 0 ? r : r ? add_held(l, at, e, state, &person) : add_back(l, at, e, state);
 }
 
 static int read_page(struct look *l, uint64_t offset)
@@ -160,6 +186,17 @@ static int compare(const void *of_a, const void *of_b)
 	return a->key < b->key ? -1 : 1;
 }
 
+/* Who has had one for longest comes first; what was taken at one time, as it lies. */
+static int compare_held(const void *of_a, const void *of_b)
+{
+	const struct rq_held *a = of_a, *b = of_b;
+	if (a->taken != b->taken)
+		return a->taken < b->taken ? -1 : 1;
+	if ((a->key ^ b->key) & RQ_OWNER_OF_LANE)
+		return a->key < b->key ? -1 : 1;
+	return a->pos == b->pos ? 0 : rq_head_reached(a->pos, b->pos) ? 1 : -1;
+}
+
 /* Where others move all the time, one may have been seen in two books. How many there are. */
 static size_t without_twice(struct rq_back *back, size_t n)
 {
@@ -177,8 +214,7 @@ static int look_once(struct look *l, uint64_t hands, uint64_t *moves)
 	struct rq_hands words;
 	int r = rq_glance_read(region, hands, &words, sizeof words);
 	uint64_t before = rq_load(&words.moves);
-	l->out->held = l->out->oldest = l->out->returned = 0;
-	l->out->process = l->out->thread = 0;
+	l->out->held_count = l->out->returned = 0;
 	for (uint32_t i = 0; r == 0 && i < RQ_MEMBERS_MAX && i < region->at.member_count; i++)
 		if (rq_load(&words.takers[i / 64]) >> i % 64 & 1)
 			r = look_at_book(l, i);
@@ -212,13 +248,23 @@ int rq_look_at_hands(const struct rq_lane_set *set, struct rq_look_hands *out)
 		r = look_once(&l, hands, &moves);
 	free(l.before);
 	if (r) {
-		free(out->back);
-		*out = (struct rq_look_hands){0};
-	} else if (out->returned) {
+		rq_look_hands_free(out);
+		return r;
+	}
+	if (out->returned) {
 		qsort(out->back, out->returned, sizeof *out->back, compare);
 		out->returned = without_twice(out->back, out->returned);
 	}
-	return r;
+	if (out->held_count)
+		qsort(out->held, out->held_count, sizeof *out->held, compare_held);
+	return 0;
+}
+
+void rq_look_hands_free(struct rq_look_hands *hands)
+{
+	free(hands->back);
+	free(hands->held);
+	*hands = (struct rq_look_hands){0};
 }
 
 int rq_look_is_back(const struct rq_lane_set *set, const struct rq_back *back)
@@ -226,4 +272,23 @@ int rq_look_is_back(const struct rq_lane_set *set, const struct rq_back *back)
 	uint64_t state;
 	int r = rq_glance_word(set->region, back->entry + offsetof(struct rq_entry, state), &state);
 	return r ? r : state == back->state;
+}
+
+int rq_look_header(const struct rq_lane_set *set, const struct rq_held *held, uint64_t *header)
+{
+	uint64_t words[2];
+	int r = read_record(set->region, held->record, words);
+	*header = r == 1 ? words[0] : 0;
+	return r;
+}
+
+/* CLAIM and ARRIVING become HELD, and no claim's ticket is used twice. */
+int rq_look_is_held(const struct rq_lane_set *set, const struct rq_held *held)
+{
+	uint64_t state;
+	int r = rq_glance_word(set->region, held->entry + offsetof(struct rq_entry, state), &state);
+	if (r || rq_state_claim(state) != held->claim)
+		return r;
+	enum rq_entry_kind kind = rq_state_kind(state);
+	return kind == RQ_ENTRY_HELD || kind == RQ_ENTRY_CLAIM || kind == RQ_ENTRY_ARRIVING;
 }

@@ -23,11 +23,21 @@ struct rq_back {
 	uint32_t attempt; /* deliveries so far */
 };
 
+/* What is in hand: where its record is, has not been looked at. */
+struct rq_held {
+	uint64_t entry;
+	uint64_t claim; /* of its state, until it is let go */
+	uint64_t key;
+	uint64_t pos;
+	uint64_t record;
+	uint64_t taken; /* when, as struct rq_entry has it */
+	uint32_t attempt;
+	struct rq_person holder;
+};
+
 struct rq_look_hands {
-	uint64_t held;
-	uint64_t oldest;  /* when the oldest of these was taken, */
-	uint32_t process; /* and by whom */
-	uint32_t thread;
+	struct rq_held *held; /* what is in hand, the longest first */
+	size_t held_count;
 	uint32_t max_attempts;
 	uint64_t dead_letters; /* as struct rq_hands has it, */
 	uint64_t dead_first;   /* as that has it */
@@ -38,10 +48,16 @@ struct rq_look_hands {
 	size_t returned;
 };
 
-/* 0: then out->back is to be freed; or an error. All zero if the queue is not acknowledged. */
+/* 0: then it is to be freed; or an error. All zero if the queue is not acknowledged. */
 int rq_look_at_hands(const struct rq_lane_set *set, struct rq_look_hands *out);
+void rq_look_hands_free(struct rq_look_hands *hands);
 
 /* Whether it still waits: then what was read of the record, before this, was the record. 1, 0 or an error. */
 int rq_look_is_back(const struct rq_lane_set *set, const struct rq_back *back);
+
+/* The header of a record in hand: 1; 0: it is in hand no more, or there is no record; or an error. */
+int rq_look_header(const struct rq_lane_set *set, const struct rq_held *held, uint64_t *header);
+/* Whether it is in hand still: then what was read of the record, before this, was the record. 1, 0 or an error. */
+int rq_look_is_held(const struct rq_lane_set *set, const struct rq_held *held);
 
 #endif

@@ -112,18 +112,20 @@ static int look_at_hands(const struct rq_lane_set *set, struct ringq_queue_stat 
 	int r = rq_look_at_hands(set, &hands);
 	if (r)
 		return r;
-	free(hands.back);
+	const struct rq_held *oldest = hands.held_count ? hands.held : NULL;
 	int64_t now = rq_sys.tick();
-	out->in_hand = hands.held;
+	out->in_hand = hands.held_count;
 	out->returned = hands.returned;
 	out->records_out -= hands.returned < out->records_out ? hands.returned : out->records_out;
 	out->redelivered = hands.redelivered;
 	out->dead_lettered = hands.dead_lettered;
-	out->oldest_ns = hands.held && now > (int64_t)hands.oldest ? (uint64_t)now - hands.oldest : 0;
-	out->oldest_process = hands.process;
-	out->oldest_thread = hands.thread;
+	out->oldest_ns = oldest && now > (int64_t)oldest->taken ? (uint64_t)now - oldest->taken : 0;
+	out->oldest_process = oldest ? oldest->holder.process : 0;
+	out->oldest_thread = oldest ? oldest->holder.thread : 0;
 	out->max_attempts = hands.max_attempts;
-	return name_dead_letters(set->region, &hands, out->dead_letters);
+	r = name_dead_letters(set->region, &hands, out->dead_letters);
+	rq_look_hands_free(&hands);
+	return r;
 }
 
 static int look_at_queue(const struct ringq_queue *q, struct ringq_queue_stat *out)
