@@ -14,11 +14,13 @@ export PATH=$dir:$PATH HOME=$dir XDG_CONFIG_HOME=$dir XDG_DATA_HOME=$dir
 
 # Each prints what the shell offers for the last word, one a line.
 in_bash() {
+	# Bash breaks a word at its colons, and puts what is offered in the place of the last piece.
 	bash --norc -c 'compopt() { :; }
 		. "$0"
-		COMP_WORDS=(ringq "$@") COMP_CWORD=$# COMPREPLY=()
-		_ringq ringq "${*: -1}"
-		printf "%s\n" "${COMPREPLY[@]-}"' "$for_bash" "$@"
+		last=${*: -1} COMP_LINE="ringq $*" COMP_WORDBREAKS=" :="
+		COMP_WORDS=(ringq "$@") COMP_CWORD=$# COMP_POINT=${#COMP_LINE} COMPREPLY=()
+		_ringq ringq "${last##*:}"
+		for reply in "${COMPREPLY[@]-}"; do printf "%s\n" "${last%"${last##*:}"}$reply"; done' "$for_bash" "$@"
 }
 
 in_zsh() {
@@ -48,6 +50,9 @@ offers() {
 
 ringq create "$name/jobs"
 ringq create "$name/logs"
+ringq run --queue=nameless sleep 60 &
+keeper=$!
+for _ in {1..200}; do ringq list "pid:$keeper" -H -o name 2>/dev/null | grep -q nameless && break; sleep 0.05; done
 for shell in bash zsh fish; do
 	command -v "$shell" >/dev/null || { echo "$shell is not there"; continue; }
 	offers create cr
@@ -57,5 +62,8 @@ for shell in bash zsh fish; do
 	offers "$name" stat "${name%-*}"
 	offers "$name/jobs" stat "$name/j"
 	offers "$name/logs" get "$name/"
+	offers "pid:$keeper/nameless" stat "pid:$keeper/n"
+	offers "$(ringq list -H -o region | grep -o "^pid:$keeper[^ ]*")" stat "pid:${keeper:0:2}"
 done
+kill $keeper
 exit $failed

@@ -16,4 +16,4 @@ end
 complete -c ringq -f
 complete -c ringq -n 'test (count (commandline -opc)) -eq 1' -a '(ringq --commands 2>/dev/null)'
 complete -c ringq -n 'test (count (commandline -opc)) -gt 1' -a '(__ringq_words)'
-complete -c ringq -n 'contains -- (commandline -opc)[2] put record replay' -F
+complete -c ringq -n 'contains -- (commandline -opc)[2] put record replay send' -F
