@@ -20,7 +20,7 @@
 #define LASTS RINGQ_MS(500) /* who sleeps for so long is held up */
 #define ROOM_LEAST 10       /* percent of /dev/shm */
 
-static int64_t in_hand = RINGQ_SEC(600);
+static int64_t in_hand = RINGQ_SEC(600), away = RINGQ_SEC(60);
 static uint64_t troubles;
 static struct json json;
 
@@ -181,8 +181,11 @@ static void check_lock(const struct patient *p, const struct ringq_object *objec
 
 struct sleepers {
 	uint64_t consumers, put;
-	uint64_t held;                  /* consumers that sleep elsewhere, and so take nothing here */
-	const struct ringq_member *one; /* the first of them */
+	uint64_t held;                   /* consumers that sleep elsewhere, and so take nothing here */
+	const struct ringq_member *one;  /* the first of them */
+	uint64_t awake;                  /* of `consumers`, those in code of their own */
+	const struct ringq_member *busy; /* the first of them that is not stopped */
+	int64_t put_for;                 /* for how long the first of `put` has slept */
 };
 
 static bool is_asleep_long(const struct ringq_member *m)
@@ -205,7 +208,15 @@ static struct sleepers count(const struct patient *p, uint64_t id)
 		s.consumers += consumer && !held;
 		s.held += held;
 		s.one = held && !s.one ? m : s.one;
-		s.put += is_asleep_on(m, id, RINGQ_ASLEEP_PUT) && is_asleep_long(m);
+		if (consumer && m->activity == RINGQ_AWAKE) {
+			s.awake++;
+			if (!s.busy && !is_stopped(people_here(&p->people, m->process, m->thread)))
+				s.busy = m;
+		}
+		if (is_asleep_on(m, id, RINGQ_ASLEEP_PUT) && is_asleep_long(m)) {
+			s.put++;
+			s.put_for = now_ns() - (int64_t)m->since > s.put_for ? now_ns() - (int64_t)m->since : s.put_for;
+		}
 	}
 	return s;
 }
@@ -240,14 +251,34 @@ static void report_held(const struct patient *p, const char *label, const struct
 		show_span(now_ns() - (int64_t)m->since), call ? call : "a call", object ? object : "what is gone");
 }
 
+/* Consumers that are awake and do not come: a put that has slept for so long has seen nobody take. */
+static void report_away(const struct patient *p, const char *label, const struct sleepers *s, uint64_t records)
+{
+	const struct ringq_member *m = s->busy;
+	pid_t here = people_here(&p->people, m->process, m->thread);
+	char cure[400], who[96];
+	cure_of_process(p, here, "kill", cure);
+	report(p->label, label, "away",
+		cure, "%s for room, the first for %s, %s, and nobody takes them: of %s that %s awake, in code of %s own, the first is %s",
+		show_number(s->put, "producer waits", "producers wait"), show_span(s->put_for),
+		show_number(records, "record waits", "records wait"), show_number(s->awake, "consumer", "consumers"),
+		s->awake == 1 ? "is" : "are", s->awake == 1 ? "its" : "their",
+		show_process(m->process, m->name, here, who));
+}
+
 static void check_flow(const struct patient *p, const struct ringq_object *object, const struct ringq_queue_stat *stat)
 {
 	struct sleepers s = count(p, object->id);
 	uint64_t records = stat->records_in - stat->records_out;
 	char cure[700], label[80];
 	object_label(object, label);
-	if (s.consumers || !records || object->kind == RINGQ_OBJECT_PIPE)
+	if (!records || object->kind == RINGQ_OBJECT_PIPE)
 		return;
+	if (s.consumers) {
+		if (s.busy && s.awake == s.consumers && s.put && s.put_for >= away)
+			report_away(p, label, &s, records);
+		return;
+	}
 	snprintf(cure, sizeof cure, "ringq drain %s/%s --output=FILE", p->label, label);
 	if (s.held && s.put)
 		report_held(p, label, &s, records);
@@ -485,6 +516,8 @@ static int run(int argc, char **argv)
 
 static const struct option_spec options[] = {
 	{0, "in-hand", "TIME", OPTION_TIME, &in_hand, "a record may be in a worker's hands for so long; 10min"},
+	{0, "away", "TIME", OPTION_TIME, &away,
+		"consumers may be awake and take nothing, while others wait for room, for so long; 1min"},
 	OPTION_JSON,
 	OPTIONS_END,
 };

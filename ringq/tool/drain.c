@@ -74,7 +74,7 @@ static int run(int argc, char **argv)
 }
 
 static const struct option_spec options[] = {
-	{0, "output", "FILE", OPTION_TEXT, &path, "append the records to it, framed as put --frame=len reads them"},
+	{'o', "output", "FILE", OPTION_TEXT, &path, "append the records to it, framed as put --frame=len reads them"},
 	OPTION_JSON,
 	OPTIONS_END,
 };

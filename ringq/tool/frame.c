@@ -47,7 +47,6 @@ int parse_format(const char *text, enum format *out)
 
 /* ---- printing ---- */
 
-/* What a terminal would not take as text is a question mark. */
 /* As C would write it, so that each byte can be told. */
 static void print_quoted(FILE *to, const unsigned char *data, size_t len)
 {
@@ -145,6 +144,7 @@ static void print_json(FILE *to, const unsigned char *data, size_t len, const st
 		json_number(&json, "sequence", info->sequence);
 		json_number(&json, "attempt", info->attempt);
 		json_bool(&json, "in_hand", info->in_hand);
+		json_number_if(&json, "held", info->in_hand, (uint64_t)info->held_ms * 1000000);
 		json_producer(&json, "producer", &info->producer);
 		json_producer(&json, "holder", &info->holder);
 	}

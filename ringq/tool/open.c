@@ -284,25 +284,37 @@ bool object_is(const struct ringq_object *object, const char *word)
 	return strcmp(word, object->name) == 0 || strcmp(word, id) == 0;
 }
 
-/* The object of a kind that was named, by its name or as id:N; or the only one. */
-static int find_object(struct target *t, bool array, struct ringq_object *out)
+/* How many objects of a kind are meant, by a name, by the beginning of one or as id:N; or those that there are. *out is the last. */
+static ssize_t match_objects(const struct target *t, const struct ringq_object *objects, ssize_t n, bool array,
+	bool beginning, struct ringq_object *out)
 {
-	struct ringq_object *objects;
-	ssize_t n = objects_of(t->region, &objects), matches = 0;
-	const char *what = array ? "array" : "queue";
-	char label[80];
-	if (n < 0)
-		return fail((int)n, t->label);
+	ssize_t matches = 0;
 	for (ssize_t i = 0; i < n; i++) {
 		bool named = *t->object != 0;
 		if ((objects[i].kind == RINGQ_OBJECT_ARRAY) != array ||
 			(!named && objects[i].kind == RINGQ_OBJECT_PIPE && n > 1))
 			continue;
-		if (named && !object_is(&objects[i], t->object))
+		if (named && !object_is(&objects[i], t->object) &&
+			!(beginning && strncmp(objects[i].name, t->object, strlen(t->object)) == 0))
 			continue;
 		*out = objects[i];
 		matches++;
 	}
+	return matches;
+}
+
+/* The one that is meant. The beginning of its name is enough to look at it. */
+static int find_object(struct target *t, bool array, enum access access, struct ringq_object *out)
+{
+	struct ringq_object *objects;
+	ssize_t n = objects_of(t->region, &objects);
+	const char *what = array ? "array" : "queue";
+	char label[80];
+	if (n < 0)
+		return fail((int)n, t->label);
+	ssize_t matches = match_objects(t, objects, n, array, false, out);
+	if (matches == 0 && access == LOOK && *t->object)
+		matches = match_objects(t, objects, n, array, true, out);
 	free(objects);
 	if (matches == 1) {
 		snprintf(t->object, sizeof t->object, "%s", object_label(out, label));
@@ -322,7 +334,7 @@ int target_queue(struct target *t, ringq_queue **queue, const char *spec, enum a
 	int r = target_region(t, spec, access);
 	if (r)
 		return r;
-	r = find_object(t, false, &object);
+	r = find_object(t, false, access, &object);
 	if (r == 0) {
 		int error = ringq_queue_open_id(queue, t->region, object.id);
 		if (error == -EINVAL && object.kind == RINGQ_OBJECT_PIPE) {
@@ -343,7 +355,7 @@ int target_array(struct target *t, ringq_array **array, const char *spec)
 	int r = target_region(t, spec, USE);
 	if (r)
 		return r;
-	r = find_object(t, true, &object);
+	r = find_object(t, true, USE, &object);
 	if (r == 0) {
 		int error = ringq_array_open_id(array, t->region, object.id);
 		r = error ? fail(error, spec) : 0;

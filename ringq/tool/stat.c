@@ -96,7 +96,8 @@ static void print_hands(const struct ringq_queue_stat *s)
 	printf("in hand        %" PRIu64, s->in_hand);
 	if (s->in_hand)
 		printf(", the oldest for %s by process %u", show_span((int64_t)s->oldest_ns), s->oldest_process);
-	printf("; %" PRIu64 " redelivered, %" PRIu64 " set aside; ", s->redelivered, s->dead_lettered);
+	printf("; %" PRIu64 " back and waiting, %" PRIu64 " redelivered, %" PRIu64 " set aside; ", s->returned,
+		s->redelivered, s->dead_lettered);
 	if (!s->max_attempts) {
 		puts("any number of attempts");
 		return;
@@ -130,8 +131,10 @@ static void print_text(const struct target *t, uint64_t id, const struct ringq_q
 		printf("%s, ", show_number(s->max_records, "record", "records"));
 	printf("%s waiting from each producer, %s\n", show_size(s->max_bytes),
 		show_number(s->max_producers, "producer", "producers"));
-	printf("memory         %s held; a lane had at most %s waiting\n", show_size(s->bytes_held),
-		show_size(s->bytes_most));
+	printf("memory         %s held", show_size(s->bytes_held));
+	if (s->bytes_most) /* 0: no producer has ever looked for room */
+		printf("; when a producer looked for room, at most %s waited", show_size(s->bytes_most));
+	putchar('\n');
 	printf("producers      %u alive, %u dead\n", s->producers, s->dead_producers);
 	printf("asleep         %" PRIu64 " in get, %" PRIu64 " in put", w->get, w->put);
 	if (w->longest >= 0)

@@ -15,9 +15,10 @@ static const struct column columns[] = {
 	{"object", "ON", false, false},
 	{"took", "TOOK FROM", false, false},
 	{"puts", "PUTS TO", false, false},
+	{"hand", "IN HAND", true, true},
 };
 
-enum { HERE = 1, COLUMNS = sizeof columns / sizeof *columns };
+enum { HERE = 1, HAND = 9, COLUMNS = sizeof columns / sizeof *columns };
 
 static const char *const activities[] = {
 	"awake", "asleep in put", "asleep in get", "asleep in take", "asleep in lock", "asleep in join"};
@@ -36,7 +37,29 @@ struct lanes {
 	const struct ringq_object *object;
 	struct ringq_lane_stat *lanes;
 	ssize_t n;
+	struct ringq_producer *holders; /* of what is in hand, one a record */
+	size_t held;
 };
+
+static void find_holders(struct lanes *out, const ringq_queue *queue)
+{
+	struct ringq_record_info info;
+	ringq_browser *browser;
+	size_t room = 0;
+	ssize_t r = 0;
+	if (ringq_browse_in_hand(&browser, queue))
+		return;
+	while ((r = ringq_browse_next(browser, NULL, 0, &info)) >= 0) {
+		if (out->held == room) {
+			struct ringq_producer *more = realloc(out->holders, (room = 2 * room + 16) * sizeof *more);
+			if (!more)
+				break;
+			out->holders = more;
+		}
+		out->holders[out->held++] = info.holder;
+	}
+	ringq_browse_end(browser);
+}
 
 static struct lanes lanes_of(ringq_region *region, const struct ringq_object *object)
 {
@@ -48,6 +71,7 @@ static struct lanes lanes_of(ringq_region *region, const struct ringq_object *ob
 	out.lanes = n > 0 ? calloc((size_t)n, sizeof *out.lanes) : NULL;
 	ssize_t got = out.lanes ? ringq_queue_lanes(queue, out.lanes, (size_t)n) : 0;
 	out.n = got < n ? got : n;
+	find_holders(&out, queue);
 	ringq_queue_release(queue);
 	return out;
 }
@@ -65,6 +89,15 @@ static void puts_to(const struct lanes *all, ssize_t n, const struct ringq_membe
 					object_label(all[i].object, label));
 		}
 	}
+}
+
+static uint64_t has_in_hand(const struct lanes *all, ssize_t n, const struct ringq_member *m)
+{
+	uint64_t records = 0;
+	for (ssize_t i = 0; i < n; i++)
+		for (size_t k = 0; k < all[i].held; k++)
+			records += all[i].holders[k].process == m->process && all[i].holders[k].thread == m->thread;
+	return records;
 }
 
 static void add_here(struct table *t, pid_t here)
@@ -90,6 +123,7 @@ static void add_member(struct table *t, const struct ringq_object *objects, ssiz
 	table_text(t, name_of(objects, n, m->took, label));
 	puts_to(lanes, n, m, text, sizeof text);
 	table_text(t, *text ? text : NULL);
+	table_number(t, has_in_hand(lanes, n, m));
 }
 
 /* Of the members, where they are in this namespace; 0: they cannot be told. How many of them are not what they call themselves. */
@@ -126,6 +160,7 @@ static void add_dead(struct table *t, const struct lanes *lanes)
 		table_text(t, NULL);
 		table_text(t, NULL);
 		table_text(t, object_label(lanes->object, label));
+		table_number(t, 0);
 	}
 }
 
@@ -145,9 +180,11 @@ static int show(const struct target *target)
 		size_t hidden = 0;
 		memcpy(shown, columns, sizeof shown);
 		shown[HERE].hidden = find_members(target->region, members, m, here, &hidden) == 0;
-		struct table *t = table_new("members", shown, COLUMNS);
-		for (ssize_t i = 0; i < n; i++)
+		for (ssize_t i = 0; i < n; i++) {
 			lanes[i] = lanes_of(target->region, &objects[i]);
+			shown[HAND].hidden = shown[HAND].hidden && !lanes[i].held;
+		}
+		struct table *t = table_new("members", shown, COLUMNS);
 		for (ssize_t i = 0; i < m; i++)
 			add_member(t, objects, n, lanes, &members[i], here[i]);
 		for (ssize_t i = 0; i < n; i++)
@@ -158,8 +195,10 @@ static int show(const struct target *target)
 				 "whether stopped cannot be told",
 				show_number(hidden, "member", "members"));
 	}
-	for (ssize_t i = 0; lanes && i < n; i++)
+	for (ssize_t i = 0; lanes && i < n; i++) {
 		free(lanes[i].lanes);
+		free(lanes[i].holders);
+	}
 	free(lanes);
 	free(here);
 	free(members);

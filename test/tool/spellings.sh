@@ -68,4 +68,13 @@ status 0 "$ringq" create "$name/copy"
 printf 'x\0\ny' | "$ringq" put --frame=file "$name/copy"
 "$ringq" get -n 1 --frame=len "$name/copy" | "$ringq" put --frame=len "$name/copy" || fail 'a copy'
 "$ringq" get -n 1 --frame=file "$name/copy" | cmp - <(printf 'x\0\ny') || fail 'the copy differs'
+# To look at a queue, the beginning of its name is enough; to take from it, or to delete it, is not.
+status 0 "$ringq" create "$name/beginning"
+status 0 "$ringq" stat "$name/begin"
+shows "^queue +$name/beginning "
+status 3 "$ringq" get "$name/begin" --wait=0
+status 3 "$ringq" delete "$name/begin" --yes
+status 0 "$ringq" create "$name/beginner"
+status 2 "$ringq" stat "$name/begin"
+says 'name one'
 exit $failed

@@ -62,6 +62,29 @@ shows '^RINGQ WARNING - q: too many records wait'
 status 2 "$ringq" check "$name/q" --max-depth=2
 status 2 "$ringq" check "$name/q" --min-consumers=1
 status 0 "$ringq" check "$name/q" --min-producers=1
+# --- what waits, or is in hand, for too long; records carry no time, so what waits is watched ---
+
+status 2 "$ringq" check "$name" --max-age=100ms
+shows '^RINGQ CRITICAL - q: a record waits for too long \|'
+status 0 "$ringq" create "$name/moves"
+seq 50 | "$ringq" put "$name/moves"
+"$ringq" check "$name/moves" --max-age=10min >"$dir/checked" & # ends when all of it is gone, though more comes
+check=$!
+sleep 0.1
+kill -0 $check || fail 'check does not watch what waits'
+seq 51 60 | "$ringq" put "$name/moves"
+"$ringq" get "$name/moves" -n 50 >/dev/null
+wait $check || fail "check ended with $?: $(cat "$dir/checked")"
+status 2 "$ringq" check "$name/moves" --max-age=0
+status 0 "$ringq" create "$name/back" --acknowledged
+echo job | "$ringq" put "$name/back"
+"$ringq" exec "$name/back" -n 1 false 2>/dev/null # it comes back, and is in no lane any more
+status 2 "$ringq" check "$name/back" --max-age=50ms
+status 0 "$ringq" drain "$name/back"
+status 0 "$ringq" check "$name/back" --max-age=50ms
+status 0 "$ringq" delete "$name/back" --yes
+status 0 "$ringq" delete "$name/moves" --yes
+
 cure full
 [[ -s $dir/saved ]] || fail 'drain has saved nothing'
 
@@ -152,6 +175,32 @@ exec 5>&-
 "$ringq" get "$name/behind" -n 8 >/dev/null
 wait $producer
 
+# --- a full queue, whose consumer is awake, and away: it took one, and then does something else ---
+
+status 0 "$ringq" create "$name/away" --max-records=2
+(seq 9; exec sleep 60) | "$ringq" put "$name/away" &
+producer=$!
+mkfifo "$dir/away"
+status 0 "$ringq" array create "$name/own"
+"$lock" "$name" own away <"$dir/away" >"$dir/taker" &
+taker=$!
+exec 5>"$dir/away"
+wait_for '^locked$' cat "$dir/taker"
+wait_for "^$name/away: 1 producer waits for room, the first for [0-9.]+m?s, 2 records wait, and nobody takes them: of 1 consumer that is awake, in code of its own, the first is process $taker \(lock\)\$" \
+	"$ringq" doctor "$name" --away=0
+shows "^    kill $taker\$"
+! grep -q "$name/away: .*\(full\|no-consumer\)" "$dir/out" || fail 'said twice'
+"$ringq" doctor "$name" | grep -q "$name/away" && fail 'a consumer that is away for a moment is a trouble'
+kill -STOP $taker
+wait_for "process $taker \(lock\) is stopped; it takes from there" "$ringq" doctor "$name" --away=0
+! grep -q 'in code of its own' "$dir/out" || fail 'a stopped one is told of twice'
+kill -CONT $taker
+exec 5>&-
+wait $taker
+kill -9 $producer
+wait $producer 2>/dev/null
+status 0 "$ringq" delete "$name/away" --yes
+
 # --- a job that is in a worker's hands for long, and one whose worker is stopped ---
 
 status 0 "$ringq" create "$name/work" --acknowledged
@@ -163,12 +212,25 @@ wait_for '"in_hand":1' "$ringq" stat "$name/work" -J
 wait_for "^$name/work: 1 record is in hand, the oldest for [0-9.]+m?u?s: that of process $worker \\(ringq\\); it comes back" \
 	"$ringq" doctor "$name" --in-hand=10ms
 shows "^    kill -9 $worker\$"
+status 0 "$ringq" peek "$name/work" --in-hand
+shows "^$worker/$worker ringq for [0-9.]+m?s, delivery 1: \"job\"\$"
+status 0 "$ringq" peek "$name/work" --in-hand --format=raw
+prints job
+status 1 "$ringq" peek "$name/work"
+status 0 "$ringq" who "$name" -H -o process,hand
+shows "^ *$worker +1\$"
+status 2 "$ringq" check "$name/work" --max-age=1ms
+shows '^RINGQ CRITICAL - work: a record is in hand for too long \| .* in_hand=1 oldest_in_hand=[0-9.]+s$'
+status 0 "$ringq" check "$name/work" --max-age=10min
 kill -STOP $worker
 wait_for "process $worker \\(ringq\\) is stopped.*, and has had a record in hand for [0-9.]+" "$ringq" doctor "$name" --in-hand=10ms
 ! grep -q 'is in hand' "$dir/out" || fail 'a stopped worker is told of twice'
 kill -9 $worker
 wait $worker 2>/dev/null
 status 0 "$ringq" wait "$name/work" --records=1 --timeout=10s
+status 1 "$ringq" peek "$name/work" --in-hand
+status 1 "$ringq" peek "$name/q" --in-hand
+says 'does not acknowledge'
 
 # --- a region that nobody has: that is all that is said of it, by its name too ---
 
