@@ -31,7 +31,8 @@ static const struct kind {
 #define KINDS (sizeof kinds / sizeof *kinds)
 
 static const char *type_name = "int64";
-static uint64_t count = 1, size;
+static uint64_t count = 1, size, changes;
+static int64_t interval = RINGQ_MS(100), patience = RINGQ_FOREVER;
 
 /* ---- elements ---- */
 
@@ -108,7 +109,9 @@ static int find_index(const ringq_array *array, const char *text, uint64_t *inde
 	return STATUS_NOT_FOUND;
 }
 
-static void print_elements(const struct target *t, const ringq_array *array, const char *data, uint64_t from, uint64_t n)
+/* Elements, a line each, behind their indices if `numbered`; or in JSON all in one. */
+static void print_elements(
+	const struct target *t, const ringq_array *array, const char *data, uint64_t from, uint64_t n, bool numbered)
 {
 	const struct kind *k = kind_of(array);
 	struct json json;
@@ -126,7 +129,9 @@ static void print_elements(const struct target *t, const ringq_array *array, con
 	}
 	for (uint64_t i = 0; i < n; i++) {
 		show(k, data + (from + i) * k->bytes, text);
-		if (!common.json)
+		if (!common.json && numbered)
+			printf("%" PRIu64 " %s\n", from + i, text);
+		else if (!common.json)
 			puts(text);
 		else if (k->is_real && strpbrk(text, "ni")) /* JSON has no such numbers */
 			json_text(&json, NULL, text);
@@ -152,9 +157,56 @@ static int get(const struct target *t, ringq_array *array, int argc, char **argv
 	if (e)
 		r = fail(e, t->object);
 	else
-		print_elements(t, array, data, index, argc ? 1 : n);
+		print_elements(t, array, data, index, argc ? 1 : n, false);
 	free(data);
 	return r;
+}
+
+/* Runs of elements that differ. How many elements those are. */
+static uint64_t print_changes(
+	const struct target *t, const ringq_array *array, const char *was, const char *is, uint64_t from, uint64_t n)
+{
+	size_t bytes = kind_of(array)->bytes;
+	uint64_t changed = 0, run = 0;
+	for (uint64_t i = from; i <= from + n; i++) {
+		if (i < from + n && memcmp(was + i * bytes, is + i * bytes, bytes) != 0) {
+			run++;
+			continue;
+		}
+		if (run)
+			print_elements(t, array, is, i - run, run, n > 1);
+		changed += run;
+		run = 0;
+	}
+	fflush(stdout);
+	return changed;
+}
+
+/* What it is now, and each time that a look finds it changed: as of one instant. */
+static int watch(const struct target *t, ringq_array *array, int argc, char **argv)
+{
+	uint64_t index = 0, n = ringq_array_count(array), bytes = n * kind_of(array)->bytes, seen = 0;
+	int64_t until = patience < 0 ? INT64_MAX : now_ns() + patience, left;
+	int r = argc ? find_index(array, argv[0], &index) : 0, e = 0;
+	if (r)
+		return r;
+	char *was = malloc(bytes + 1), *is = malloc(bytes + 1);
+	e = was && is ? ringq_array_read(array, was, bytes) : -ENOMEM;
+	n = argc ? 1 : n;
+	if (e == 0)
+		print_elements(t, array, was, index, n, n > 1);
+	fflush(stdout);
+	while (e == 0 && !tool_stopped && !ferror(stdout) && (!changes || seen < changes) &&
+		(left = until - now_ns()) > 0) {
+		tool_sleep(interval < left ? interval : left);
+		e = ringq_array_read(array, is, bytes);
+		if (e == 0)
+			seen += print_changes(t, array, was, is, index, n);
+		memcpy(was, is, bytes);
+	}
+	free(was);
+	free(is);
+	return e ? fail(e, t->object) : changes && seen < changes ? STATUS_NO : STATUS_DONE;
 }
 
 static int set(const struct target *t, ringq_array *array, int argc, char **argv)
@@ -268,6 +320,7 @@ static const struct verb {
 	int least, most; /* operands behind the array */
 } verbs[] = {
 	{"get", get, 0, 1},
+	{"watch", watch, 0, 1},
 	{"set", set, 1, 2},
 	{"add", add, 1, 2},
 };
@@ -281,6 +334,10 @@ static int use(const struct verb *verb, int argc, char **argv)
 	int r = target_array(&target, &array, argv[0]);
 	if (r)
 		return r;
+	if (verb->run == watch) {
+		tool_catch_signals();
+		tool_watch_name(&target);
+	}
 	r = verb->run(&target, array, argc - 1, argv + 1);
 	ringq_array_release(array);
 	target_close(&target);
@@ -289,6 +346,8 @@ static int use(const struct verb *verb, int argc, char **argv)
 
 static int run(int argc, char **argv)
 {
+	if (interval < RINGQ_MS(1))
+		return usage("--interval: a millisecond at least");
 	if (argc == 2 && strcmp(argv[0], "list") == 0)
 		return list(argv[1]);
 	if (argc == 2 && strcmp(argv[0], "create") == 0)
@@ -296,16 +355,19 @@ static int run(int argc, char **argv)
 	for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
 		if (strcmp(argv[0], verbs[i].name) == 0)
 			return use(&verbs[i], argc - 1, argv + 1);
-	return usage("list, create, get, set or add, not %s", argv[0]);
+	return usage("list, create, get, watch, set or add, not %s", argv[0]);
 }
 
 static const struct option_spec options[] = {
 	{'t', "type", "TYPE", OPTION_TEXT, &type_name, "create: bytes, int8 to uint64, float or double; int64"},
 	{'c', "count", "N", OPTION_NUMBER, &count, "create: so many elements; 1"},
 	{0, "size", "SIZE", OPTION_SIZE, &size, "create: address space of a region that is made; 1GiB"},
+	{'i', "interval", "TIME", OPTION_TIME, &interval, "watch: between two looks; 100ms"},
+	{0, "changes", "N", OPTION_NUMBER, &changes, "watch: end after so many, or 1 if less are seen; never"},
+	{0, "timeout", "TIME", OPTION_TIME, &patience, "watch: for so long; forever"},
 	OPTIONS_TABLE,
 	OPTIONS_END,
 };
 
-const struct command array_command = {"array", run, "list|create|get|set|add REGION[/ARRAY] [INDEX] [VALUE]",
+const struct command array_command = {"array", run, "list|create|get|watch|set|add REGION[/ARRAY] [INDEX] [VALUE]",
 	"Lists, makes, shows and changes named arrays and values", options, 2, 4, false};

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 #
-# What changes things: delete, run, array and clean.
+# What changes things: delete, run, send, array and clean.
 #
 # usage: manage.sh RINGQ
 ringq=$1
@@ -95,6 +95,75 @@ status 3 "$ringq" array get "$name/none"
 status 2 "$ringq" array grow "$name/counts"
 status 0 "$ringq" array list "$name" -H -o name,type
 prints $'counts  int64\nsmall   uint8\nreal    double'
+
+"$ringq" array watch "$name/counts" --changes=3 -i 5ms >"$dir/watched" &
+watcher=$!
+wait_for '^2 0$' cat "$dir/watched" # all, and then what changes
+status 0 "$ringq" array set "$name/counts" 0 7
+wait_for '^0 7$' cat "$dir/watched"
+status 0 "$ringq" array add "$name/counts" 2 5
+status 0 "$ringq" array set "$name/counts" 1 9
+wait $watcher || fail "array watch ended with $?"
+[[ $(sort "$dir/watched") == $'0 0\n0 7\n1 -8\n1 9\n2 0\n2 5' ]] || fail "array watch shows $(cat "$dir/watched")"
+status 0 "$ringq" array watch "$name/counts" 1 --timeout=30ms -J
+prints '{"version":1,"region":"'"$name"'","array":"counts","type":"int64","count":3,"from":1,"values":[9]}'
+status 1 "$ringq" array watch "$name/counts" --changes=1 --timeout=30ms
+status 2 "$ringq" array watch "$name/counts" --interval=0
+status 3 "$ringq" array watch "$name/counts" 3
+
+# --- send: a region without a name goes over a socket, to whoever listens, or comes for it ---
+
+# receive ADDRESS connect|listen COMMAND...: COMMAND has what was received as fd:9
+receive() {
+	python3 - "$@" <<'END'
+import os
+import socket
+import sys
+address, way, *command = sys.argv[1:]
+end = socket.socket(socket.AF_UNIX)
+if way == "listen":
+    end.bind(address)
+    end.listen()
+    end = end.accept()[0]
+else:
+    end.connect("\0" + address[1:] if address[0] == "@" else address)
+_, fds, _, _ = socket.recv_fds(end, 64, 1)
+os.dup2(fds[0], 9)
+os.execvp(command[0], command)
+END
+}
+"$ringq" run --queue=sent sleep 60 &
+keeper=$!
+wait_for sent "$ringq" list "pid:$keeper" -H -o name
+seq 3 | "$ringq" put "pid:$keeper/sent"
+receive "$dir/join" listen "$ringq" get fd:9/sent -n 1 >"$dir/received" &
+receiver=$!
+for _ in {1..200}; do [[ -S $dir/join ]] && break; sleep 0.05; done
+for _ in {1..200}; do "$ringq" send "pid:$keeper" "$dir/join" 2>/dev/null && break; sleep 0.05; done
+wait $receiver || fail "what was received cannot be used: $?"
+[[ $(cat "$dir/received") == 1 ]] || fail "received: $(cat "$dir/received")"
+status 3 "$ringq" send "pid:$keeper" "$dir/join" # left by the receiver, and nobody listens
+says 'nobody listens there'
+"$ringq" send "pid:$keeper" "$dir/join" --listen --count=2 --timeout=60 &
+server=$!
+for _ in {1..200}; do [[ $(receive "$dir/join" connect "$ringq" get fd:9/sent -n 1 2>/dev/null) == 2 ]] && break; sleep 0.05; done
+[[ $(stat -c %a "$dir/join") == 600 ]] || fail "the socket is for all: $(stat -c %A "$dir/join")"
+status 1 "$ringq" send "pid:$keeper" "$dir/join" --listen --timeout=1ms
+[[ $(receive "$dir/join" connect "$ringq" peek fd:9/sent) == 3 ]] || fail 'the second has not received it'
+wait $server || fail "send --listen ended with $?"
+[[ ! -e $dir/join ]] || fail 'send leaves its socket'
+"$ringq" send "pid:$keeper" "@$name" --listen --look-only --timeout=60 &
+server=$!
+for _ in {1..200}; do grep -qF "@$name" /proc/net/unix && break; sleep 0.05; done
+receive "@$name" connect sh -c "'$ringq' peek fd:9/sent && ! '$ringq' get fd:9/sent --wait=0 2>&1" >"$dir/received" ||
+	fail 'what is for looking can be taken from'
+[[ $(head -n 1 "$dir/received") == 3 ]] || fail "to look at: $(cat "$dir/received")"
+wait $server || fail "send --look-only ended with $?"
+status 1 "$ringq" send "pid:$keeper" "$dir/join" --listen --timeout=20ms
+status 3 "$ringq" send "pid:$keeper" "$dir/none"
+status 2 "$ringq" send "pid:$keeper" "$dir/$(printf 'x%.0s' {1..200})"
+kill $keeper
+wait $keeper 2>/dev/null
 
 # --- clean: what nobody has, and nothing else ---
 

@@ -18,7 +18,7 @@ declare -A used=([list]='list REGION' [stat]='stat REGION/q' [top]='top REGION -
 	[peek]='peek REGION/q' [tail]='tail REGION/q' [get]='get REGION/q --wait=0' [put]='put REGION/q' [drain]='drain REGION/a'
 	[record]="record REGION/q $dir/r --now" [replay]="replay $dir/recording REGION/q --fast" [exec]='exec REGION/a --wait=0 true'
 	[array]='array list REGION' [wait]='wait REGION/q --timeout=0' [close]='close REGION/q' [delete]='delete REGION/q'
-	[export]='export REGION' [check]='check REGION/q' [events]='events REGION --timeout=50ms')
+	[export]='export REGION' [check]='check REGION/q' [send]='send REGION @none-such' [events]='events REGION --timeout=50ms')
 # These have no region that must be there.
 others=' create unlink run doctor clean bench report version '
 for command in $("$ringq" --commands); do
@@ -103,6 +103,9 @@ stops 0 top "$name" --batch -i 30
 stops 0 record "$name/idle" "$dir/r"
 stops 0 events "$name"
 stops 1 wait "$name/idle"
+stops 1 send "$name" "@$name" --listen
+status 0 "$ringq" array create "$name/watched"
+stops 0 array watch "$name/watched"
 
 # --- a region whose name was removed: who waits there says so once nobody else has it, and goes on ---
 

@@ -48,7 +48,10 @@ def judge(command, text):
 
 
 def look(command, *arguments, json_by="--json"):
-    judge(command, ringq(command, *arguments, json_by).stdout)
+    shown = ringq(command, *arguments, json_by)
+    if not shown.stdout:
+        fail(f"{command} {arguments} prints nothing: {shown.stderr}")
+    judge(command, shown.stdout)
 
 
 def strict(schema, where):
@@ -101,6 +104,11 @@ def looks(files):
         look("stat", f"{NAME}/{queue}")
         look("stat", f"{NAME}/{queue}", "--lanes")
     look("top", NAME, "-n", "2", "-i", "60ms")
+    look("peek", f"{NAME}/pending", "--in-hand")
+    held = json.loads(ringq("peek", f"{NAME}/pending", "--in-hand", "-J").stdout)
+    if (held["in_hand"], held["holder"]["process"], held["text"], held["held"] is None) != (True, worker.pid, "job", False):
+        fail(f"peek does not tell who has it in hand: {held}")
+    look("check", f"{NAME}/pending")
     worker.kill()
     worker.wait()
     look("who", NAME)
@@ -108,7 +116,8 @@ def looks(files):
     look("tail", f"{NAME}/full")
     look("doctor")
     look("check", f"{NAME}/full")
-    look("check", f"{NAME}/full", "--max-records=1")
+    look("check", f"{NAME}/full", "--max-depth=1", "--max-age=0")
+    look("check", f"{NAME}-none")
     look("report")
     look("version")
     look("clean")
@@ -118,6 +127,7 @@ def looks(files):
     look("array", "list", NAME)
     for array in ("whole", "real", "bytes"):
         look("array", "get", f"{NAME}/{array}")
+        look("array", "watch", f"{NAME}/{array}", "--timeout=10ms")
     judge("get", ringq("get", f"{NAME}/full", "-n", "2", "--format=json").stdout)
     look("drain", f"{NAME}/full")
     os.kill(feeder.pid, 9)
