@@ -58,6 +58,8 @@ static void take_and_die(void *stage)
 
 	put_and_die(s);
 	check_eq(ringq_take(s->queue, &s->deliveries[0], RINGQ_NOWAIT), 0);
+	s->book->poison = record_check(s->deliveries[0].data, s->deliveries[0].len);
+	s->book->poisoned = getpid();
 	kill(getpid(), SIGKILL);
 }
 
@@ -83,6 +85,14 @@ static void give_back(struct stage *s)
 	if (has_in_hand)
 		check_eq(ringq_requeue(s->queue, &in_hand), 0);
 	has_in_hand = false;
+}
+
+/* The same, where there is no room for dead letters. */
+static void dead_taker_full(struct stage *s)
+{
+	dead_taker(s);
+	while (ringq_put(s->dead, NULL, 0, RINGQ_NOWAIT) == 0)
+		;
 }
 
 static void dead_producer(struct stage *s)
@@ -496,6 +506,8 @@ static void check_named_after_sweep(struct stage *s)
 #define ACKNOWLEDGED .queue.flags = RINGQ_ACKNOWLEDGED, .acknowledges = true
 /* What is in hand when its holder dies is there still. */
 #define IN_PLACE .queue.flags = RINGQ_SINGLE_CONSUMER, .acknowledges = true, .turn = true
+#define SETS_ASIDE \
+	.queue.flags = RINGQ_ACKNOWLEDGED, .queue.max_attempts = 1, .queue.dead_letters = "dead", .acknowledges = true
 #define BOUNDED_MANY .queue.max_records = 16
 #define KEEPS_LARGE .memory = 4 << 20
 #define SHORT .region = 1 << 20, .queue.max_bytes = 16384, .one_order = true
@@ -563,6 +575,10 @@ const struct call calls[] = {
 	{"take_many_bounded", set_take_many, .act = &act_take_many, .expect = STAGE_MANY, ACKNOWLEDGED, BOUNDED_MANY},
 	{"take_many_link", set_take_many_link, .act = &act_take_many, .expect = STAGE_MANY, ACKNOWLEDGED},
 	{"take_returned", set_get, .act = &act_take, .prepare = dead_taker, ACKNOWLEDGED},
+	{"set_aside_first", set_get_first, .act = &act_take, .prepare = dead_taker, SETS_ASIDE},
+	{"set_aside", set_get, .act = &act_take, .ready = dead_taker, SETS_ASIDE},
+	{"set_aside_bounded", set_get, .act = &act_take, .ready = dead_taker, SETS_ASIDE, .queue.max_records = 8},
+	{"set_aside_full", set_get, .act = &act_take, .ready = dead_taker_full, SETS_ASIDE},
 	{"take_wakes_bytes", set_get_first, .act = &act_take, .prepare = stage_sleeping_producer, ACKNOWLEDGED,
 		BYTES_BESIDE_HELD},
 	{"take_wakes_records", set_get_first, .act = &act_take, .prepare = stage_sleeping_producer, ACKNOWLEDGED,

@@ -178,7 +178,7 @@ void peers_run(struct stage *s)
 	join_thread(second_consumer);
 }
 
-uint32_t peers_drain(struct stage *s)
+static uint32_t drain(struct stage *s)
 {
 	static char buffer[STAGE_BUFFER];
 	uint32_t next[PARTIES] = {0}, count = 0;
@@ -194,5 +194,55 @@ uint32_t peers_drain(struct stage *s)
 	}
 	if (len != -EPIPE || !s->call->closes)
 		check_eq(len, -EAGAIN);
+	return count;
+}
+
+/* Whose death it tells of is the poison's; what else was set aside the child had in its hands when it was killed. */
+static void see_dead_letter(struct stage *s, const char *record, size_t len)
+{
+	struct ringq_dead_letter letter;
+	uint32_t next[PARTIES] = {0};
+	struct book *book = s->book;
+
+	check_compare(len, >=, sizeof(letter));
+	memcpy(&letter, record, sizeof(letter));
+	check_eq(letter.size, sizeof(letter));
+	check_eq(letter.attempts, 1);
+	struct record_id id = record_check(record + letter.size, len - letter.size);
+	check_compare(id.producer, <, PARTIES);
+	check_compare(id.number, <, STAGE_RECORDS);
+	if (id.producer == book->poison.producer && id.number == book->poison.number)
+		check_eq(letter.process, book->poisoned);
+	/* Once more, if who set it aside was killed before it could say that this is done. */
+	if (book->set_aside[id.producer][id.number]++ == 0)
+		stage_enter(s, id, next);
+	else
+		check_eq(book->set_aside[id.producer][id.number], s->dies ? 2 : 1);
+}
+
+/* Whether there was any. Empty ones only fill the queue. */
+static bool drain_dead_letters(struct stage *s)
+{
+	static char buffer[STAGE_BUFFER];
+	bool any = false;
+	ssize_t len;
+
+	while ((len = ringq_get(s->dead, buffer, sizeof(buffer), RINGQ_NOWAIT)) >= 0) {
+		if (len)
+			see_dead_letter(s, buffer, (size_t)len);
+		any = true;
+	}
+	check_eq(len, -EAGAIN);
+	return any;
+}
+
+/* What could not be set aside, as there was no room, can be when there is. */
+uint32_t peers_drain(struct stage *s)
+{
+	uint32_t count = 0;
+
+	do
+		count += drain(s);
+	while (s->dead && drain_dead_letters(s));
 	return count;
 }

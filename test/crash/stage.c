@@ -75,6 +75,8 @@ static void check_books(const struct stage *s)
 			check_eq(book->seen[party][i], 0);
 	}
 	check_compare(missing, <=, s->none_missing ? 0 : book->gets_begun - book->gets_done);
+	if (s->dead && s->none_missing) /* nor did it come out in any other way */
+		check_compare(book->set_aside[book->poison.producer][book->poison.number], >=, 1);
 }
 
 /* ---- what must be true after a round ---- */
@@ -268,6 +270,7 @@ static void clear_book(struct book *book)
 	memset(book->seen, 0, sizeof(book->seen));
 	book->gets_begun = book->gets_done = 0;
 	memset(book->at_work, 0, sizeof(book->at_work));
+	memset(book->set_aside, 0, sizeof(book->set_aside));
 }
 
 static void begin(struct stage *s, unsigned order, bool child_dies)
@@ -281,6 +284,9 @@ static void begin(struct stage *s, unsigned order, bool child_dies)
 	/* Whoever dies must make way for the two producers; whoever is stopped keeps its lane. */
 	options.max_producers = child_dies ? 2 : 3;
 	s->region = region_new(s->call->region ? s->call->region : REGION);
+	if (options.dead_letters)
+		s->dead = queue_in(
+			s->region, &(struct ringq_queue_options){.name = options.dead_letters, .max_records = 2});
 	s->queue = queue_in(s->region, &options);
 	if (s->call->prepare)
 		s->call->prepare(s);
@@ -291,6 +297,7 @@ static void end(struct stage *s)
 	if (s->call->after)
 		s->call->after(s);
 	ringq_queue_release(s->queue);
+	ringq_queue_release(s->dead);
 	ringq_region_detach(s->region);
 }
 
@@ -356,6 +363,7 @@ void stage_round(struct book *book, const struct call *call, unsigned order, uin
 	};
 	bool dies = fate == KILLED || fate == PILED || s.undisturbed;
 	s.none_missing = dies && call->acknowledges;
+	s.dies = fate != RESUMED && !s.undisturbed;
 	struct traced child;
 
 	alarm(ROUND_SECONDS);

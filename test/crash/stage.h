@@ -35,6 +35,9 @@ struct book {
 	_Atomic uint32_t gets_begun, gets_done;         /* of the child: what it may have taken and not booked */
 	atomic_uchar at_work[PARTIES][STAGE_RECORDS];   /* of the child: what it has seen and not acknowledged */
 	atomic_uchar seen[PARTIES][STAGE_RECORDS];
+	atomic_uchar set_aside[PARTIES][STAGE_RECORDS]; /* how often a record came into the queue of dead letters */
+	struct record_id poison;                        /* the record that has killed its taker, */
+	_Atomic pid_t poisoned;                         /* who this was */
 	/* Where the driver is, for when it fails. */
 	_Atomic uint64_t instruction, pc, rounds;
 	/* What an undisturbed call is like. */
@@ -47,6 +50,7 @@ struct stage {
 	struct book *book;
 	ringq_region *region;
 	ringq_queue *queue;
+	ringq_queue *dead;  /* the queue's dead letters, if it has any */
 	ringq_array *array; /* arrays.h */
 	/* The child's. */
 	char *buffer;
@@ -68,6 +72,7 @@ struct stage {
 	uint32_t received; /* by the driver */
 	uint32_t burst;    /* of each of the others' producers */
 	bool undisturbed;
+	bool dies;         /* the child is killed, sooner or later */
 	bool none_missing; /* nobody has anything in hand */
 };
 

@@ -184,7 +184,7 @@ static void finish_leaving(const struct rq_lane_set *set, const struct rq_hand *
 }
 
 bool rq_hand_move(const struct rq_lane_set *set, const struct rq_hand *hand, struct rq_entry *to, uint64_t claim,
-	uint64_t port, uint64_t who, uint64_t taken)
+	uint64_t port, uint32_t attempt, uint64_t who, uint64_t taken)
 {
 	uint64_t state = hand->state, offset = rq_entry_offset(set->region, hand->entry);
 	rq_release_fence(); /* D0 */
@@ -193,7 +193,7 @@ bool rq_hand_move(const struct rq_lane_set *set, const struct rq_hand *hand, str
 	rq_store(&to->record, hand->record);
 	rq_store(&to->port, port);
 	rq_store(&to->taken, taken);
-	rq_store(&to->from, rq_hand_from(rq_hand_attempt(hand->from) + UINT64_C(1), offset));
+	rq_store(&to->from, rq_hand_from(attempt, offset));
 	rq_store(&to->killer, who);
 	rq_store_release(&to->state, claim | RQ_ENTRY_ARRIVING);                   /* as Z2 */
 	if (!rq_cas_full(&hand->entry->state, &state, claim | RQ_ENTRY_LEAVING)) { /* Z7 */

@@ -175,8 +175,11 @@ void rq_hand_drop(const struct rq_lane_set *set, struct rq_queue_shared *shared,
 /* Frees what members' books still say of a queue that nobody uses. */
 void rq_hand_forget(const struct ringq_region *region, uint64_t first);
 
-/* Moves what is back to an entry of the caller's. False if somebody else was faster; then the entry is free. */
+/*
+ * Moves what is back to an entry of the caller's, which then tells of so many attempts, and of who has it. False if somebody
+ * else was faster; then the entry is free.
+ */
 bool rq_hand_move(const struct rq_lane_set *set, const struct rq_hand *hand, struct rq_entry *to, uint64_t claim,
-	uint64_t port, uint64_t who, uint64_t taken);
+	uint64_t port, uint32_t attempt, uint64_t who, uint64_t taken);
 
 #endif

@@ -21,7 +21,7 @@ static int put_dead_letter(struct ringq_queue *dead, const struct ringq_delivery
 {
 	struct ringq_dead_letter head = {
 		.size = sizeof head,
-		.attempts = d->attempt - 1,
+		.attempts = d->attempt,
 		.process = rq_killer_process(killer),
 		.thread = (uint32_t)killer,
 	};
@@ -44,8 +44,6 @@ int rq_set_aside(struct ringq_queue *queue, struct ringq_delivery *d)
 		ringq_queue_release(dead);
 	}
 	if (r) {
-		if (entry)
-			rq_store(&entry->from, rq_hand_from(d->attempt - UINT64_C(1), 0)); /* this was none */
 		rq_give_back(queue, d);
 		return r;
 	}

@@ -128,8 +128,9 @@ static int take_returned(struct rq_op *op, int64_t now, uint64_t returned)
 	}
 	struct rq_entry *entry = t->book->spare[t->book->spares - 1];
 	uint64_t claim = rq_book_claim(t->book);
-	/* What is set aside is told of who had it before. */
-	if (!rq_hand_move(set, &hand, entry, claim, b->id, aside ? hand.killer : t->who, (uint64_t)now))
+	/* To be set aside is no delivery, and whoever dies meanwhile has not been killed by it: it is told of who had it before. */
+	uint32_t attempt = rq_hand_attempt(hand.from) + !aside;
+	if (!rq_hand_move(set, &hand, entry, claim, b->id, attempt, aside ? hand.killer : t->who, (uint64_t)now))
 		return -EAGAIN;
 	t->book->spares--;
 	if (rq_state_kind(hand.state) != RQ_ENTRY_BACK)
@@ -138,7 +139,7 @@ static int take_returned(struct rq_op *op, int64_t now, uint64_t returned)
 	rq_deliver(out, set->region, entry, claim, b->id, hand.key, hand.pos);
 	out->data = set->region->base + hand.record + rq_record_offset(header);
 	out->len = rq_record_len(header);
-	out->attempt = rq_hand_attempt(hand.from) + 1;
+	out->attempt = attempt;
 	if (!aside)
 		rq_add(&set->hands->redelivered, 1); /* a figure, as P2 */
 	return aside ? SET_ASIDE : 0;
