@@ -243,6 +243,34 @@ pid_t fork_child(void (*run)(void *arg), void *arg)
 	_exit(0);
 }
 
+struct program {
+	void (*run)(void *arg);
+	void *arg;
+};
+
+static void become_another(void *program)
+{
+	const struct program *p = program;
+
+	p->run(p->arg);
+	execlp("sleep", "sleep", "1000", (char *)NULL);
+	_exit(1);
+}
+
+pid_t fork_program(void (*run)(void *arg), void *arg)
+{
+	struct program program = {run, arg};
+	int ends[2];
+	char byte;
+
+	check_eq(pipe2(ends, O_CLOEXEC), 0);
+	pid_t child = fork_child(become_another, &program);
+	close(ends[1]);
+	check_eq(read(ends[0], &byte, 1), 0); /* the other end went with the old program */
+	close(ends[0]);
+	return child;
+}
+
 int wait_status(pid_t child)
 {
 	int status;

@@ -96,6 +96,8 @@ void *share_memory(size_t size);
 
 /* Forks a child that runs, exits with 0, and dies with the thread that forked it. */
 pid_t fork_child(void (*run)(void *arg), void *arg);
+/* The same, and then it goes on as a program that has nothing of this one's: it has become that when this returns. */
+pid_t fork_program(void (*run)(void *arg), void *arg);
 int wait_status(pid_t child);  /* what it exits with; it must exit */
 void reap_child(pid_t child);  /* it must exit with 0 */
 void kill_child(pid_t child);  /* with SIGKILL, and reaps it */

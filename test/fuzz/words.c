@@ -90,6 +90,12 @@ static const struct word words[] = {
 	{Q(deleted), PLAIN, 0, {0}},
 	{"queue.users", QUEUE, offsetof(struct rq_queue_shared, users), 8, PLAIN, 1, {0}},
 	{M(uses), PLAIN, 0, {0}},
+	{L(peeked), HEAD, 0, {2, 30, 32}},
+	{L(tail), HEAD, 0, {2, 30, 32}},
+	{L(era), PLAIN, 0, {0}},
+	{L(most), PLAIN, 0, {0}},
+	{Q(bias), OWNER_ID, 0, {13, 19, 32}},
+	{Q(peeked), PLAIN, 0, {12, 52}},
 	{"anywhere", ANYWHERE, 0, 8, PLAIN, 0, {0}},
 };
 
@@ -118,6 +124,12 @@ static const struct word words_of_hands[] = {
 	{Q(hands), OFFSET, 0, {0}},
 	{Q(returned), PLAIN, 0, {1, 63}},
 	{Q(drained), PLAIN, 0, {1, 1, 30}},
+	{L(taker), PLAIN, 0, {3, 13, 48}},
+	{L(taker), PLAIN, 0, {3, 13, 48}},
+	{L(freed), PLAIN, 0, {0}},
+	{B(killer), PLAIN, 0, {32, 32}},
+	{A(dead_lettered), PLAIN, 0, {0}},
+	{A(redelivered), PLAIN, 0, {0}},
 };
 
 static const uint64_t interesting[] = {0, 1, 2, 3, 7, 8, 16, 63, 64, 127, 4095, 4096, 65535, 65536, 1 << 20, INT32_MAX,

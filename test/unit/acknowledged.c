@@ -4,7 +4,7 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
-#include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -135,55 +135,102 @@ Test(acknowledged, what_a_killed_process_had_comes_back)
 	}
 }
 
-/* The process goes on as another program, which has nothing of the region. */
+/* ---- what a holder leaves ---- */
+
+/*
+ * The caller has 0 and 1 of four in hand, by a claim for each or by one for both: who has had several in hand before takes
+ * several by one claim.
+ */
+static void hold_two(ringq_queue *queue, struct ringq_delivery d[8], bool many)
+{
+	for (int i = 0; many && i < 3; i++) {
+		put_numbers(queue, 0, 8);
+		check_eq(ringq_take_many(queue, d, 8, RINGQ_NOWAIT), 8);
+		check_eq(ringq_ack_many(queue, d, 8), 0);
+	}
+	put_numbers(queue, 0, 4);
+	if (many) {
+		check_eq(ringq_take_many(queue, d, 2, RINGQ_NOWAIT), 2);
+	} else {
+		d[0] = take_number(queue, 0, 1);
+		d[1] = take_number(queue, 1, 1);
+	}
+	check_eq(d[0].own[1] == d[1].own[1], many);
+}
+
+/* What was in hand comes back, and then what never was. */
+static void check_both_come_back(ringq_queue *queue)
+{
+	for (int64_t i = 0; i < 2; i++) {
+		struct ringq_delivery d = take_number(queue, i, 2);
+		check_eq(ringq_ack(queue, &d), 0);
+	}
+	for (int64_t i = 2; i < 4; i++)
+		check_eq(get_number(queue, RINGQ_NOWAIT), i);
+	check_eq(ringq_join(queue, RINGQ_NOWAIT), 0);
+}
+
+static void hold_one_by_one(void *queue)
+{
+	struct ringq_delivery d[8];
+
+	hold_two(queue, d, false);
+}
+
+static void hold_many(void *queue)
+{
+	struct ringq_delivery d[8];
+
+	hold_two(queue, d, true);
+}
+
 Test(acknowledged, what_a_program_had_that_became_another_comes_back)
 {
-	ringq_queue *queue = acknowledged(RINGQ_ORDER_TOTAL, (struct ringq_queue_options){0});
-	struct ringq_delivery d;
-	int ends[2];
-	char byte;
+	for (int many = 0; many < 2; many++) {
+		ringq_queue *queue = acknowledged(RINGQ_ORDER_TOTAL, (struct ringq_queue_options){0});
+		pid_t child = fork_program(many ? hold_many : hold_one_by_one, queue);
 
-	check_eq(pipe2(ends, O_CLOEXEC), 0);
-	put_numbers(queue, 0, 2);
-	pid_t child = fork();
-	check_compare(child, >=, 0);
-	if (child == 0) {
-		take_number(queue, 0, 1);
-		execlp("sleep", "sleep", "1000", (char *)NULL);
-		_exit(1);
+		check_both_come_back(queue);
+		check_eq(waitpid(child, NULL, WNOHANG), 0);
+		kill_child(child);
+		ringq_queue_release(queue);
 	}
-	close(ends[1]);
-	check_eq(read(ends[0], &byte, 1), 0); /* its other end went with the old program */
-	d = take_number(queue, 0, 2);
-	check_eq(waitpid(child, NULL, WNOHANG), 0);
-	check_eq(ringq_ack(queue, &d), 0);
-	kill_child(child);
-	close(ends[0]);
-	ringq_queue_release(queue);
 }
 
 static ringq_queue *thread_queue;
 
-static void *take_and_end(void *arg)
+static void *hold_one_by_one_and_end(void *deliveries)
 {
-	*(struct ringq_delivery *)arg = take_number(thread_queue, 0, 1);
+	hold_two(thread_queue, deliveries, false);
+	return NULL;
+}
+
+static void *hold_many_and_end(void *deliveries)
+{
+	hold_two(thread_queue, deliveries, true);
 	return NULL;
 }
 
 Test(acknowledged, what_a_thread_had_that_ends_comes_back)
 {
-	ringq_queue *queue = acknowledged(RINGQ_ORDER_TOTAL, (struct ringq_queue_options){0});
-	struct ringq_delivery theirs, mine;
+	for (int many = 0; many < 2; many++) {
+		ringq_queue *queue = acknowledged(RINGQ_ORDER_TOTAL, (struct ringq_queue_options){0});
+		struct ringq_delivery theirs[8], mine;
 
-	thread_queue = queue;
-	put_numbers(queue, 0, 2);
-	join_thread(start_thread(take_and_end, &theirs));
-	check_eq(ringq_ack(queue, &theirs), -ESTALE);
-	mine = take_number(queue, 0, 2);
-	check_eq(ringq_ack(queue, &theirs), -ESTALE);
-	check_eq(ringq_ack(queue, &mine), 0);
-	check_eq(get_number(queue, RINGQ_NOWAIT), 1);
-	ringq_queue_release(queue);
+		thread_queue = queue;
+		join_thread(start_thread(many ? hold_many_and_end : hold_one_by_one_and_end, theirs));
+		check_eq(ringq_ack(queue, &theirs[1]), -ESTALE);
+		mine = take_number(queue, 0, 2);
+		check_eq(ringq_ack_many(queue, theirs, 2), -ESTALE);
+		check_eq(ringq_requeue(queue, &theirs[0]), -ESTALE);
+		check_eq(ringq_ack(queue, &mine), 0);
+		mine = take_number(queue, 1, 2);
+		check_eq(ringq_ack(queue, &mine), 0);
+		check_eq(get_number(queue, RINGQ_NOWAIT), 2);
+		check_eq(get_number(queue, RINGQ_NOWAIT), 3);
+		check_eq(ringq_join(queue, RINGQ_NOWAIT), 0);
+		ringq_queue_release(queue);
+	}
 }
 
 static void *ack_it(void *arg)
@@ -245,36 +292,47 @@ Test(acknowledged, a_delivery_names_its_record)
 
 Test(acknowledged, a_child_holds_nothing_of_its_parents)
 {
-	ringq_queue *queue = acknowledged(RINGQ_ORDER_TOTAL, (struct ringq_queue_options){0});
+	for (int many = 0; many < 2; many++) {
+		ringq_queue *queue = acknowledged(RINGQ_ORDER_TOTAL, (struct ringq_queue_options){0});
+		struct ringq_delivery d[8];
 
-	put_numbers(queue, 0, 2);
-	struct ringq_delivery d = take_number(queue, 0, 1);
-	pid_t child = fork();
-	check_compare(child, >=, 0);
-	if (child == 0) {
-		check_eq(ringq_ack(queue, &d), -ESTALE);
-		check_eq(get_number(queue, RINGQ_NOWAIT), 1);
-		_exit(0);
+		hold_two(queue, d, many);
+		pid_t child = fork();
+		check_compare(child, >=, 0);
+		if (child == 0) {
+			check_eq(ringq_ack(queue, &d[0]), -ESTALE);
+			check_eq(ringq_ack_many(queue, d, 2), -ESTALE);
+			check_eq(ringq_requeue(queue, &d[1]), -ESTALE);
+			check_eq(get_number(queue, RINGQ_NOWAIT), 2);
+			_exit(0); /* nothing comes back by this */
+		}
+		reap_child(child);
+		check_eq(stat_of(queue).in_hand, 2);
+		check_eq(get_number(queue, RINGQ_NOWAIT), 3);
+		check_eq(ringq_ack_many(queue, d, 2), 0);
+		check_eq(ringq_join(queue, RINGQ_NOWAIT), 0);
+		ringq_queue_release(queue);
 	}
-	reap_child(child);
-	check_eq(ringq_ack(queue, &d), 0);
-	check_eq(ringq_join(queue, RINGQ_NOWAIT), 0);
-	ringq_queue_release(queue);
 }
 
+/* What the thread has by another handle of the queue stays in its hands. */
 Test(acknowledged, a_released_handle_gives_back)
 {
-	ringq_queue *queue = acknowledged(RINGQ_ORDER_TOTAL, (struct ringq_queue_options){.name = "q"}), *other;
+	for (int many = 0; many < 2; many++) {
+		ringq_queue *queue = acknowledged(RINGQ_ORDER_TOTAL, (struct ringq_queue_options){.name = "q"}), *other;
+		struct ringq_delivery d[8], mine;
 
-	check_eq(ringq_queue_open(&other, ringq_queue_region(queue), "q"), 0);
-	put_numbers(queue, 0, 3);
-	struct ringq_delivery mine = take_number(queue, 0, 1);
-	take_number(other, 1, 1);
-	ringq_queue_release(other);
-	struct ringq_delivery again = take_number(queue, 1, 2);
-	check_eq(ringq_ack(queue, &mine), 0);
-	check_eq(ringq_ack(queue, &again), 0);
-	ringq_queue_release(queue);
+		check_eq(ringq_queue_open(&other, ringq_queue_region(queue), "q"), 0);
+		put_numbers(queue, 9, 10);
+		mine = take_number(queue, 9, 1);
+		hold_two(other, d, many);
+		ringq_queue_release(other);
+		check_eq(ringq_ack(queue, &d[0]), -ESTALE);
+		check_eq(stat_of(queue).in_hand, 1);
+		check_eq(ringq_ack(queue, &mine), 0);
+		check_both_come_back(queue);
+		ringq_queue_release(queue);
+	}
 }
 
 Test(acknowledged, gets_take_copy_and_acknowledge)
@@ -346,7 +404,7 @@ Test(acknowledged, what_is_held_for_long_keeps_its_own_memory_only)
 	uint64_t rounds = brief_or_long(160, 4000);
 
 	for (size_t o = 0; o < COUNT(orders); o++) {
-		ringq_queue *queue = acknowledged(orders[o], (struct ringq_queue_options){0});
+		ringq_queue *queue = acknowledged(orders[o], (struct ringq_queue_options){.max_bytes = 8 << 20});
 		struct ringq_delivery held[4], d;
 		uint64_t most = 0;
 
@@ -556,8 +614,19 @@ Test(acknowledged, an_acknowledgement_wakes_who_waits_for_room)
 	}
 }
 
-Test(acknowledged, an_event_descriptor_tells_of_what_is_back)
+static ringq_queue *quits;
+
+/* In the middle of what the other waits for. */
+static void take_back_and_die_later(void *queue)
 {
+	take_number(queue, 0, 2);
+	check_eq(ringq_get(quits, NULL, 0, TEST_SOON), 0);
+	pause_ns(RINGQ_MS(20));
+}
+
+Test(acknowledged, a_wait_for_any_tells_of_what_is_back)
+{
+	quits = queue_new(NULL);
 	ringq_queue *queue = acknowledged(RINGQ_ORDER_TOTAL, (struct ringq_queue_options){0});
 	struct ringq_delivery d, unused;
 	ringq_queue *queues[1] = {queue};
@@ -565,18 +634,93 @@ Test(acknowledged, an_event_descriptor_tells_of_what_is_back)
 	put_numbers(queue, 0, 1);
 	d = take_number(queue, 0, 1);
 	check_eq(ringq_take(queue, &unused, RINGQ_NOWAIT), -EAGAIN);
-	int r = ringq_wait_any(queues, 1, RINGQ_MS(1));
-	if (r == -ENOSYS)
-		return;
-	check_eq(r, -ETIMEDOUT);
+	check_eq(ringq_wait_any(queues, 1, RINGQ_MS(1)), -ETIMEDOUT);
 	check_eq(ringq_requeue(queue, &d), 0);
 	check_eq(ringq_wait_any(queues, 1, TEST_SOON), 0);
-	d = take_number(queue, 0, 2);
+	pid_t child = fork_child(take_back_and_die_later, queue);
+	while (stat_of(queue).in_hand == 0)
+		pause_ns(RINGQ_MS(1));
+	check_eq(ringq_wait_any(queues, 1, RINGQ_MS(1)), -ETIMEDOUT);
+	check_eq(ringq_put(quits, NULL, 0, RINGQ_NOWAIT), 0);
+	check_eq(ringq_wait_any(queues, 1, TEST_SOON), 0);
+	reap_child(child);
+	d = take_number(queue, 0, 3);
 	check_eq(ringq_close(queue), 0);
 	check_eq(ringq_wait_any(queues, 1, RINGQ_MS(1)), -ETIMEDOUT);
 	check_eq(ringq_ack(queue, &d), 0);
 	check_eq(ringq_wait_any(queues, 1, TEST_SOON), 0);
 	ringq_queue_release(queue);
+}
+
+static bool is_readable(int fd, int ms)
+{
+	struct pollfd wait = {.fd = fd, .events = POLLIN};
+	int r = poll(&wait, 1, ms);
+
+	check_compare(r, >=, 0);
+	return r == 1;
+}
+
+static void take_and_wait_to_be_killed(void *queue)
+{
+	take_number(queue, 0, 1);
+	for (;;)
+		pause();
+}
+
+/* The one record is in somebody's hands, as whoever looks at the queue is told, too. */
+static void check_nothing_to_get(ringq_queue *queue, int fd)
+{
+	struct ringq_delivery none;
+
+	check_eq(ringq_take(queue, &none, RINGQ_NOWAIT), -EAGAIN);
+	check(!is_readable(fd, 0));
+}
+
+static void check_back(ringq_queue *queue, int fd)
+{
+	check(is_readable(fd, (int)(TEST_SOON / RINGQ_MS(1))));
+	struct ringq_delivery d = take_number(queue, 0, 2);
+	check_eq(ringq_ack(queue, &d), 0);
+	put_numbers(queue, 0, 1);
+}
+
+/* Given back, released, killed, and the end of a queue that is closed. */
+Test(acknowledged, an_event_descriptor_tells_of_what_is_back)
+{
+	for (size_t o = 0; o < COUNT(orders); o++) {
+		ringq_queue *queue = acknowledged(orders[o], (struct ringq_queue_options){.name = "q"}), *other;
+		int fd = ringq_event_fd(queue);
+		struct ringq_delivery d;
+
+		check_compare(fd, >=, 0);
+		put_numbers(queue, 0, 1);
+		d = take_number(queue, 0, 1);
+		check_nothing_to_get(queue, fd);
+		check_eq(ringq_requeue(queue, &d), 0);
+		check_back(queue, fd);
+
+		check_eq(ringq_queue_open(&other, ringq_queue_region(queue), "q"), 0);
+		take_number(other, 0, 1);
+		check_nothing_to_get(queue, fd);
+		ringq_queue_release(other);
+		check_back(queue, fd);
+
+		pid_t child = fork_child(take_and_wait_to_be_killed, queue);
+		while (stat_of(queue).in_hand == 0)
+			pause_ns(RINGQ_MS(1));
+		check_nothing_to_get(queue, fd);
+		kill_child(child);
+		check_back(queue, fd);
+
+		d = take_number(queue, 0, 1);
+		check_eq(ringq_close(queue), 0);
+		check_nothing_to_get(queue, fd);
+		check_eq(ringq_ack(queue, &d), 0);
+		check(is_readable(fd, (int)(TEST_SOON / RINGQ_MS(1))));
+		check_eq(ringq_take(queue, &d, RINGQ_NOWAIT), -EPIPE);
+		ringq_queue_release(queue);
+	}
 }
 
 Test(acknowledged, large_records_lie_in_place)

@@ -61,6 +61,19 @@ static void wait_for_any(void *queue)
 	check_eq(ringq_wait_any(queues, 2, RINGQ_SEC(PATIENCE)), -ETIMEDOUT);
 }
 
+static void join(void *queue)
+{
+	check_eq(ringq_join(queue, RINGQ_SEC(PATIENCE)), -ETIMEDOUT);
+}
+
+/* It may come back, though the queue is closed. */
+static void take_what_is_in_hand(void *queue)
+{
+	struct ringq_delivery none;
+
+	check_eq(ringq_take(queue, &none, RINGQ_SEC(PATIENCE)), -ETIMEDOUT);
+}
+
 static void lock(void *array)
 {
 	check_eq(ringq_lock(array, RINGQ_SEC(PATIENCE)), -ETIMEDOUT);
@@ -97,12 +110,21 @@ Test(idle, calls_sleep_as_long_again_as_they_have_waited, .timeout = 30)
 	ringq_queue *empty = queue_new(NULL);
 	ringq_region *region = ringq_queue_region(empty);
 	ringq_queue *full = queue_in(region, &(struct ringq_queue_options){.max_records = 1});
+	ringq_queue *worked = queue_in(region, &(struct ringq_queue_options){.flags = RINGQ_ACKNOWLEDGED});
+	struct ringq_delivery in_hand;
 	ringq_array *array;
 
 	check_eq(put_number(full, 1, RINGQ_NOWAIT), 0);
+	check_eq(put_number(worked, 1, RINGQ_NOWAIT), 0);
+	check_eq(ringq_take(worked, &in_hand, RINGQ_NOWAIT), 0);
 	check_call(get, empty);
 	check_call(put, full);
 	check_call(wait_for_any, empty);
+	check_call(join, worked);
+	check_call(take_what_is_in_hand, worked);
+	check_eq(ringq_close(worked), 0);
+	check_call(join, worked);
+	check_call(take_what_is_in_hand, worked);
 	check_eq(ringq_array_create(&array, region, NULL, RINGQ_INT64, 1), 0);
 	start_thread(hold, array);
 	wait_set(&held);

@@ -296,6 +296,26 @@ Test(in_place, what_a_killed_process_had_is_the_next_ones)
 	}
 }
 
+static void take_it(void *queue)
+{
+	take(queue, 0);
+}
+
+/* It goes on as another program, whose process lives: its turn is over. */
+Test(in_place, what_a_program_had_that_became_another_is_the_next_ones)
+{
+	for (size_t k = 0; k < COUNT(queues); k++) {
+		ringq_queue *queue = queue_new(&queues[k]);
+
+		put_numbers(queue, 0, 2);
+		pid_t child = fork_program(take_it, queue);
+		take_and_finish(queue, 0);
+		check_eq(get_number(queue, RINGQ_NOWAIT), 1);
+		kill_child(child);
+		ringq_queue_release(queue);
+	}
+}
+
 Test(in_place, a_released_handle_leaves_it)
 {
 	ringq_queue *queue = single(RINGQ_ORDER_TOTAL), *other;
