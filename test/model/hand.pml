@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * What is in hand of an acknowledged queue: lane/hand.h and hand.c, claim_view() of queue/take.c, take_batch() of
- * queue/take_many.c, undone() of lane/put.c, rq_is_drained() of queue/drained.c.
+ * What is in hand of an acknowledged queue: lane/hand.h and hand.c, claim() of queue/take.c, undone() of lane/put.c,
+ * rq_is_drained() of queue/drained.c.
  *
  * One lane, whose ring has room for RING records; its producer writes where both head and all that is in hand have gone
  * on. Member 0 takes until nothing waits and nothing is in hand. The others take, acknowledge and give back, and each may be
@@ -206,7 +206,7 @@ inline finish(mine)
 	fi
 }
 
-/* claim_view(), take_batch(): n records by one claim */
+/* claim(): n records by one claim */
 inline claim()
 {
 	n = 0;

@@ -58,30 +58,86 @@ static rq_always_inline bool take_again(struct rq_port *b, uint64_t most, struct
 	return true;
 }
 
-/* Claims what a choice has found. 0; -EAGAIN: somebody else was faster; -ENOMEM. */
-static int claim_view(struct rq_port *b, const struct rq_view *view, int64_t now, struct ringq_delivery *out)
+/* The spare entry of the record i of a claim. */
+static inline struct rq_entry *entry_for(const struct rq_book *book, size_t i)
 {
-	struct rq_taker *t = b->taker;
+	return book->spare[book->spares - 1 - i];
+}
+
+/* The most bytes that the record i of a claim may have. */
+static rq_always_inline uint64_t room_for(const struct iovec *into, size_t i)
+{
+	return into ? into[i].iov_len : UINT64_MAX;
+}
+
+/*
+ * Writes an entry for the record in view, and for each that may go with it, up to one that is too long. How many; *next: where
+ * the last one ends.
+ */
+static rq_always_inline size_t write_entries(struct rq_port *b, struct rq_view view, uint64_t claim, int64_t now,
+	struct ringq_delivery *out, const struct iovec *into, size_t most, uint64_t *next)
+{
 	const struct ringq_region *region = b->queue->region;
-	if (!rq_book_is_ready(t->book)) {
-		int r = rq_book_refill(t->book);
+	const struct rq_book *book = b->taker->book;
+	size_t n = 0;
+	if (view.len > room_for(into, 0))
+		return 0;
+	do {
+		struct rq_entry *entry = entry_for(book, n);
+		rq_hand_write(entry, claim, b->order.reader.key, view.head, rq_record_of_payload(region, view.payload),
+			b->id, b->taker->who, (uint64_t)now);
+		rq_deliver_view(&out[n], region, entry, claim, b->id, b->order.reader.key, &view);
+		*next = view.next;
+	} while (++n < most && rq_choose_behind(&b->order, &view) && view.len <= room_for(into, n));
+	return n;
+}
+
+/* Compiled for each kind: where any record fits there is nothing to compare, and a claim of one goes through no loop. */
+static rq_always_inline ssize_t claim(struct rq_port *b, const struct rq_view *first, int64_t now,
+	struct ringq_delivery *out, const struct iovec *into, size_t n)
+{
+	struct rq_book *book = b->taker->book;
+	uint64_t next;
+	if (!rq_book_is_ready(book)) {
+		int r = rq_book_refill(book);
 		if (r)
 			return r;
 	}
-	struct rq_entry *entry = t->book->spare[t->book->spares - 1];
-	uint64_t claim = rq_book_claim(t->book);
-	uint64_t record = rq_record_of_payload(region, view->payload);
-	rq_hand_write(entry, claim, b->order.reader.key, view->head, record, b->id, t->who, (uint64_t)now);
-	if (!rq_hand_claim(&b->queue->set, view->lane, view->head, view->next, claim)) {
-		rq_store_release(&entry->state, 0); /* as Z0: it was lost */
+	if (n > book->spares)
+		n = book->spares;
+	uint64_t ticket = rq_book_claim(book);
+	n = write_entries(b, *first, ticket, now, out, into, n, &next);
+	if (n == 0)
+		return -EMSGSIZE;
+	if (!rq_hand_claim(&b->queue->set, first->lane, first->head, next, ticket)) {
+		for (size_t i = 0; i < n; i++)
+			rq_store_release(&entry_for(book, i)->state, 0); /* as Z0: it was lost */
 		return -EAGAIN;
 	}
-	rq_hand_hold(entry, claim);
-	t->book->spares--;
-	rq_taker_follow(b, view->lane, view->next, claim);
-	rq_deliver_view(out, region, entry, claim, b->id, b->order.reader.key, view);
-	rq_taker_claimed(b, view->index, 1);
-	return 0;
+	for (size_t i = 0; i < n; i++)
+		rq_hand_hold(entry_for(book, i), ticket);
+	book->spares -= (uint32_t)n;
+	rq_taker_follow(b, first->lane, next, ticket);
+	rq_taker_claimed(b, first->index, (uint32_t)n);
+	return (ssize_t)n;
+}
+
+/* How many records one claim may take, as the order lets one lane have. */
+static size_t most_at_once(const struct rq_port *b, size_t n)
+{
+	size_t most = n < RQ_CLAIM_MOST ? n : RQ_CLAIM_MOST;
+	return most > b->order.quantum && rq_lanes_used(b->queue->shared, &b->queue->set) > 1 ? b->order.quantum : most;
+}
+
+ssize_t rq_take_claim(struct rq_port *b, const struct rq_view *first, int64_t now, struct ringq_delivery *out, size_t n)
+{
+	return claim(b, first, now, out, NULL, most_at_once(b, n));
+}
+
+ssize_t rq_take_claim_fitting(struct rq_port *b, const struct rq_view *first, int64_t now, struct ringq_delivery *out,
+	const struct iovec *into, size_t n)
+{
+	return claim(b, first, now, out, into, most_at_once(b, n));
 }
 
 /* ---- taking what is back ---- */
@@ -186,8 +242,10 @@ static int take_round(struct rq_op *op, bool *again)
 		return -EAGAIN;
 	if (r == 1 && view.len > op->len)
 		return rq_view_is_current(&view) ? -EMSGSIZE : -EAGAIN;
-	if (r == 1)
-		return claim_view(b, &view, now, op->buf);
+	if (r == 1) {
+		ssize_t n = claim(b, &view, now, op->buf, NULL, 1);
+		return n == 1 ? 0 : (int)n;
+	}
 	if (rq_load_acquire(&s->returned) != returned) /* D7 */
 		return -EAGAIN;
 	/* Before it sleeps, and where a call does not wait: what the dead had, since the last look. */

@@ -30,7 +30,7 @@
 
 #include <ringq/queue.h>
 
-#include "queue/handle.h"
+#include "queue/port.h"
 
 #define RQ_LOOK_EVERY INT64_C(5000000) /* ns: how long what the dead had may lie while others take all the time */
 
@@ -48,5 +48,16 @@ ssize_t rq_take_fitting(
 
 /* A take of a record of no more than `most` bytes: -EMSGSIZE if the next one is longer, which then stays. */
 int rq_take(struct ringq_queue *queue, struct ringq_delivery *out, uint64_t most, int64_t timeout);
+
+/*
+ * Claims the record in view, which a choice has found, and those behind it that may go with it, up to n and to one that does
+ * not fit into its own of `into`: by one claim, an entry for each. How many. -EAGAIN: somebody else was faster; -EMSGSIZE: the
+ * first does not fit; -ENOMEM.
+ */
+#define RQ_CLAIM_MOST 64u
+ssize_t rq_take_claim(
+	struct rq_port *port, const struct rq_view *first, int64_t now, struct ringq_delivery *out, size_t n);
+ssize_t rq_take_claim_fitting(struct rq_port *port, const struct rq_view *first, int64_t now,
+	struct ringq_delivery *out, const struct iovec *into, size_t n);
 
 #endif
