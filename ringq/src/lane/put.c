@@ -225,6 +225,12 @@ static void shrink(struct rq_producer *p, uint64_t need, uint64_t head)
 	p->drained_rounds = 0;
 }
 
+/* Whether there is no more room in a ring than an eighth of it. */
+static bool is_full(const struct rq_producer *p, uint64_t limit)
+{
+	return !p->one_shot && limit && limit - p->tail < p->ring.size / 8;
+}
+
 /*
  * A full ring. When consumers are at work, an eighth of it is worth a short wait: taking what little there is each time
  * would mean to read head, whose line they keep writing, for every record. So is that they come into this ring, if they
@@ -246,23 +252,31 @@ int rq_producer_make_room(struct rq_producer *p, uint64_t len, struct rq_patienc
 	for (unsigned poll = 0;; poll++) {
 		if (!read_head(p, &head))
 			return -EBADMSG;
-		uint64_t free, wait = undone(p, head, &free), limit = ring_limit(p, free);
+		uint64_t free = head, wait = waiting(p, head), limit = ring_limit(p, head);
+		if (poll == 0)
+			first_wait = wait;
+		bool full = is_full(p, limit);
+		bool moves = first_wait - wait + need + POLLS_IN_VAIN * POLL_BYTES >= poll * POLL_BYTES;
+		bool may_poll = p->ring.size >= RING_PATIENT && poll < polls && moves;
+		bool may_yield_now = p->ring.size >= RING_LARGEST && yields;
+		/* Where head leaves no room yet, the books need not be read, whose lines are of those who take. */
+		if (p->set->hands && !(full && (may_poll || may_yield_now))) {
+			wait = undone(p, head, &free);
+			limit = ring_limit(p, free);
+			full = is_full(p, limit);
+		}
 		if (wait > rq_load(&p->lane->most))
 			rq_store(&p->lane->most, wait);
 		if (wait && wait + need > p->set->max_bytes)
 			return -EAGAIN;
-		if (poll == 0)
-			first_wait = wait;
-		bool full = !p->one_shot && limit && limit - p->tail < p->ring.size / 8;
-		bool moves = first_wait - wait + need + POLLS_IN_VAIN * POLL_BYTES >= poll * POLL_BYTES;
-		if (full && p->ring.size >= RING_PATIENT && poll < polls && moves) {
+		if (full && may_poll) {
 			for (int i = 0; i < POLL_PAUSES; i++)
 				rq_pause();
 			if (poll % POLLS_A_CLOCK == POLLS_A_CLOCK - 1 && rq_patience_is_over(patience))
 				yields = polls = 0;
 			continue;
 		}
-		if (full && p->ring.size >= RING_LARGEST && yields) {
+		if (full && may_yield_now) {
 			yields--;
 			if (rq_patience_yield(patience))
 				yields = polls = 0;
