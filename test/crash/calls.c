@@ -69,6 +69,14 @@ static void dead_taker(struct stage *s)
 	await_death(fork_child(take_and_die, s));
 }
 
+/* The same, where there is no room for dead letters. */
+static void dead_taker_full(struct stage *s)
+{
+	dead_taker(s);
+	while (ringq_put(s->dead, NULL, 0, RINGQ_NOWAIT) == 0)
+		;
+}
+
 /* The driver has one in hand until the child is where it is to be: before the others come, who account for each record. */
 static struct ringq_delivery in_hand;
 static bool has_in_hand;
@@ -85,14 +93,6 @@ static void give_back(struct stage *s)
 	if (has_in_hand)
 		check_eq(ringq_requeue(s->queue, &in_hand), 0);
 	has_in_hand = false;
-}
-
-/* The same, where there is no room for dead letters. */
-static void dead_taker_full(struct stage *s)
-{
-	dead_taker(s);
-	while (ringq_put(s->dead, NULL, 0, RINGQ_NOWAIT) == 0)
-		;
 }
 
 static void dead_producer(struct stage *s)

@@ -110,6 +110,7 @@ struct walk {
 	struct rq_book_walk book;
 	uint64_t bits;
 	uint32_t word;
+	uint32_t words; /* in which there may be bits */
 	uint32_t member;
 };
 
@@ -121,7 +122,11 @@ struct walk {
  */
 static struct walk begin(const struct rq_lane_set *set)
 {
-	return (struct walk){.set = set, .bits = rq_load_acquire(&set->hands->takers[0])}; /* D5 */
+	/* Who has a bit was known before it had one. */
+	uint32_t members = rq_members_known(set->region), words = (members + 63) / 64;
+	return (struct walk){.set = set,
+		.words = words < WORDS ? words : WORDS,
+		.bits = rq_load_acquire(&set->hands->takers[0])}; /* D5 */
 }
 
 /* The next entry of the queue that says something; false at the end. */
@@ -136,7 +141,7 @@ static bool next_entry(struct walk *w, struct rq_hand *hand)
 			return true;
 		}
 		while (!w->bits) {
-			if (++w->word == WORDS)
+			if (++w->word >= w->words)
 				return false;
 			w->bits = rq_load_acquire(&w->set->hands->takers[w->word]); /* D5 */
 		}
@@ -248,7 +253,8 @@ void rq_hand_enlist(const struct rq_lane_set *set, struct rq_queue_shared *share
 
 int64_t rq_hand_next_taker(const struct rq_lane_set *set, uint32_t from, uint32_t self)
 {
-	for (uint32_t i = from; i < RQ_MEMBERS_MAX; i++) {
+	uint32_t known = rq_members_known(set->region), most = known < RQ_MEMBERS_MAX ? known : RQ_MEMBERS_MAX;
+	for (uint32_t i = from; i < most; i++) {
 		uint64_t bits = rq_load_acquire(&set->hands->takers[i / 64]) >> i % 64; /* D5 */
 		if (!bits) {
 			i |= 63;

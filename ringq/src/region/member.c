@@ -15,7 +15,7 @@ struct rq_member *rq_member_at(const struct ringq_region *region, uint32_t index
 }
 
 /* Members that may exist: the mark is shared, so it is not believed beyond the table. */
-static uint32_t backed(const struct ringq_region *region)
+uint32_t rq_members_known(const struct ringq_region *region)
 {
 	uint32_t n = rq_load_acquire(&region->header->members_backed); /* M2 */
 	return n < region->at.member_count ? n : region->at.member_count;
@@ -24,7 +24,7 @@ static uint32_t backed(const struct ringq_region *region)
 int rq_member_back(struct ringq_region *region, uint32_t index)
 {
 	uint32_t want = (index / RQ_MEMBERS_A_PAGE + 1) * RQ_MEMBERS_A_PAGE;
-	uint32_t have = backed(region);
+	uint32_t have = rq_members_known(region);
 	uint64_t page = region->at.page, from = region->at.members + have / RQ_MEMBERS_A_PAGE * page;
 	if (want > region->at.member_count)
 		want = region->at.member_count;
@@ -38,7 +38,7 @@ int rq_member_back(struct ringq_region *region, uint32_t index)
 
 struct rq_member *rq_member_known(const struct ringq_region *region, uint32_t index)
 {
-	return index < backed(region) ? rq_member_at(region, index) : NULL;
+	return index < rq_members_known(region) ? rq_member_at(region, index) : NULL;
 }
 
 bool rq_member_has_page(const struct ringq_region *region, uint32_t index, uint64_t unit)
@@ -56,13 +56,13 @@ bool rq_member_has_page(const struct ringq_region *region, uint32_t index, uint6
 
 rq_u32 *rq_member_families(const struct ringq_region *region, uint32_t index)
 {
-	return index < backed(region) ? &rq_member_at(region, index)->families : NULL;
+	return index < rq_members_known(region) ? &rq_member_at(region, index)->families : NULL;
 }
 
 bool rq_member_alive(const struct ringq_region *region, uint64_t id)
 {
 	uint32_t index = ((uint32_t)id & RQ_ID_INDEX_MASK) - 1;
-	if (index >= backed(region))
+	if (index >= rq_members_known(region))
 		return false;
 	uint64_t word = rq_load_acquire(rq_lease_at(region, index)); /* M3 */
 	return rq_incarnation(word) == rq_incarnation(id) && rq_lease_held(word);
@@ -70,7 +70,7 @@ bool rq_member_alive(const struct ringq_region *region, uint64_t id)
 
 bool rq_members_name(const struct ringq_region *region, uint64_t key)
 {
-	uint32_t n = backed(region);
+	uint32_t n = rq_members_known(region);
 	for (uint32_t i = 0; i < n; i++)
 		/* H3 */
 		if (rq_load_acquire(&rq_member_at(region, i)->hazard) == key &&
@@ -81,7 +81,7 @@ bool rq_members_name(const struct ringq_region *region, uint64_t key)
 
 bool rq_members_visit(const struct ringq_region *region, uint64_t owner)
 {
-	uint32_t n = backed(region);
+	uint32_t n = rq_members_known(region);
 	for (uint32_t i = 0; i < n; i++)
 		/* X6 */
 		if (rq_load_acquire(&rq_member_at(region, i)->visit) == owner &&
@@ -135,7 +135,7 @@ int rq_members_watch(
 	int n = 0;
 	/* J2: before the leases. Who joins later changes it (J1), so that the sleep begins again, and watches that one, too. */
 	waits[n++] = (struct rq_sys_wait){&region->header->joins, rq_load_acquire(&region->header->joins)};
-	uint32_t count = backed(region);
+	uint32_t count = rq_members_known(region);
 	*all = true;
 	for (uint32_t i = 0; i < count; i++) {
 		struct rq_sys_wait wait;

@@ -18,6 +18,9 @@ int rq_member_back(struct ringq_region *region, uint32_t index);
 /* The entry of this index; NULL if it has no memory behind it. */
 struct rq_member *rq_member_known(const struct ringq_region *region, uint32_t index);
 
+/* How many members may exist. */
+uint32_t rq_members_known(const struct ringq_region *region);
+
 /* Whether a unit is a page of the book of this index; see book.h. */
 bool rq_member_has_page(const struct ringq_region *region, uint32_t index, uint64_t unit);
 
