@@ -9,11 +9,7 @@
 #include "base/sys.h"
 
 #define RQ_GET_DISARM_EVERY 256u /* claims, of which the quick path counts one in RQ_QUANTUM */
-#define STREAM_PAUSES 8u         /* some 15 ns each on x86 */
-#define STREAM_PAUSES_MOST 128u
-#define STREAM_SHARE 4u   /* records of the run before, for each pause */
-#define STREAM_RUN 2u     /* records taken at once since the last miss: fewer is no stream */
-#define BACK_OFF_MOST 64u /* pauses: about a microsecond */
+#define BACK_OFF_MOST 64u        /* pauses: about a microsecond */
 
 void rq_get_claimed(struct rq_port *b, const struct rq_view *view, uint64_t next, int n)
 {
@@ -174,24 +170,6 @@ static rq_cold ssize_t get_waiting(struct rq_port *b, void *buf, size_t size, in
 	return rq_get_run(&op, timeout);
 }
 
-/*
- * A consumer that has caught up with a producer at work: the line where the next record will be is the one that is being
- * written now, and each look at it there and then takes it from the producer. A moment later there are several. And where
- * it is the faster of the two, all that it takes right behind the producer holds that up, as its processor fetches lines
- * ahead, too: the longer the run that has ended, the longer it stays behind.
- */
-static inline void let_backlog_build(struct rq_port *b)
-{
-	uint32_t run = b->order.missed - b->order.quantum;
-	b->order.missed = b->order.quantum;
-	if (run < STREAM_RUN || !b->order.quantum)
-		return;
-	uint32_t pauses = run / STREAM_SHARE;
-	pauses = pauses < STREAM_PAUSES ? STREAM_PAUSES : pauses > STREAM_PAUSES_MOST ? STREAM_PAUSES_MOST : pauses;
-	for (uint32_t i = 0; i < pauses; i++)
-		rq_pause();
-}
-
 /* What is left to do after a get at once, if anything is. */
 static rq_cold ssize_t get_end(const struct rq_port *b, struct rq_lane *lane, uint64_t next, ssize_t len)
 {
@@ -222,7 +200,7 @@ static rq_noinline ssize_t get_inside(struct rq_port *b, void *buf, size_t size,
 	b->order.reader.uncontended = 0;
 	b->order.patience = (struct rq_patience){.timeout = timeout};
 	if (timeout != RINGQ_NOWAIT && (nothing || rq_lane_nothing_yet(&b->order.reader)))
-		let_backlog_build(b);
+		rq_choose_let_backlog_build(&b->order);
 	ssize_t n = nothing || !may_try ? -EAGAIN : get_one(b, buf, size);
 	bool known = may_try && !(nothing && queue->side); /* a pipe's end may be gone */
 	if (n != -EAGAIN || (known && timeout == RINGQ_NOWAIT && !rq_load(&queue->watch))) {

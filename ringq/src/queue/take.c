@@ -302,6 +302,25 @@ static int enter_take(struct ringq_queue *queue, struct rq_port **b)
 	return r;
 }
 
+/*
+ * The attempts of a call that may wait, before it goes to sleep. While there is just nothing, it spins at once, as a get does:
+ * what others' deaths have left is looked for now and then, and before the sleep.
+ */
+static ssize_t attempt_first(struct rq_op *op, int64_t timeout)
+{
+	struct rq_port *b = op->port;
+	if (timeout == RINGQ_NOWAIT)
+		return attempt_take(op);
+	if (rq_lane_nothing_yet(&b->taker->reader))
+		rq_choose_let_backlog_build(&b->order);
+	if (!something_came(op))
+		return -EAGAIN;
+	b->spinning = true;
+	ssize_t r = attempt_take(op);
+	b->spinning = false;
+	return r;
+}
+
 /* One take, by a caller outside any call; with `leave`, of nothing that would be set aside. 0, SET_ASIDE, or an error. */
 static int take_call(struct ringq_queue *queue, struct ringq_delivery *out, uint64_t most, bool leave, int64_t timeout)
 {
@@ -323,7 +342,7 @@ static int take_call(struct ringq_queue *queue, struct ringq_delivery *out, uint
 		.done = leave,
 	};
 	b->order.patience = (struct rq_patience){.timeout = timeout};
-	r = (int)attempt_take(&op);
+	r = (int)attempt_first(&op, timeout);
 	if (r == -EAGAIN)
 		return (int)rq_block(&op, timeout);
 	rq_book_narrow(b->taker->book);
