@@ -22,7 +22,9 @@
 #define LARGE (UINT64_C(4) << 10) /* records from here on */
 /* Between polls: each takes the line of head from a consumer, whose next claim then waits for it. */
 #define POLL_PAUSES 64
-#define POLL_BYTES 1024 /* a consumer at full speed takes more between two */
+#define POLL_BYTES 1024     /* a consumer at full speed takes more between two */
+#define POLL_BYTES_HELD 256 /* the same of an acknowledged queue, where a small record takes more of its time */
+#define POLLS_AHEAD 16
 #define POLLS_IN_VAIN 2
 #define POLLS_NOWAIT 64
 #define POLLS 512
@@ -232,6 +234,18 @@ static bool is_full(const struct rq_producer *p, uint64_t limit)
 }
 
 /*
+ * How long to wait until the next poll, in polls. Who takes from an acknowledged queue is mostly the slower side, and each look
+ * at head holds it up: half of what it needs at its pace so far to free an eighth of the ring.
+ */
+static unsigned polls_until(const struct rq_producer *p, uint64_t limit, uint64_t freed, unsigned polls)
+{
+	if (!p->set->hands || !freed || !polls)
+		return 1;
+	uint64_t lacks = p->ring.size / 8 - (limit - p->tail), n = lacks * polls / freed / 2;
+	return n < 1 ? 1 : n > POLLS_AHEAD ? POLLS_AHEAD : (unsigned)n;
+}
+
+/*
  * A full ring. When consumers are at work, an eighth of it is worth a short wait: taking what little there is each time
  * would mean to read head, whose line they keep writing, for every record. So is that they come into this ring, if they
  * are in one before it: with a backlog of more than a processor's own cache holds each line comes from farther away,
@@ -245,6 +259,7 @@ int rq_producer_make_room(struct rq_producer *p, uint64_t len, struct rq_patienc
 	uint64_t need = rq_footprint(len, p->stamped), head, first_wait = 0;
 	bool may_yield = rq_patience_may_yield(patience);
 	unsigned polls = may_yield ? POLLS : POLLS_NOWAIT, yields = may_yield ? YIELDS : 0;
+	uint64_t least = p->set->hands ? POLL_BYTES_HELD : POLL_BYTES;
 	const struct rq_geometry *at = &p->set->region->at;
 	if (need + 2 * RQ_GRANULE > at->unit_count * at->page)
 		return -EMSGSIZE;
@@ -256,7 +271,8 @@ int rq_producer_make_room(struct rq_producer *p, uint64_t len, struct rq_patienc
 		if (poll == 0)
 			first_wait = wait;
 		bool full = is_full(p, limit);
-		bool moves = first_wait - wait + need + POLLS_IN_VAIN * POLL_BYTES >= poll * POLL_BYTES;
+		uint64_t freed = first_wait - wait;
+		bool moves = freed + need + POLLS_IN_VAIN * least >= poll * least;
 		bool may_poll = p->ring.size >= RING_PATIENT && poll < polls && moves;
 		bool may_yield_now = p->ring.size >= RING_LARGEST && yields;
 		/* Where head leaves no room yet, the books need not be read, whose lines are of those who take. */
@@ -270,9 +286,11 @@ int rq_producer_make_room(struct rq_producer *p, uint64_t len, struct rq_patienc
 		if (wait && wait + need > p->set->max_bytes)
 			return -EAGAIN;
 		if (full && may_poll) {
-			for (int i = 0; i < POLL_PAUSES; i++)
+			unsigned next = polls_until(p, limit, freed, poll);
+			for (unsigned i = 0; i < next * POLL_PAUSES; i++)
 				rq_pause();
-			if (poll % POLLS_A_CLOCK == POLLS_A_CLOCK - 1 && rq_patience_is_over(patience))
+			poll += next - 1;
+			if ((next > 1 || poll % POLLS_A_CLOCK == POLLS_A_CLOCK - 1) && rq_patience_is_over(patience))
 				yields = polls = 0;
 			continue;
 		}
