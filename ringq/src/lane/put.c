@@ -234,6 +234,17 @@ static bool is_full(const struct rq_producer *p, uint64_t limit)
 }
 
 /*
+ * Whether a ring of an acknowledged queue makes way for a larger one though there is room in it: each round is a look at the
+ * books, at a line for each record that is in hand, so that a round should be many records.
+ */
+static bool is_small(const struct rq_producer *p, uint64_t limit)
+{
+	uint64_t size = p->ring.size;
+	return p->set->hands && size && !p->one_shot && size < RING_KEEP && limit - p->tail < size / 2 &&
+	       4 * size <= p->set->max_bytes;
+}
+
+/*
  * How long to wait until the next poll, in polls. Who takes from an acknowledged queue is mostly the slower side, and each look
  * at head holds it up: half of what it needs at its pace so far to free an eighth of the ring.
  */
@@ -307,6 +318,10 @@ int rq_producer_make_room(struct rq_producer *p, uint64_t len, struct rq_patienc
 			limit = ring_limit(p, free);
 		} else if (wait >= p->ring.size / 8) {
 			p->drained_rounds = 0;
+		}
+		if (is_small(p, limit) && take_chunk(p, 4 * p->ring.size, false, head) == 0) {
+			set_room(p, p->ring.size, wait);
+			return 0;
 		}
 		if (!fit(p, need, limit)) {
 			return grow(p, need, head, wait);
