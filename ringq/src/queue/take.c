@@ -323,7 +323,7 @@ static ssize_t attempt_first(struct rq_op *op, int64_t timeout)
 		return attempt_take(op);
 	if (rq_lane_nothing_yet(&b->taker->reader))
 		rq_choose_let_backlog_build(&b->order);
-	if (!something_came(op))
+	if (!something_came(op) && rq_taker_others_live(b->taker))
 		return -EAGAIN;
 	b->spinning = true;
 	ssize_t r = attempt_take(op);
