@@ -3,6 +3,7 @@
 #include "../common.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
 
 Test(dead_letters, a_record_that_kills_is_set_aside)
 {
@@ -118,6 +119,38 @@ Test(dead_letters, a_full_dead_letter_queue_loses_nothing)
 	check_eq(stat_of(queue).dead_lettered, 2);
 	check_eq(ringq_get(dead, record, sizeof record, RINGQ_NOWAIT), sizeof(struct ringq_dead_letter) + 8);
 	check_eq(((struct ringq_dead_letter *)record)->attempts, 1);
+	ringq_queue_release(queue);
+	ringq_queue_release(dead);
+	ringq_region_detach(region);
+}
+
+/* Closed, they take none, and what kills stays, in nobody's way, until they are deleted. */
+Test(dead_letters, what_cannot_be_set_aside_stays)
+{
+	ringq_region *region;
+	ringq_queue *queue, *dead;
+	struct ringq_delivery none;
+
+	check_eq(ringq_region_create(&region, NULL), 0);
+	check_eq(ringq_queue_create(&dead, region, &(struct ringq_queue_options){.name = "dead"}), 0);
+	check_eq(ringq_queue_create(&queue, region,
+			 &(struct ringq_queue_options){
+				 .flags = RINGQ_ACKNOWLEDGED, .max_attempts = 1, .dead_letters = "dead"}),
+		0);
+	put_numbers(queue, 0, 3);
+	check_eq(ringq_close(dead), 0);
+	die_with(queue, 0, 1, 1);
+	check_eq(get_number(queue, RINGQ_NOWAIT), 1);
+	check_eq(get_number(queue, RINGQ_MS(1)), 2);
+	check_eq(ringq_take(queue, &none, RINGQ_NOWAIT), -EAGAIN);
+	check_eq(ringq_take(queue, &none, RINGQ_MS(1)), -ETIMEDOUT);
+	check_eq(ringq_size(queue), 1);
+	check_eq(stat_of(queue).dead_lettered, 0);
+	check_eq(ringq_join(queue, RINGQ_MS(1)), -ETIMEDOUT);
+	check_eq(ringq_queue_delete(dead), 0);
+	check_eq(ringq_take(queue, &none, RINGQ_NOWAIT), -EAGAIN);
+	check_eq(stat_of(queue).dead_lettered, 1);
+	check_eq(ringq_join(queue, RINGQ_NOWAIT), 0);
 	ringq_queue_release(queue);
 	ringq_queue_release(dead);
 	ringq_region_detach(region);

@@ -56,7 +56,8 @@ struct ringq_queue_options {
 	unsigned max_attempts; /* with RINGQ_ACKNOWLEDGED: deliveries of one record; what comes back after so many is set aside.
 	                           0 = no such bound; at most 2^24 - 2 */
 	const char *dead_letters; /* the name of the queue of the same region that gets what is set aside, which must exist;
-	                             NULL = it is dropped, and counted. See struct ringq_dead_letter */
+	                             NULL = it is dropped, and counted. See struct ringq_dead_letter. Whoever takes puts
+	                             there: it should promise no single producer */
 };
 
 /**
@@ -244,7 +245,10 @@ RINGQ_API int ringq_ack_many(ringq_queue *queue, struct ringq_delivery *deliveri
  */
 RINGQ_API int ringq_join(ringq_queue *queue, int64_t timeout);
 
-/** How each record of a queue of dead letters begins; the record that was set aside follows, at `size`. */
+/**
+ * How each record of a queue of dead letters begins; the record that was set aside follows, at `size`. While that queue has no
+ * room for it, or is closed, the record stays where it was, passed over, and each take tries again: ringq_join() waits for it.
+ */
 struct ringq_dead_letter {
 	uint32_t size;     /* of this; more in later versions */
 	uint32_t attempts; /* how often it was delivered */
