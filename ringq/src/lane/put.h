@@ -25,8 +25,8 @@ struct rq_producer {
 	/* Where the next record goes; all in the tail's chunk. What a put needs most often comes first. */
 	struct rq_ring ring; /* size 0: the chunk has no memory yet */
 	uint64_t tail;       /* bytes since the chunk's start, through all rounds */
-	uint64_t limit;      /* a record that ends here or before is put without further thought: see rq_producer_set_limit() */
-	uint64_t puts;       /* records, published and not */
+	uint64_t limit; /* a record that ends here or before is put without further thought: see rq_producer_set_limit() */
+	uint64_t puts; /* records, published and not */
 	struct rq_lane *lane;
 	uint32_t index;
 	bool stamped; /* the record that is being put is to carry a time stamp */
