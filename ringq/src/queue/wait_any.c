@@ -128,6 +128,18 @@ static int subscribe(struct waiter *w)
 	return r;
 }
 
+/* Looks at all of them, then at whether the wait is over for another reason: -EAGAIN: it is not, and the time is *now. */
+static int look_before_sleep(struct wait_any *a, struct rq_sys_wait *words, int64_t until, int64_t *now)
+{
+	int r = look_at_all(a, words);
+	*now = rq_sys.now();
+	if (r != -EAGAIN)
+		return r;
+	if (was_interrupted(a))
+		return -EINTR;
+	return until >= 0 && *now >= until ? -ETIMEDOUT : -EAGAIN;
+}
+
 /* By watches. One that is high is no reason not to look: it may be so no more, and the thread that says so be late. */
 static int wait_by_watches(struct wait_any *a, int64_t until)
 {
@@ -140,14 +152,10 @@ static int wait_by_watches(struct wait_any *a, int64_t until)
 	for (;;) {
 		rq_u32 *word = rq_watch_news_word();
 		uint32_t value = rq_load_acquire(word); /* J5: before the looks */
-		int r = look_at_all(a, NULL);
-		int64_t now = rq_sys.now();
+		int64_t now;
+		int r = look_before_sleep(a, NULL, until, &now);
 		if (r != -EAGAIN)
 			return r;
-		if (was_interrupted(a))
-			return -EINTR;
-		if (until >= 0 && now >= until)
-			return -ETIMEDOUT;
 		rq_probe_sleep(0, RINGQ_ASLEEP_GET, "");
 		r = rq_sys.futex_wait(word, value, rq_sleep_until(now, until, RQ_SLEEP_SHORT));
 		rq_probe_woken(0, RINGQ_ASLEEP_GET, r);
@@ -162,14 +170,10 @@ static int wait_by_words(struct wait_any *a, int64_t until)
 	int64_t since = rq_sys.now(), most = RQ_SLEEP_SHORT;
 	for (bool first = true;; first = false) {
 		int n = first ? (int)a->n : watch_members(a, rq_sys.now() - since, &most);
-		int r = look_at_all(a, a->words);
-		int64_t now = rq_sys.now();
+		int64_t now;
+		int r = look_before_sleep(a, a->words, until, &now);
 		if (r != -EAGAIN)
 			return r;
-		if (was_interrupted(a))
-			return -EINTR;
-		if (until >= 0 && now >= until)
-			return -ETIMEDOUT;
 		rq_probe_sleep(0, RINGQ_ASLEEP_GET, "");
 		r = rq_sys.futex_waitv(a->words, (unsigned)n, rq_sleep_until(now, until, most));
 		rq_probe_woken(0, RINGQ_ASLEEP_GET, r >= 0 && r < (int)a->n ? 0 : r);
