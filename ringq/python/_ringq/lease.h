@@ -2,7 +2,7 @@
 #ifndef RINGQ_PYTHON_LEASE_H
 #define RINGQ_PYTHON_LEASE_H
 
-#include "queue.h"
+#include "handle.h"
 
 /* get() and get_many() of a queue that acknowledges: what they take stays in the queue object's hands until task_done(). */
 PyObject *rq_py_get_to_hold(struct queue *queue, int64_t timeout);

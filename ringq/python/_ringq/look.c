@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <ringq/look.h>
 
-#include "queue.h"
+#include "look.h"
 
 PyObject *rq_py_stat(PyObject *self, PyObject *unused)
 {

@@ -2,27 +2,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "batch.h"
 #include "lease.h"
-
-static PyObject *closed_object(struct queue *queue)
-{
-	return PyErr_Format(PyExc_ValueError, "Queue %R is closed", queue);
-}
-
-ringq_queue *rq_py_handle(struct queue *queue)
-{
-	if (queue->handle && !queue->use.closed)
-		return queue->handle;
-	closed_object(queue);
-	return NULL;
-}
-
-PyObject *rq_py_queue_failed(struct queue *queue, ssize_t error, enum rq_py_side side)
-{
-	if (error == -EBADF && !PyErr_Occurred())
-		return closed_object(queue);
-	return rq_py_raise_queue(queue->state, error, side);
-}
+#include "look.h"
 
 /* --- Making --- */
 
@@ -300,7 +282,7 @@ static bool still(struct queue *queue)
 {
 	if (queue->handle)
 		return true;
-	closed_object(queue);
+	rq_py_closed_queue(queue);
 	return false;
 }
 
@@ -406,7 +388,7 @@ static PyObject *get_region(PyObject *self, void *unused)
 
 	(void)unused;
 	if (!region)
-		return closed_object((struct queue *)self);
+		return rq_py_closed_queue((struct queue *)self);
 	Py_INCREF(region);
 	return region;
 }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef RINGQ_PYTHON_QUEUE_H
-#define RINGQ_PYTHON_QUEUE_H
+#ifndef RINGQ_PYTHON_HANDLE_H
+#define RINGQ_PYTHON_HANDLE_H
 
 #include "transfer.h"
+
+/* A queue object, and what all its methods ask of it. */
 
 /* What get() took of a queue that acknowledges, oldest first, in a ring. */
 struct hands {
@@ -22,17 +24,13 @@ struct queue {
 	struct hands hands;
 };
 
+/* Raises that it is closed. Returns NULL. */
+PyObject *rq_py_closed_queue(struct queue *queue);
+
 /* Its handle. NULL with a ValueError set if there is none or it is closed. */
 ringq_queue *rq_py_handle(struct queue *queue);
 
 /* What failed, as an exception. A closed queue object is a ValueError. Returns NULL. */
 PyObject *rq_py_queue_failed(struct queue *queue, ssize_t error, enum rq_py_side side);
-
-PyObject *rq_py_put_many(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *keywords);
-PyObject *rq_py_get_many(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *keywords);
-PyObject *rq_py_stat(PyObject *self, PyObject *unused);
-
-/* Up to so many of the objects that wait, as a list. */
-PyObject *rq_py_browse(struct queue *queue, PyObject *number);
 
 #endif
