@@ -75,7 +75,7 @@ uint64_t brief_or_long(uint64_t brief, uint64_t long_form)
 {
 	switch (test_size()) {
 	case TEST_QUICK:
-		return brief / 8 ? brief / 8 : brief;
+		return brief / 8 ? brief / 8 : brief > 0;
 	case TEST_LONG:
 		return long_form;
 	default:

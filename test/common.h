@@ -57,7 +57,7 @@ void test_row(size_t index);
 enum test_size { TEST_QUICK, TEST_WHOLE, TEST_LONG };
 enum test_size test_size(void);
 
-/* An amount, rounds or nanoseconds: `brief` in the whole size, an eighth of it in the quick one, or long_form. */
+/* An amount, rounds or nanoseconds: `brief` in the whole size, an eighth of it in the quick one, but one at least, or long_form. */
 uint64_t brief_or_long(uint64_t brief, uint64_t long_form);
 
 /*

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Participants that are stopped anywhere in the middle of put and get: the others go on, and so do they, later. Some
- * rounds are short and many; in one, some stay stopped for ten seconds, and the others must be as fast as without them.
+ * rounds are short and many; in one, some stay stopped for ten seconds (two in the quick size), and the others must be as fast as
+ * without them.
  */
 #include "../common.h"
 
@@ -288,23 +289,24 @@ static void check_cost(const struct table *table, const struct table *beside)
 }
 
 /*
- * Two of the players of some tables are stopped inside of a put and two inside of a get, for ten seconds; at other tables
+ * Two of the players of some tables are stopped inside of a put and two inside of a get, for a while; at other tables
  * the same four stay outside of calls all the time. The others of both play side by side, and so have the same machine.
  */
 static void stop_long(void)
 {
 	struct table *tables[TABLES];
 	struct rng rng = {now_ns()};
+	bool quick = test_size() == TEST_QUICK;
 
 	for (size_t i = 0; i < TABLES; i++)
 		park(tables[i] = begin(&options[i / 2]));
 	measure(tables, BEFORE, RINGQ_SEC(1));
 	for (size_t i = 0; i < TABLES; i += 2)
 		stop_players(tables[i], &rng);
-	measure(tables, DURING, RINGQ_SEC(10));
+	measure(tables, DURING, quick ? RINGQ_SEC(2) : RINGQ_SEC(10));
 	for (size_t i = 0; i < TABLES; i += 2)
 		let_players_park(tables[i]);
-	measure(tables, AFTER, RINGQ_SEC(6));
+	measure(tables, AFTER, quick ? RINGQ_SEC(2) : RINGQ_SEC(6));
 	for (size_t i = 0; i < TABLES; i++) {
 		test_row(i / 2);
 		if (i % 2 == 0)

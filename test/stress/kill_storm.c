@@ -394,7 +394,9 @@ static int64_t storm_time(void)
 {
 	const char *seconds = getenv("RINGQ_TEST_SECONDS");
 
-	return RINGQ_SEC(seconds ? strtoull(seconds, NULL, 0) : brief_or_long(TEST_UNDER_ASAN ? 5 : 15, 900));
+	if (seconds)
+		return RINGQ_SEC(strtoull(seconds, NULL, 0));
+	return (int64_t)brief_or_long(RINGQ_SEC(15), RINGQ_SEC(900));
 }
 
 int main(int argc, char **argv)

@@ -120,7 +120,8 @@ Test(costs, of_an_array_that_a_thread_releases_which_is_no_member_are_none, .tim
 		threads[i] = start_thread(be_a_member, queue);
 	while (atomic_load(&members) < MEMBERS - 1)
 		pause_ns(100000);
-	for (size_t c = test_size() == TEST_QUICK; c < COUNT(counts); c++) /* the least takes the most threads */
+	/* More than the region has room for. The least take the most threads. */
+	for (size_t c = test_size() == TEST_QUICK ? COUNT(counts) - 1 : 0; c < COUNT(counts); c++)
 		for (size_t i = 0; i < 2 * SIZE / (64 + 16 * counts[c]); i++) {
 			check_eq(ringq_array_create(&given, region, NULL, RINGQ_INT64, counts[c]), 0);
 			join_thread(start_thread(release_given, queue));
