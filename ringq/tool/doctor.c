@@ -8,6 +8,7 @@
 
 #include "tool.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -19,6 +20,7 @@
 
 #define LASTS RINGQ_MS(500) /* who sleeps for so long is held up */
 #define ROOM_LEAST 10       /* percent of /dev/shm */
+#define DESCRIPTORS_MOST 90 /* percent of a process's limit */
 
 static int64_t in_hand = RINGQ_SEC(600), away = RINGQ_SEC(60);
 static uint64_t troubles;
@@ -366,12 +368,55 @@ static int report_unused(const struct patient *p)
 	return 0;
 }
 
+/* ---- descriptors of those who have it ---- */
+
+/* How many a process has open, and its limits. false: it may not be looked into, or has gone. */
+static bool count_descriptors(pid_t pid, uint64_t *open_now, uint64_t *soft, uint64_t *hard)
+{
+	char path[64], line[256];
+	snprintf(path, sizeof path, "/proc/%d/limits", (int)pid);
+	FILE *limits = fopen(path, "re");
+	bool known = false;
+	while (limits && !known && fgets(line, sizeof line, limits))
+		known = sscanf(line, "Max open files %" SCNu64 " %" SCNu64, soft, hard) == 2;
+	if (limits)
+		fclose(limits);
+	snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
+	DIR *fds = known ? opendir(path) : NULL;
+	if (!fds)
+		return false;
+	*open_now = 0;
+	for (struct dirent *d; (d = readdir(fds));)
+		*open_now += d->d_name[0] != '.';
+	closedir(fds);
+	return true;
+}
+
+static void check_descriptors(const struct patient *p)
+{
+	for (size_t i = 0; p->found && i < p->found->holder_count; i++) {
+		const struct holder *h = &p->found->holders[i];
+		uint64_t now, soft, hard;
+		char cure[96], who[96];
+		if ((i && h[-1].pid == h->pid) || !count_descriptors(h->pid, &now, &soft, &hard) ||
+			now < soft / 100 * DESCRIPTORS_MOST + soft % 100 * DESCRIPTORS_MOST / 100)
+			continue;
+		snprintf(cure, sizeof cure, "%sprlimit --pid %d --nofile=%" PRIu64 ":%" PRIu64,
+			hard > soft ? "" : "sudo ", (int)h->pid, hard > soft ? hard : 2 * hard,
+			hard > soft ? hard : 2 * hard);
+		report(p->label, NULL, "descriptors", cure,
+			"%s has %" PRIu64 " of %" PRIu64 " descriptors open: what needs another will say EMFILE",
+			show_process((uint32_t)h->pid, h->name, h->pid, who), now, soft);
+	}
+}
+
 static int check_all(const struct patient *p)
 {
 	int e = 0;
 	if (is_unused(p))
 		return report_unused(p);
 	check_stopped(p);
+	check_descriptors(p);
 	for (ssize_t i = 0; e == 0 && i < p->object_count; i++) {
 		if (p->objects[i].kind == RINGQ_OBJECT_ARRAY)
 			check_lock(p, &p->objects[i]);

@@ -232,6 +232,19 @@ status 1 "$ringq" peek "$name/work" --in-hand
 status 1 "$ringq" peek "$name/q" --in-hand
 says 'does not acknowledge'
 
+# --- a process that has nearly no descriptor left ---
+
+bash -c 'ulimit -Sn 40; for fd in {7..38}; do eval "exec $fd</dev/null"; done; exec 6<"$1"; echo ready; read -r' - "/dev/shm/ringq.$name" \
+	<"$dir/hold" >"$dir/greedy" &
+greedy=$!
+exec 5>"$dir/hold"
+wait_for ready cat "$dir/greedy"
+wait_for "^$name: process $greedy \(bash\) has 3[0-9] of 40 descriptors open" "$ringq" doctor "$name"
+cure descriptors
+"$ringq" doctor "$name" | grep -q descriptors && fail 'descriptors are short still'
+exec 5>&-
+wait $greedy
+
 # --- a region that nobody has: that is all that is said of it, by its name too ---
 
 exec 9<&-
