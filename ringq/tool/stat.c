@@ -96,8 +96,9 @@ static void print_hands(const struct ringq_queue_stat *s)
 	printf("in hand        %" PRIu64, s->in_hand);
 	if (s->in_hand)
 		printf(", the oldest for %s by process %u", show_span((int64_t)s->oldest_ns), s->oldest_process);
-	printf("; %" PRIu64 " back and waiting, %" PRIu64 " redelivered, %" PRIu64 " set aside; ", s->returned,
-		s->redelivered, s->dead_lettered);
+	if (s->returned)
+		printf("; %" PRIu64 " back and waiting", s->returned);
+	printf("; %" PRIu64 " redelivered, %" PRIu64 " set aside; ", s->redelivered, s->dead_lettered);
 	if (!s->max_attempts) {
 		puts("any number of attempts");
 		return;

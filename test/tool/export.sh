@@ -4,8 +4,8 @@
 # `ringq export`: its figures are right, its labels are escaped, Prometheus' own checker has nothing against it where it is
 # there, and a file is there whole or as before.
 #
-# usage: export.sh RINGQ
-ringq=$1
+# usage: export.sh RINGQ ALERTS
+ringq=$1 alerts=$2
 name=test-export-$$
 . "${BASH_SOURCE%/*}/common.sh"
 
@@ -96,6 +96,39 @@ if command -v promtool >/dev/null; then
 	[[ ! -s $dir/err ]] || fail "promtool: $(cat "$dir/err")"
 else
 	echo 'promtool is not there: the format is checked by this test only'
+fi
+
+# Alerts: each fires when it is to, of a queue for which it is so, and of no other; and each figure that they name is exported.
+for figure in $(grep -oE 'ringq_[a-z_]+[a-z]' "$alerts" | sort -u); do
+	grep -q "^# TYPE $figure " "$dir/out" || fail "alerts name $figure, which is not exported"
+done
+if command -v promtool >/dev/null; then
+	promtool check rules "$alerts" >"$dir/err" 2>&1 || fail "promtool: $(cat "$dir/err")"
+	cat >"$dir/alerts.yml" <<END
+rule_files: [$(realpath "$alerts")]
+tests:
+  - interval: 1m
+    input_series:
+      - {series: 'ringq_queue_put_records_total{region="r",queue="stuck"}', values: '10x20'}
+      - {series: 'ringq_queue_taken_records_total{region="r",queue="stuck"}', values: '4x20'}
+      - {series: 'ringq_queue_waiting_records{region="r",queue="stuck"}', values: '6x20'}
+      - {series: 'ringq_queue_asleep_members{region="r",queue="stuck",call="put"}', values: '1x20'}
+      - {series: 'ringq_queue_in_hand_oldest_seconds{region="r",queue="stuck"}', values: '0+60x20'}
+      - {series: 'ringq_queue_put_records_total{region="r",queue="flows"}', values: '10+100x20'}
+      - {series: 'ringq_queue_taken_records_total{region="r",queue="flows"}', values: '4+100x20'}
+      - {series: 'ringq_queue_waiting_records{region="r",queue="flows"}', values: '6x20'}
+      - {series: 'ringq_queue_asleep_members{region="r",queue="flows",call="put"}', values: '0x20'}
+      - {series: 'ringq_queue_in_hand_oldest_seconds{region="r",queue="flows"}', values: '1x20'}
+    promql_expr_test:
+      - expr: 'sum by (alertname, queue) (ALERTS{alertstate="firing"})'
+        eval_time: 15m
+        exp_samples:
+          - {labels: '{alertname="RingqRecordWaits",queue="stuck"}', value: 1}
+          - {labels: '{alertname="RingqNobodyTakes",queue="stuck"}', value: 1}
+          - {labels: '{alertname="RingqProducersWait",queue="stuck"}', value: 1}
+          - {labels: '{alertname="RingqWorkerStuck",queue="stuck"}', value: 1}
+END
+	promtool test rules "$dir/alerts.yml" >"$dir/err" 2>&1 || fail "promtool: $(cat "$dir/err")"
 fi
 
 # A damaged region is one sample, and no failure.
