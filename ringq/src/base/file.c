@@ -142,7 +142,7 @@ int rq_file_reopen(const struct rq_file *file)
 	int fd = rq_file_number(file);
 	if (fd < 0)
 		return fd;
-	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+	snprintf(path, sizeof path, RQ_OWN_DESCRIPTORS "/%d", fd);
 	int own = rq_file_open(path, 0), r = own < 0 ? own : rq_file_check(file, own);
 	if (own >= 0 && r)
 		rq_close(own);

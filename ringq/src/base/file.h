@@ -78,6 +78,9 @@ int rq_file_map_again(const struct rq_file *file, uint64_t offset, uint64_t len,
  */
 int rq_file_held(const struct rq_file *file, int fd, uint64_t byte);
 
+/* Of this thread: of the process's first thread there is nothing once that has ended, though the process lives. */
+#define RQ_OWN_DESCRIPTORS "/proc/thread-self/fd"
+
 /* A new open file description of the file, by /proc. -ESTALE, -ENOENT (no /proc), -EACCES, -EMFILE. */
 int rq_file_reopen(const struct rq_file *file);
 

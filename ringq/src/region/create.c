@@ -79,7 +79,7 @@ static int link_file(int fd, const char *path)
 	char self[64];
 	if (linkat(fd, "", AT_FDCWD, path, AT_EMPTY_PATH) == 0)
 		return 0;
-	snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
+	snprintf(self, sizeof self, RQ_OWN_DESCRIPTORS "/%d", fd);
 	if (errno != EEXIST && linkat(AT_FDCWD, self, AT_FDCWD, path, AT_SYMLINK_FOLLOW) == 0)
 		return 0;
 	return errno == EEXIST || errno == ENOSPC || errno == ENOMEM ? -errno : -ENOTSUP;
