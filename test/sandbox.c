@@ -153,6 +153,12 @@ static const struct {
 	CALL(newfstatat),
 	CALL(openat),
 	CALL(prctl),
+#ifdef SYS_poll
+	CALL(poll),
+#else
+	{"poll", -1},
+#endif
+	CALL(ppoll),
 	CALL(pread64),
 	CALL(prlimit64),
 	CALL(pwrite64),

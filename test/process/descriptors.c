@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -318,6 +320,49 @@ static void a_living_peer_is_not_said_to_be_gone(void *arg)
 	ringq_pipe_close(here);
 }
 
+/* All eventfds have one device and inode. What the other library had in its own is there still, and only that. */
+static void an_eventfd_that_has_a_watchs_number_is_left_alone(void *arg)
+{
+	ringq_queue *queue = queue_new(NULL);
+	int number = ringq_event_fd(queue);
+	uint64_t count = 0;
+
+	(void)arg;
+	check_compare(number, >=, 0);
+	close(number);
+	check_eq(eventfd(7, EFD_NONBLOCK), number);
+	check_eq(get_number(queue, RINGQ_NOWAIT), -EAGAIN); /* lowers what it has */
+	check_eq(put_number(queue, 1, RINGQ_NOWAIT), 0);
+	pause_ns(RINGQ_MS(10)); /* in which the watching thread has looked some times */
+	check_eq(get_number(queue, RINGQ_NOWAIT), 1);
+	check_eq(get_number(queue, RINGQ_NOWAIT), -EAGAIN);
+	check_eq(read(number, &count, sizeof(count)), (ssize_t)sizeof(count));
+	check_eq(count, 7);
+	check_compare(ringq_event_fd(queue), !=, number); /* a new one */
+	ringq_queue_release(queue);
+	check_eq(fcntl(number, F_GETFL) & O_NONBLOCK, O_NONBLOCK); /* still open */
+}
+
+static void *makes_what_needs_proc(void *arg)
+{
+	ringq_region *region = arg;
+	ringq_pipe *a, *b;
+	ringq_array *array;
+
+	while (access("/proc/self/fd", F_OK) == 0 && access("/proc/self/fd/0", F_OK) == 0) /* of the first thread */
+		pause_ns(RINGQ_MS(1));
+	check_eq(ringq_pipe_create(&a, &b, region, 0), 0);
+	check_eq(ringq_array_create(&array, region, NULL, RINGQ_INT32, 1), 0);
+	_exit(0);
+}
+
+static void the_first_thread_may_have_ended(void *arg)
+{
+	(void)arg;
+	start_thread(makes_what_needs_proc, region_new(MIB));
+	pthread_exit(NULL);
+}
+
 /* ---- limits ---- */
 
 /* As many descriptors as `more` can be had from now on; holes are filled. */
@@ -407,6 +452,30 @@ static void no_descriptor_above_the_standard_ones_is_too_many_open_files(void *a
 	ringq_region_detach(region);
 }
 
+/* Services lower the limit once they have what they need: then poll() is refused, too. */
+static void a_limit_that_is_lowered_later_leaves_event_descriptors(void *arg)
+{
+	ringq_queue *queue = queue_new(NULL);
+	struct epoll_event event = {.events = EPOLLIN | EPOLLET};
+	int epoll = epoll_create1(EPOLL_CLOEXEC), more = 0;
+
+	(void)arg;
+	check_eq(epoll_ctl(epoll, EPOLL_CTL_ADD, ringq_event_fd(queue), &event), 0);
+	check_eq(setrlimit(RLIMIT_NOFILE, &(struct rlimit){0, 0}), 0);
+	check_eq(put_number(queue, 1, RINGQ_NOWAIT), 0);
+	check_eq(epoll_wait(epoll, &event, 1, 10000), 1);
+	for (int i = 0; i < 20; i++) {
+		pause_ns(RINGQ_MS(5));
+		more += epoll_wait(epoll, &event, 1, 0);
+	}
+	check_compare(more, <=, 1); /* the first may have been told of twice */
+	check_eq(get_number(queue, RINGQ_NOWAIT), 1);
+	check_eq(get_number(queue, RINGQ_NOWAIT), -EAGAIN);
+	check_eq(put_number(queue, 2, RINGQ_NOWAIT), 0);
+	check_eq(epoll_wait(epoll, &event, 1, 10000), 1);
+	ringq_queue_release(queue);
+}
+
 int main(void)
 {
 	no_call_takes_the_number_of_a_closed_stderr();
@@ -419,5 +488,8 @@ int main(void)
 	reap_child(fork_child(a_region_waits_in_its_socket_for_a_descriptor, NULL));
 	reap_child(fork_child(an_end_waits_in_its_socket_for_descriptors, NULL));
 	reap_child(fork_child(no_descriptor_above_the_standard_ones_is_too_many_open_files, NULL));
+	reap_child(fork_child(an_eventfd_that_has_a_watchs_number_is_left_alone, NULL));
+	reap_child(fork_child(the_first_thread_may_have_ended, NULL));
+	reap_child(fork_child(a_limit_that_is_lowered_later_leaves_event_descriptors, NULL));
 	return 0;
 }

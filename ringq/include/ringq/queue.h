@@ -310,11 +310,12 @@ enum { RINGQ_READABLE = 1, RINGQ_WRITABLE = 2 };
  * before that once a call of this process has found nothing, or no room. Edge-triggered epoll tells of each change, and of
  * records that come while others wait, within a millisecond.
  *
- * It belongs to the handle: poll it, but do not read, write or close it. If a program closes it all the same, no other file
- * that gets the number is touched; to ask again makes a new one. After a fork the child has it too, by the same number, and an
- * epoll set made before keeps telling of records; the child's own watching begins with the first call of a thread on the
- * handle, until when the parent's serves, while the parent lives. One for RINGQ_WRITABLE is about puts of the thread that has
- * forked there, and in the child about that thread's puts, by a new eventfd of the same number: make epoll sets anew for it.
+ * It belongs to the handle: poll it, but do not read, write or close it, nor give it a signal (F_SETSIG), by which the library
+ * knows it. If a program closes it all the same, no other file that gets the number is touched; to ask again makes a new one.
+ * After a fork the child has it too, by the same number, and an epoll set made before keeps telling of records; the child's own
+ * watching begins with the first call of a thread on the handle, until when the parent's serves, while the parent lives. One for
+ * RINGQ_WRITABLE is about puts of the thread that has forked there, and in the child about that thread's puts, by a new eventfd
+ * of the same number: make epoll sets anew for it.
  *
  * A thread of the library does the watching, one for the process from the first call on, with all signals blocked and the
  * scheduling of who made the first call; where one sleep cannot be on all queues, more of them sleep: one for each 127 queues,

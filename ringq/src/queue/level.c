@@ -2,6 +2,8 @@
 #include "queue/level.h"
 #include "queue/returned.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,10 +21,26 @@ bool rq_is_ready(struct rq_port *b)
 	       (b->queue->peer && b->queue->peer->gone(b));
 }
 
+#define TAGS 64u /* signals, 0 being that of descriptors that nobody has changed */
+
 bool rq_watch_has_number(const struct rq_watch *w)
 {
 	struct stat st;
-	return w->fd >= 0 && fstat(w->fd, &st) == 0 && st.st_dev == w->device && st.st_ino == w->inode;
+	return w->fd >= 0 && fstat(w->fd, &st) == 0 && st.st_dev == w->device && st.st_ino == w->inode &&
+	       fcntl(w->fd, F_GETSIG) == w->tag;
+}
+
+int rq_watch_know(struct rq_watch *w, int fd)
+{
+	static unsigned tags;
+	struct stat st;
+	int tag = (int)(1 + tags++ % TAGS);
+	if (fstat(fd, &st) || fcntl(fd, F_SETSIG, tag))
+		return -ENOSYS;
+	w->device = st.st_dev;
+	w->inode = st.st_ino;
+	w->tag = tag;
+	return 0;
 }
 
 void rq_watch_raise(struct rq_watch *w)

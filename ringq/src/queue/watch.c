@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "queue/block.h"
@@ -75,19 +74,16 @@ void rq_watch_port_ends(struct rq_port *port)
 
 static int new_number(struct rq_watch *w)
 {
-	struct stat st;
 	int low = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	int fd = low < 0 ? rq_file_refused(errno) : rq_file_descriptor(low);
 	if (fd < 0)
 		return fd;
-	if (fstat(fd, &st)) {
+	int r = rq_watch_know(w, fd);
+	if (r)
 		rq_close(fd);
-		return -ENOSYS;
-	}
-	w->fd = fd;
-	w->device = st.st_dev;
-	w->inode = st.st_ino;
-	return 0;
+	else
+		w->fd = fd;
+	return r;
 }
 
 static struct rq_watch *new_watch(struct ringq_queue *queue, unsigned what)
@@ -252,7 +248,8 @@ static void renew_number(struct rq_watch *w)
 	int fd = rq_watch_has_number(w) ? eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK) : -1;
 	if (fd < 0)
 		return;
-	dup3(fd, w->fd, O_CLOEXEC);
+	if (rq_watch_know(w, fd) == 0)
+		dup3(fd, w->fd, O_CLOEXEC);
 	rq_close(fd);
 }
 

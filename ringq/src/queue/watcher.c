@@ -251,13 +251,18 @@ static void look(struct round *r, struct rq_watch *w)
 	settle(w, 0);
 }
 
-/* Whoever shares the descriptor since a fork may have lowered it, or a call whose look is to come. */
-static void verify(struct round *r)
+/*
+ * Whoever shares the descriptor since a fork may have lowered it, or a call whose look is to come. Where that cannot be asked,
+ * as RLIMIT_NOFILE was lowered or a sandbox refuses it, what is shared is raised anyhow, but not so often that who waits for
+ * edges would have no rest.
+ */
+static void verify(struct round *r, bool all)
 {
-	if (r->fd_count == 0 || poll(r->fds, r->fd_count, 0) == (int)r->fd_count)
+	int n = r->fd_count ? poll(r->fds, r->fd_count, 0) : 0;
+	if (n == (int)r->fd_count || (n < 0 && !all))
 		return;
 	for (unsigned i = 0; i < r->fd_count; i++)
-		if (!(r->fds[i].revents & POLLIN) && rq_watch_has_number(r->of[i]))
+		if ((n < 0 ? rq_load(&r->of[i]->shared) : !(r->fds[i].revents & POLLIN)) && rq_watch_has_number(r->of[i]))
 			rq_watch_raise(r->of[i]);
 }
 
@@ -302,7 +307,7 @@ static void look_at(struct round *r, bool all)
 		for (unsigned i = 0; i < w->word_count && r->n < r->room; i++)
 			r->words[r->n++] = w->words[i];
 	}
-	verify(r);
+	verify(r, all);
 	for (struct rq_watch **link = &watches; *link;) {
 		if (rq_load(&(*link)->state) == RQ_WATCH_FAILED)
 			*link = (*link)->next;
