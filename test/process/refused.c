@@ -4,6 +4,7 @@
 #include "../sandbox.h"
 
 #include <errno.h>
+#include <linux/futex.h>
 #include <linux/membarrier.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -101,6 +102,37 @@ static void what_is_needed_is_one_error_of_create_and_attach(void)
 				in_child(attach_says_so, &refusal);
 		}
 	}
+}
+
+/* Some sandboxes let futex be, but not its operations that lend priority, which libc's locks ask for. */
+enum { LOCKERS = 4 };
+
+static void *opens_and_releases(void *region)
+{
+	for (int i = 0; i < 300; i++) {
+		ringq_queue *queue;
+
+		check_eq(ringq_queue_open(&queue, region, NULL), 0);
+		check_eq(put_number(queue, i, RINGQ_NOWAIT), 0);
+		ringq_queue_release(queue);
+	}
+	return NULL;
+}
+
+static void the_librarys_locks_do_without_lent_priority(void *arg)
+{
+	int error = *(const int *)arg;
+	ringq_queue *queue = queue_new(NULL);
+	pthread_t threads[LOCKERS];
+
+	sandbox_refuse_value(SYS_futex, 1, FUTEX_LOCK_PI | FUTEX_PRIVATE_FLAG, error);
+	sandbox_refuse_value(SYS_futex, 1, FUTEX_UNLOCK_PI | FUTEX_PRIVATE_FLAG, error);
+	for (int i = 0; i < LOCKERS; i++)
+		threads[i] = start_thread(opens_and_releases, ringq_queue_region(queue));
+	for (int i = 0; i < LOCKERS; i++)
+		join_thread(threads[i]);
+	check_eq(ringq_size(queue), LOCKERS * 300);
+	ringq_queue_release(queue);
 }
 
 /* ---- what is optional ---- */
@@ -365,5 +397,7 @@ int main(void)
 	what_is_needed_is_one_error_of_create_and_attach();
 	what_is_optional_is_done_without();
 	reap_child(fork_child(works_on_linux_4_18, NULL));
+	for (size_t e = 0; e < COUNT(errors); e++)
+		reap_child(fork_child(the_librarys_locks_do_without_lent_priority, (void *)(uintptr_t)&errors[e]));
 	return 0;
 }

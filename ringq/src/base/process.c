@@ -22,8 +22,10 @@ struct listed_thread {
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER, watch_lock = PTHREAD_MUTEX_INITIALIZER;
-static _Thread_local bool forking;               /* this thread has the lock for a fork that is under way */
 static _Thread_local volatile sig_atomic_t held; /* locks that this thread has, or is about to take */
+static _Thread_local volatile sig_atomic_t owes; /* a fork was made while it had one: what is to be done after it is to come */
+/* A fork of this thread's is under way, for which it has the locks; or it had some before, so that it is in a handler. */
+static _Thread_local enum { NOT, WITH_LOCKS, INSIDE } forking;
 static struct listed_thread *threads;
 static pthread_key_t thread_end;
 static bool key_made;
@@ -43,14 +45,28 @@ static __attribute__((constructor)) void init_locks(void)
 	pthread_mutexattr_t attributes;
 	pthread_mutex_t fresh = PTHREAD_MUTEX_INITIALIZER;
 	lock = watch_lock = fresh;
-	held = 0;
-	if (pthread_mutexattr_init(&attributes))
+	held = owes = 0;
+	if (!rq_sys_lends() || pthread_mutexattr_init(&attributes))
 		return;
 	if (pthread_mutexattr_setprotocol(&attributes, PTHREAD_PRIO_INHERIT) == 0) {
 		pthread_mutex_init(&lock, &attributes);
 		pthread_mutex_init(&watch_lock, &attributes);
 	}
 	pthread_mutexattr_destroy(&attributes);
+}
+
+#define REFUSED_LOCK INT64_C(1000000)
+
+/* libc ends the process, or lets two have the lock, where a sandbox refuses what it asks for: so that is tried before. */
+static void lock_of_two(pthread_mutex_t *mutex)
+{
+	while (pthread_mutex_trylock(mutex)) {
+		if (rq_sys_lends()) {
+			pthread_mutex_lock(mutex);
+			return;
+		}
+		rq_sys_sleep(REFUSED_LOCK);
+	}
 }
 
 static void take(pthread_mutex_t *mutex)
@@ -60,7 +76,7 @@ static void take(pthread_mutex_t *mutex)
 	if (rq_unlikely(is_new_child())) /* made without the fork handlers */
 		forget_parent();
 	held++;
-	pthread_mutex_lock(mutex);
+	lock_of_two(mutex);
 }
 
 static void give(pthread_mutex_t *mutex)
@@ -69,6 +85,12 @@ static void give(pthread_mutex_t *mutex)
 		return;
 	pthread_mutex_unlock(mutex);
 	held--;
+	if (rq_unlikely(owes) && !held) {
+		owes = 0;
+		take(&watch_lock);
+		rq_upcalls.forked();
+		give(&watch_lock);
+	}
 }
 
 bool rq_process_is_forking(void)
@@ -209,17 +231,31 @@ static void forget_parent(void)
 	*wiped = 1;
 }
 
+/*
+ * A signal's handler may fork, also where it has interrupted this thread in the midst of a list: then the lock is not waited
+ * for, what the lists' owner does after a fork is left until the lock is given, and the child, which may do no more than
+ * to become another program or to end, finds them as they are.
+ */
 static void before_fork(void)
 {
+	if (held) {
+		owes = 1;
+		forking = INSIDE;
+		return;
+	}
 	rq_watch_lock();
 	rq_process_lock();
-	forking = true;
+	forking = WITH_LOCKS;
 }
 
 static void after_fork_parent(void)
 {
-	rq_upcalls.forked();
-	forking = false;
+	bool inside = forking == INSIDE;
+	if (!inside)
+		rq_upcalls.forked();
+	forking = NOT;
+	if (inside)
+		return;
 	rq_process_unlock();
 	rq_watch_unlock();
 }
@@ -227,11 +263,11 @@ static void after_fork_parent(void)
 /* The application's handlers may have called already, and so have had the parent forgotten. */
 static void after_fork_child(void)
 {
-	if (is_new_child())
+	if (forking == WITH_LOCKS && is_new_child())
 		forget_parent();
-	else
+	else if (forking == WITH_LOCKS)
 		init_locks();
-	forking = false;
+	forking = NOT;
 }
 
 static int start(void)

@@ -38,6 +38,9 @@ extern struct rq_sys rq_sys;
 /* Sleeps for so long, or until a signal has been handled. */
 void rq_sys_sleep(int64_t ns);
 
+/* Whether libc's locks that lend priority work: a sandbox may let futex be, but not all that it does. */
+bool rq_sys_lends(void);
+
 /*
  * Asks the kernel for all that ringq needs, once for the process: 0; -ENOSYS, something is refused; -ENOMEM. What is
  * optional, and refused, is done without from then on.
