@@ -53,7 +53,7 @@ struct ringq_region_options {
  *
  * Errors: -EINVAL (size, name or flags), -EEXIST (the name is taken), -ENOMEM, -ENFILE, -EMFILE, -EFBIG (the size is
  * above RLIMIT_FSIZE; no signal is raised), -EAGAIN (the process locks its memory, and the size is above
- * RLIMIT_MEMLOCK), -ENOSYS (the kernel or a sandbox refuses something that ringq needs, by whatever errno, or there is no
+ * RLIMIT_MEMLOCK; or it has no thread key left), -ENOSYS (the kernel or a sandbox refuses something that ringq needs, by whatever errno, or there is no
  * /dev/shm: docs/limits.md has the list), -EACCES or -EROFS (a named one: /dev/shm may not be written).
  * Ownership: *out is detached by ringq_region_detach(). Threads: any. Progress: bounded, may sleep in system calls.
  */

@@ -27,10 +27,11 @@
  *             a use after free; so is one that began before, but whose thread was held up before it had looked at the handle.
  *             ringq_array_release() is as free(): nobody else may be using the handle.
  *  Signals    no call is async-signal-safe except ringq_interrupt(). To stop a wait: a time-out, ringq_close(), a release, or that
- *             call. Do not leave a call by longjmp(), an exception or pthread_exit() out of a handler: a release by another
- *             thread would wait until the thread's next call. No call is a cancellation point: a thread that is cancelled ends
- *             the call first, and a wait continues. A process may be killed or stopped at any instruction of any call without
- *             harm to other participants.
+ *             call. Do not leave a call by longjmp(), an exception or pthread_exit() out of a handler: what the thread put
+ *             by the handle later could be lost, so it would have to release that before any other call; and a release by
+ *             another thread would wait until the thread's next call (docs/limits.md). No call is a cancellation point: a
+ *             thread that is cancelled ends the call first, and a wait continues. A process may be killed or stopped at any
+ *             instruction of any call without harm to other participants.
  *  Progress   each call says whether it is wait-free, lock-free or blocking. Blocking calls wait only
  *             for room or for a record; ringq_lock() waits for the lock's holder. -EAGAIN and -ETIMEDOUT may also be
  *             returned when about a million attempts lost against other participants.

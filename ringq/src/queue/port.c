@@ -145,10 +145,23 @@ static void end_use(const struct rq_port *b)
 	rq_use_end(b->membership, queue->shared);
 }
 
+void rq_port_was_left(struct ringq_queue *queue, uint64_t id)
+{
+	struct rq_thread *t = rq_thread_current;
+	if (rq_likely(rq_load(&t->handle_hazard) != id))
+		return;
+	rq_process_lock();
+	struct rq_port *b = find_port(t, queue);
+	if (b)
+		b->left = true;
+	rq_process_unlock();
+	rq_store_release(&t->handle_hazard, 0); /* Y4 */
+}
+
 static void end_port(struct rq_port *b)
 {
 	rq_upcalls.port_ends(b);
-	bool alive = rq_member_alive(b->queue->region, b->membership->id);
+	bool alive = rq_member_alive(b->queue->region, b->membership->id) && !b->left;
 	if (b->queue->peer)
 		b->queue->peer->left(b);
 	if (b->taker && alive)
@@ -170,6 +183,7 @@ void rq_ports_drop_thread(struct rq_thread *thread)
 {
 	while (thread->ports) {
 		struct rq_port *b = thread->ports, **link = &b->queue->ports;
+		b->left |= rq_load(&thread->handle_hazard) == rq_load(&b->queue->id);
 		thread->ports = b->thread_next;
 		while (*link != b)
 			link = &(*link)->queue_next;

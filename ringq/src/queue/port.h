@@ -40,6 +40,7 @@ struct rq_port {
 	uint64_t disarmed;   /* puts when it was due last */
 	bool special;        /* as queue->special; or this thread has a delivery open: in_place.h */
 	bool spinning;       /* looks in quick succession: what needs a system call need not be asked each time */
+	bool left;           /* a call of its thread was left by longjmp(): what it has may be half done */
 	struct rq_peer peer;
 	void *reserved; /* open reservation, or NULL */
 	size_t reserved_len;
@@ -61,6 +62,12 @@ struct rq_port {
  * was deleted.
  */
 int rq_port_make(struct rq_port **out, struct ringq_queue *queue, uint64_t id);
+
+/*
+ * The calling thread releases the handle of this id, or ends. If it is said to be in a call on it, it has left that by longjmp() or
+ * the like: what its port has stays as it is until the thread has ended, and then is taken over as from any dead.
+ */
+void rq_port_was_left(struct ringq_queue *queue, uint64_t id);
 
 /* The open reservation never was: its permit is free, and others may put. Writes nothing into the lane. */
 void rq_port_unreserve(struct rq_port *port);

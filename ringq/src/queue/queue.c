@@ -27,6 +27,7 @@ _Static_assert(sizeof(struct rq_queue_shared) % RQ_FALSE_SHARING == 0 &&
 static void release_observed(struct ringq_queue *queue)
 {
 	uint64_t id = rq_load(&queue->id);
+	rq_port_was_left(queue, id);
 	rq_store_release(&queue->id, RQ_HANDLE_GONE); /* Q1 */
 	rq_wait_for_calls(id);
 	rq_handle_unref(queue);
@@ -53,6 +54,7 @@ void ringq_queue_release(ringq_queue *queue)
 		return;
 	}
 	uint64_t id = rq_load(&queue->id);
+	rq_port_was_left(queue, id);
 	rq_store_release(&queue->id, RQ_HANDLE_GONE); /* Q1 */
 	wake_own(queue);
 	rq_wait_for_calls(id); /* whoever is inside a call now has left it, or sleeps and holds the handle */
