@@ -3,6 +3,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,7 +12,8 @@ import time
 import broker
 import harness
 from basic import both, the_broker
-from harness import (Feeder, Reader, brief_or_long, certificate, check, end, eventually, log_of, main, put, record)
+from harness import (Feeder, Reader, brief_or_long, certificate, check, dead_letters, end, eventually, log_of, main, put,
+                     record)
 
 
 def waiting(s, target):
@@ -84,17 +86,6 @@ def a_full_queue_stops_the_broker(s):
     reader.wait()
     check(reader.account() == 0 and reader.order == [record(i) for i in range(n)], 'not all once and in order')
     broker.end(p)
-
-
-def dead_letters(s, region, queue, n):
-    out = s.ringq('get', '--frame=len', '-n', str(n), '-w', '20', f'{region}/{queue}')
-    letters = []
-    while out:
-        size = int.from_bytes(out[:8], 'little')
-        letter, out = out[8:8 + size], out[8 + size:]
-        head = int.from_bytes(letter[:4], 'little')
-        letters.append((int.from_bytes(letter[4:8], 'little'), letter[head:]))
-    return letters
 
 
 def what_cannot_be_routed_is_set_aside(s):
@@ -294,6 +285,23 @@ def the_next_broker_is_tried(s):
     broker.end(p)
 
 
+def a_broker_in_its_place_is_served(s):
+    """Another broker has its address, and none of its queues: they are declared, and what was not confirmed comes."""
+    b = the_broker(s)
+    a, z, config = both(s, b, 'place')
+    p, reader = s.bridge(config), Reader(z, 500)
+    put(s, a, range(200))
+    eventually('the first came', lambda: len(reader.seen) == 200)
+    eventually('all is acknowledged', lambda: s.meters(config, 'place-in')['acknowledged'] == 200)
+    b.kill()
+    put(s, a, range(200, 500))
+    shutil.rmtree(f'{b.folder}/data')
+    b.start()
+    reader.wait()
+    reader.account()
+    end(p)
+
+
 def a_queue_that_is_not_acknowledged_is_refused(s):
     b = the_broker(s)
     a, z, config = both(s, b, 'plainqueue')
@@ -365,5 +373,5 @@ if __name__ == '__main__':
         what_cannot_be_routed_is_set_aside, without_dead_letters_it_waits_for_a_route, a_queue_that_refuses_is_tried_again,
         what_is_too_large_does_not_hold_up_others, a_wrong_password_is_told_and_can_be_mended,
         credentials_that_others_may_read_are_refused, a_file_with_faults_is_refused, wrong_arguments_of_a_queue_are_told,
-        a_broker_that_hangs_is_left, the_next_broker_is_tried, a_queue_that_is_not_acknowledged_is_refused,
-        a_closed_queue_ends_the_bridge, quorum_queues_serve, tls_is_verified))
+        a_broker_that_hangs_is_left, the_next_broker_is_tried, a_broker_in_its_place_is_served,
+        a_queue_that_is_not_acknowledged_is_refused, a_closed_queue_ends_the_bridge, quorum_queues_serve, tls_is_verified))

@@ -98,13 +98,16 @@ class Message:
 class Fake:
     """
     Listens on loopback. on_message(connection, message) is called for each message that is whole, on_consume(connection) when
-    a consumer has come; spoil(bytes) may change whatever goes out. `said` has the last things that went in and out.
+    a consumer has come; spoil(bytes) may change whatever goes out; with tls, a context, it is spoken over that. `said` has the
+    last things that went in and out, `asked` counts the methods that came, `declared` has queues and whether it was only to be
+    looked whether they are there, `logins` what was said of who logs in.
     """
 
-    def __init__(self, on_message=None, on_consume=None, on_ack=None, spoil=None, tune=(1, 131072, 0)):
+    def __init__(self, on_message=None, on_consume=None, on_ack=None, spoil=None, tune=(1, 131072, 0), tls=None):
         self.on_message, self.on_consume, self.on_ack = on_message, on_consume, on_ack
-        self.spoil, self.tune = spoil, tune
+        self.spoil, self.tune, self.tls = spoil, tune, tls
         self.connections, self.faults, self.said = 0, [], collections.deque(maxlen=100)
+        self.logins, self.declared, self.asked = [], [], collections.Counter()
         self.listener = socket.create_server(('127.0.0.1', 0))
         self.port = self.listener.getsockname()[1]
         self.accepting = threading.Thread(target=self.accept, daemon=True)
@@ -128,6 +131,8 @@ class Fake:
     def serve(self, peer, number):
         peer.settimeout(20)
         try:
+            if self.tls:
+                peer = self.tls.wrap_socket(peer, server_side=True)
             Connection(self, peer, number).run()
         except (OSError, EOFError) as end:
             self.said.append(f'{number}: end: {end!r}')
@@ -158,7 +163,7 @@ class Connection:
 
     def run(self):
         self.read(8)
-        self.send(method(0, START, b'\x00\x09' + long(b'') + long(b'PLAIN') + long(b'en_US')))
+        self.send(method(0, START, b'\x00\x09' + long(b'') + long(b'PLAIN EXTERNAL') + long(b'en_US')))
         while True:
             kind, channel, size = struct.unpack('>BHI', self.read(7))
             payload = self.read(size + 1)[:-1]
@@ -177,6 +182,12 @@ class Connection:
             self.fake.on_message(self, self.message)
 
     def on_method(self, which, arguments):
+        self.fake.asked[which] += 1
+        if which == START_OK:
+            self.fake.logins.append(arguments)
+        elif which == QUEUE_DECLARE:
+            n = arguments[2]
+            self.fake.declared.append((arguments[3:3 + n].decode(), bool(arguments[3 + n] & 1)))
         answers = {
             START_OK: method(0, TUNE, struct.pack('>HIH', *self.fake.tune)),
             OPEN: method(0, OPEN_OK, short('')),

@@ -2,6 +2,7 @@
 """What the tests of the bridge share: regions, bridges as processes, and an account of every record."""
 
 import collections
+import contextlib
 import os
 import re
 import shutil
@@ -79,18 +80,18 @@ class Stage:
                 lines.append(common)
         return self.write(name, '\n'.join(lines) + '\n')
 
-    def bridge(self, config, *options, log=None, enter=()):
+    def bridge(self, config, *options, log=None, enter=(), env=None):
         path = log or f'{self.folder}/log.{os.path.basename(config)}.{len(self.processes)}'
         with open(path, 'a') as file:
             process = subprocess.Popen([*enter, BRIDGE, 'run', *options, config], stdin=subprocess.DEVNULL, stdout=file,
-                                       stderr=file)
+                                       stderr=file, env={**os.environ, **(env or {})})
         process.log = path
         self.processes.append(process)
         return process
 
-    def run_bridge(self, *words, status=0, patience=60):
+    def run_bridge(self, *words, status=0, patience=60, env=None):
         done = subprocess.run([BRIDGE, *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              text=True, timeout=patience)
+                              text=True, timeout=patience, env={**os.environ, **(env or {})})
         check(done.returncode == status, f'{words}: exit status {done.returncode}, not {status}: {done.stdout}')
         return done.stdout
 
@@ -130,6 +131,18 @@ def record(i, size=56):
 
 def put(s, target, numbers, size=56):
     s.ringq('put', target, data=b''.join(record(i, size) + b'\n' for i in numbers))
+
+
+def dead_letters(s, region, queue, n):
+    """Takes n of them: how often each was delivered, and its bytes."""
+    out = s.ringq('get', '--frame=len', '-n', str(n), '-w', '20', f'{region}/{queue}')
+    letters = []
+    while out:
+        size = int.from_bytes(out[:8], 'little')
+        letter, out = out[8:8 + size], out[8 + size:]
+        head = int.from_bytes(letter[:4], 'little')
+        letters.append((int.from_bytes(letter[4:8], 'little'), letter[head:]))
+    return letters
 
 
 def end(p, patience=30):
@@ -206,21 +219,31 @@ class Producer(threading.Thread):
             for i in range(0, self.n, 100):
                 while not self.put(b''.join(record(k) + b'\n' for k in range(i, min(i + 100, self.n)))):
                     self.killed += 1
-                time.sleep(100 / self.rate)
         except Exception as fault:
             self.fault = fault
 
     def put(self, lines):
-        self.process = subprocess.Popen([TOOL, 'put', self.target], stdin=subprocess.PIPE)
-        CHILDREN.append(self.process)
-        self.process.communicate(lines)
-        CHILDREN.remove(self.process)
-        check(self.process.returncode in (0, -signal.SIGKILL), f'put: exit status {self.process.returncode}')
-        return self.process.returncode == 0
+        """Half of them, and the rest after a while, in which it can be killed."""
+        process = subprocess.Popen([TOOL, 'put', self.target], stdin=subprocess.PIPE, bufsize=0)
+        CHILDREN.append(process)
+        self.process, half = process, len(lines) // 2
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.write(lines[:half])
+            time.sleep(100 / self.rate)
+            process.stdin.write(lines[half:])
+        process.stdin.close()
+        status = process.wait()
+        CHILDREN.remove(process)
+        check(status in (0, -signal.SIGKILL), f'put: exit status {status}')
+        return status == 0
 
     def kill(self):
-        if self.process and self.process.poll() is None:
-            self.process.kill()
+        """Whether there was one to be killed."""
+        process, self.process = self.process, None
+        if not process or process.poll() is not None:
+            return False
+        process.kill()
+        return True
 
 
 class Worker:
