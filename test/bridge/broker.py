@@ -51,7 +51,7 @@ def end_of(log):
         return ''
 
 
-def wait_for_port(port, process, log='', patience=90):
+def wait_for_port(port, process, log='', patience=300):
     """Until the process listens on it."""
     until = time.monotonic() + patience
     while time.monotonic() < until and process.poll() is None:
