@@ -103,6 +103,7 @@ class Broker:
             wait_for_port(self.epmd_port, self.epmd)
         with open(f'{self.folder}/output', 'a') as log:
             self.server = subprocess.Popen([SERVER], env=self.env, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                           cwd=self.folder,  # where it would leave a core of its tables
                                            start_new_session=True)
         for port in (self.tls_port or self.port, self.port):
             wait_for_port(port, self.server, f'{self.folder}/output')
