@@ -89,7 +89,11 @@ class Broker:
             # The process that is started is then the node itself, which can be killed and stopped by its id.
             RABBITMQ_ALLOW_INPUT='1',
             RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS='-noinput -kernel inet_dist_use_interface {127,0,0,1}')
-        self.start()
+        try:
+            self.start()
+        except BaseException:  # nobody has it yet who could end it
+            self.close()
+            raise
 
     def _write(self, name, text):
         with open(f'{self.folder}/{name}', 'w') as file:
