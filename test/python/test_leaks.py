@@ -8,7 +8,7 @@ import weakref
 import ringq
 import ringq.multiprocessing as multiprocessing
 
-ITEMS = 1000000 if os.environ.get('RINGQ_TEST_SIZE') == 'long' else 100000
+ITEMS = 100000 if os.environ.get('RINGQ_TEST_SIZE') == 'quick' else 1000000
 
 
 class Fails:

@@ -189,10 +189,13 @@ class Waiting(unittest.TestCase):
                      lambda: q.put_many(5), lambda: ringq.Queue('3'), lambda: ringq.Queue(1.5), lambda: ringq.Queue(None),
                      lambda: ringq.Queue(name=5), lambda: ringq.Queue(region=5), lambda: ringq.Array(5, 5),
                      lambda: ringq.Region.create(7), lambda: ringq.Region.open(7), lambda: ringq.Region(),
+                     lambda: ringq.Region.create(size='x'), lambda: ringq.Queue(acknowledged=True, max_attempts='x'),
+                     lambda: ringq.Value('i', region=q.region, name=5),
                      lambda: type(ringq.Value('i').lock())()):
             self.assertRaises(TypeError, call)
         for call in (lambda: ringq.Queue(order='x'), lambda: q.get_many(0), lambda: q.put(1, timeout=float('nan')),
-                     lambda: ringq.Queue(name='x' * 64), lambda: ringq.Array('x', 5), lambda: ringq.Array('i', 0)):
+                     lambda: ringq.Queue(name='x' * 64), lambda: ringq.Region.create(size=1 << 40),
+                     lambda: ringq.Region.create('a/b'), lambda: ringq.Array('x', 5), lambda: ringq.Array('i', 0)):
             self.assertRaises(ValueError, call)
         self.assertRaises(OverflowError, ringq.Queue, 1 << 31)
         self.assertTrue(q.empty())
@@ -536,6 +539,23 @@ class Regions(unittest.TestCase):
             self.assertRaises(FileNotFoundError, ringq.Region.open, name)
         self.assertRaises(ValueError, region.memory)
         self.assertRaises(ValueError, lambda: ringq.Queue(region=region))
+
+    def test_the_largest(self):
+        region = ringq.Region.create(size=64 << 30)
+        data = os.urandom(1 << 20)
+        for order in 'total', 'producer':
+            q = ringq.Queue(region=region, name=order, order=order)
+
+            def put_and_get():
+                again = ringq.Queue.open(ringq.Region.attach(region.fileno()), order)
+                for item in (5, data) * 10:
+                    again.put(item)
+                    self.assertIn(again.get(timeout=60), (5, data))
+            for _ in range(3):
+                self.assertEqual(in_child(put_and_get), 0)
+            q.put_many([data] * 20)
+            self.assertEqual([q.get() for _ in range(20)], [data] * 20)
+        self.assertEqual(ringq.Array('d', [1.5] * 100000, region=region, name='a').snapshot()[99999], 1.5)
 
     def test_a_record_larger_than_the_region(self):
         q = ringq.Queue(size=2 << 20)

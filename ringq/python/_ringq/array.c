@@ -221,8 +221,15 @@ static PyObject *array_failed(int error, PyObject *name)
 
 static bool parse_name(PyObject *object, const char **name)
 {
-	*name = object && object != Py_None ? PyUnicode_AsUTF8AndSize(object, NULL) : NULL;
-	return *name || !object || object == Py_None;
+	*name = NULL;
+	if (object == Py_None)
+		return true;
+	if (!PyUnicode_Check(object)) {
+		PyErr_Format(PyExc_TypeError, "the name must be a str or None, not %R", Py_TYPE(object));
+		return false;
+	}
+	*name = PyUnicode_AsUTF8AndSize(object, NULL);
+	return *name != NULL;
 }
 
 static PyObject *array_create(PyObject *self, PyObject *args)

@@ -353,7 +353,8 @@ static int execute(PyObject *module)
 		return -1;
 	state->loads = PyObject_GetAttrString(pickle, "loads");
 	Py_DECREF(pickle);
-	if (!state->loads || find_main_thread() < 0 || add_exceptions(module, state) < 0 || add_dead_letter(module, state) < 0 ||
+	if (!state->loads || find_main_thread() < 0 || add_exceptions(module, state) < 0 ||
+		add_dead_letter(module, state) < 0 ||
 		add_type(module, &state->memory_type, &rq_py_memory_spec, NULL) < 0 ||
 		add_type(module, &state->writer_type, &rq_py_writer_spec, NULL) < 0 ||
 		add_type(module, &state->reducers_type, &rq_py_reducers_spec, NULL) < 0 ||

@@ -74,6 +74,11 @@ static PyObject *region_create(PyObject *type, PyObject *args)
 	if (name != Py_None && !options.name)
 		return NULL;
 	error = ringq_region_create(&handle, &options);
+	if (error == -EINVAL) {
+		PyErr_SetString(PyExc_ValueError,
+			"a region has 1 MiB to 64 GiB, or 0 for 1 GiB, and a name has 1 to 200 bytes without '/'");
+		return NULL;
+	}
 	return set_handle(type, error, handle, name);
 }
 

@@ -58,6 +58,8 @@ class Queue(_ringq.Queue):
             raise ValueError(f"order must be 'total' or 'producer', not {order!r}")
         if not acknowledged and (max_attempts or dead_letters is not None):
             raise ValueError('max_attempts and dead_letters are for acknowledged=True')
+        if not isinstance(max_attempts, int):
+            raise TypeError(f'max_attempts must be an int, not {type(max_attempts).__name__}')
         if not 0 <= max_attempts < (1 << 24) - 1:
             raise ValueError('max_attempts must be from 0 to 2**24 - 2')
         limit = check_maxsize(maxsize)

@@ -36,8 +36,7 @@ class Region(_ringq.Region):
     def create(cls, name: str | None = None, *, size: int = 0) -> Region:
         """Makes a region of `size` bytes of address space; 0 is 1 GiB. Memory is taken as it is used.
 
-        Raises FileExistsError: the name is taken; ValueError; OSError: EINVAL size or name, EMFILE, ENFILE, ENOSYS;
-        MemoryError.
+        Raises FileExistsError: the name is taken; ValueError: size or name; OSError: EMFILE, ENFILE, ENOSYS; MemoryError.
         """
         return cls._create(size, name)
 

@@ -79,8 +79,8 @@ class Queue(_Common, _ringq.Queue):
     """
 
     def __init__(self, maxsize=0, *, ctx=None):
-        self._maxsize = maxsize if maxsize > 0 else (1 << 31) - 1
         self._make(maxsize)
+        self._maxsize = maxsize if maxsize > 0 else (1 << 31) - 1
 
     def _reopen(self, region):
         super()._reopen(region)
