@@ -259,7 +259,12 @@ class Waiting(unittest.TestCase):
         self.assertEqual([len(woken), [n for n in woken if n > 45]], [6, []])
 
     def test_ctrl_c_ends_each_wait(self):
-        program = ('import os, signal, threading, ringq, ringq.multiprocessing.connection\n'
+        program = ('import os, signal, threading, time, ringq, ringq.multiprocessing.connection\n'
+                   'def interrupt(ready):\n'
+                   '    ready.wait(); time.sleep(0.05)\n'
+                   '    while open("/proc/self/stat").read().rsplit(")")[1].split()[0] != "S":\n'
+                   '        time.sleep(0.01)\n'
+                   '    os.kill(os.getpid(), signal.SIGINT)\n'
                    'full, empty, value = ringq.Queue(1), ringq.Queue(), ringq.Array("i", 2)\n'
                    'unfinished = ringq.multiprocessing.JoinableQueue(); unfinished.put(1)\n'
                    'r, w = ringq.Pipe()\n'
@@ -273,8 +278,10 @@ class Waiting(unittest.TestCase):
                    '             lambda: next(iter(empty)), r.recv, r.recv_bytes, lambda: r.poll(None), value.lock().acquire,\n'
                    '             value.lock().__enter__, lambda: value.write([1, 2]), kept.lease, kept.get, kept.join, unfinished.join,\n'
                    '             lambda: ringq.multiprocessing.connection.wait([r, empty])):\n'
-                   '    threading.Timer(0.05, os.kill, [os.getpid(), signal.SIGINT]).start()\n'
+                   '    ready = threading.Event()\n'
+                   '    threading.Thread(target=interrupt, args=[ready]).start()\n'
                    '    try:\n'
+                   '        ready.set()\n'
                    '        call()\n'
                    '    except KeyboardInterrupt:\n'
                    '        print("interrupted", flush=True)\n')
