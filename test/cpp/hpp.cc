@@ -78,6 +78,55 @@ static void a_reservation_is_put_or_dropped()
 	CHECK(q.empty());
 }
 
+static void what_may_fail_tells_without_an_exception()
+{
+	auto q = ringq::queue::create({.max_records = 2});
+	std::byte buffer[8];
+	char bytes[2][4];
+	iovec in[] = {{bytes[0], 4}, {bytes[1], 4}, {bytes[1], 4}};
+	std::optional<ringq::record> record;
+	std::errc error;
+
+	static_assert(noexcept(q.try_get_record(record)) && noexcept(q.try_put_many(in)) && noexcept(q.try_get_many(in)));
+	CHECK(q.try_get_record(record) == std::errc::resource_unavailable_try_again && !record);
+	CHECK(q.try_get_many(in).error == std::errc::resource_unavailable_try_again);
+	auto put = q.try_put_many(in);
+	CHECK(put && put.size == 2);
+	CHECK(q.try_put_many(in).error == std::errc::resource_unavailable_try_again);
+	{
+		ringq::reservation full(q, 4, error);
+		CHECK(!full && full.bytes().empty() && error == std::errc::resource_unavailable_try_again);
+	}
+	CHECK(q.try_get_record(record) == std::errc{} && record->size() == 4);
+	{
+		ringq::reservation open(q, 4, error);
+		CHECK(open && error == std::errc{});
+		CHECK(open.try_commit(5) == std::errc::invalid_argument && open);
+		CHECK(q.try_put("x") == std::errc::device_or_resource_busy);
+	}
+	CHECK(q.try_put("x") == std::errc{}); /* it was dropped */
+	auto got = q.try_get_many(in);
+	CHECK(got && got.size == 2 && in[0].iov_len == 4 && in[1].iov_len == 1);
+
+	auto [here, there] = ringq::pipe_end::create();
+	static_assert(noexcept(here.try_send("a")) && noexcept(here.try_receive(buffer)));
+	CHECK(here.try_receive(buffer).error == std::errc::resource_unavailable_try_again && !here.poll());
+	CHECK(there.try_send("abc") == std::errc{} && here.poll() && here.try_receive(buffer).size == 3);
+	there.close();
+	CHECK(here.try_send("abc") == std::errc::broken_pipe && here.poll());
+
+	auto numbers = ringq::typed_queue<int>::create({.max_records = 3});
+	const int some[] = {1, 2, 3, 4};
+	int out[4];
+	CHECK(numbers.try_put_many(some).size == 3);
+	CHECK(numbers.try_put_many(some).error == std::errc::resource_unavailable_try_again);
+	CHECK(numbers.try_get_many(out).size == 3 && out[2] == 3);
+	numbers.records().put("abc");
+	CHECK(numbers.try_get_many(out).error == std::errc::bad_message);
+	numbers.records().close();
+	CHECK(numbers.try_get_many(out).error == std::errc::broken_pipe);
+}
+
 static void the_end_is_no_error()
 {
 	auto q = ringq::typed_queue<int>::create({.max_records = 2});
@@ -190,6 +239,56 @@ static void a_delivery_of_the_last_attempt_is_set_aside()
 	CHECK(letter && letter->text().ends_with("poison"));
 }
 
+static void deliveries_by_the_batch()
+{
+	auto q = acknowledged();
+	std::vector<ringq::delivery> jobs(50);
+
+	CHECK(q.try_take_many(jobs).error == std::errc::resource_unavailable_try_again);
+	for (int i = 0; i < 70; i++)
+		q.put(std::to_string(i));
+	CHECK(q.take_many(jobs) == 50);
+	for (int i = 0; i < 50; i++)
+		CHECK(jobs[i].text() == std::to_string(i) && jobs[i].attempt() == 1);
+	CHECK(jobs[1].id().first == jobs[0].id().first && jobs[1].id().second == jobs[0].id().second + 1);
+	for (int i = 0; i < 49; i++)
+		jobs[i].ack();
+	CHECK(jobs[49].try_requeue() == std::errc{} && !jobs[49]);
+	/* The last comes back first, and those that are in hand then are given back by the next batch. */
+	CHECK(q.take_many(jobs) == 21 && jobs[0].text() == "49" && jobs[0].attempt() == 2 && !jobs[21]);
+	CHECK(q.try_take_many(jobs).size == 21 && jobs[0].attempt() == 3 && jobs[20].attempt() == 2);
+	jobs.clear();
+	q.close();
+	jobs.resize(50);
+	CHECK(q.take_many(jobs, 0s) == 21);
+	for (int i = 0; i < 21; i++)
+		jobs[i].ack();
+	CHECK(q.take_many(jobs, 0s) == 0);
+}
+
+static void looks_and_waits()
+{
+	auto region = ringq::region::create({.size = 1 << 20});
+	auto a = ringq::queue::create(region, {.name = "a"}), b = ringq::queue::create(region);
+	ringq_queue *const both[] = {a.get(), b.get()};
+	ringq_record_info info;
+	std::byte buffer[8];
+
+	CHECK(!region.is_linked() && a.id() != 0 && a.id() != b.id());
+	CHECK(ringq::try_wait_any(both).error == std::errc::resource_unavailable_try_again);
+	b.put("one");
+	CHECK(ringq::wait_any(both) == 1);
+	auto looker = ringq::region::observe(region.fd());
+	auto seen = ringq::queue::open(looker, "a");
+	CHECK(error_of([&] { seen.put("x"); }) == std::errc::read_only_file_system);
+	ringq::browser from(b);
+	CHECK(from.next(buffer, &info) == 3 && info.sequence == 0);
+	CHECK(!from.next(buffer) && b.size() == 1);
+	a.interrupt();
+	CHECK(error_of([&] { (void)a.get(buffer, 1min); }) == std::errc::interrupted);
+	a.interruptible(true);
+}
+
 static void batches_of_values()
 {
 	auto q = ringq::typed_queue<int>::create({.max_records = 500});
@@ -256,6 +355,19 @@ static void pipes_and_arrays()
 		CHECK(lock.owner_died());
 	}
 	CHECK(counter.load(0) == 42);
+	int was = 41;
+	CHECK(!counter.compare_exchange(0, was, 7) && was == 42);
+	CHECK(counter.compare_exchange(0, was, 7) && counter.add(0, 35) == 7);
+	{
+		ringq::lock_guard held(counter, std::try_to_lock);
+		CHECK(held && !held.owner_died());
+		std::thread([&] {
+			ringq::lock_guard other(counter, std::try_to_lock);
+			CHECK(!other && !other.owns_lock());
+			CHECK(error_of([&] { ringq::lock_guard late(counter, 1ms); }) == std::errc::timed_out);
+		}).join();
+	}
+	std::thread([&] { CHECK(ringq::lock_guard(counter, std::try_to_lock).owns_lock()); }).join();
 	int whole[1];
 	counter.read(whole);
 	CHECK(whole[0] == 42);
@@ -277,11 +389,14 @@ int main()
 	durations_become_nanoseconds();
 	records_of_any_length();
 	a_reservation_is_put_or_dropped();
+	what_may_fail_tells_without_an_exception();
 	the_end_is_no_error();
 	a_value_of_another_size_is_told();
 	a_delivery_that_is_dropped_comes_back();
 	a_delivery_moves_and_is_finished_once();
 	a_delivery_of_the_last_attempt_is_set_aside();
+	deliveries_by_the_batch();
+	looks_and_waits();
 	batches_of_values();
 	a_loop_over_a_queue_ends_with_it();
 	pipes_and_arrays();

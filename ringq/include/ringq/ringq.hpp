@@ -4,11 +4,12 @@
 
 /**
  * ringq for C++20: handles that release themselves, spans, chrono time-outs, exceptions. Header-only, over the C calls,
- * whose rules (ringq.h) hold here too; each function here is one of them.
+ * whose rules (ringq.h) hold here too; each function here is one of them. Whatever has no function here is called with get().
  *
  *  Handles    move-only; the destructor releases. A moved-from handle holds nothing: get() is nullptr.
  *  Errors     std::system_error with the errno of the C call. The try_ calls throw nothing: they return std::errc{} or the
- *             error, of a get and a peek with the length, and never wait unless they are given a time-out.
+ *             error, of a get and a peek with the length, of a batch with how many, and never wait unless they are given a
+ *             time-out. A reservation and a lock guard that may fail without an exception tell by their bool.
  *  Times      any std::chrono duration; ringq::forever, ringq::nowait.
  *  The end    a get of a queue that is closed and drained (-EPIPE) is no error: std::nullopt, or false.
  *  Lifetime   a reservation, a delivery and a lock guard must not outlive the handle that they are of.
@@ -25,6 +26,7 @@
 #include <iterator>
 #include <limits>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -54,11 +56,20 @@ namespace detail
 	throw std::system_error(static_cast<int>(-error), std::generic_category(), what);
 }
 
-inline int64_t check(int64_t result, const char *what)
+template <std::signed_integral Result>
+inline Result check(Result result, const char *what)
 {
 	if (result < 0) [[unlikely]]
 		fail(result, what);
 	return result;
+}
+
+/** What an error of a get means: the end, which is none; any other is thrown. */
+inline std::nullopt_t end_or_fail(int64_t error, const char *what)
+{
+	if (error != -EPIPE)
+		fail(error, what);
+	return std::nullopt;
 }
 
 constexpr std::errc errc(int64_t result) noexcept
@@ -152,9 +163,23 @@ class region
 		return region(out);
 	}
 
+	/** For looking only, of a descriptor that may be open for reading only: see look.h. */
+	[[nodiscard]] static region observe(int fd)
+	{
+		ringq_region *out;
+		detail::check(ringq_region_observe(&out, fd), "ringq_region_observe");
+		return region(out);
+	}
+
 	void send(int socket) const
 	{
 		detail::check(ringq_region_send(get(), socket), "ringq_region_send");
+	}
+
+	/** Whether it has a name now. */
+	[[nodiscard]] bool is_linked() const
+	{
+		return detail::check(ringq_region_is_linked(get()), "ringq_region_is_linked") != 0;
 	}
 
 	static void unlink(const std::string &name)
@@ -206,7 +231,7 @@ class record
 	}
 };
 
-/** What try_get says: an error, or how long the record is. */
+/** What a try_get says: an error, or how long the record is; of a batch, how many were moved. */
 struct got {
 	std::errc error{};
 	std::size_t size = 0;
@@ -214,6 +239,11 @@ struct got {
 	explicit operator bool() const noexcept
 	{
 		return error == std::errc{};
+	}
+
+	static got of(ssize_t result) noexcept
+	{
+		return {detail::errc(result), result < 0 ? 0 : static_cast<std::size_t>(result)};
 	}
 };
 
@@ -317,6 +347,20 @@ class delivery
 	{
 		detail::check(ringq_requeue(std::exchange(queue_, nullptr), &c_), "ringq_requeue");
 	}
+
+	[[nodiscard]] std::errc try_requeue() noexcept
+	{
+		return detail::errc(ringq_requeue(std::exchange(queue_, nullptr), &c_));
+	}
+
+	/** What names the record for as long as its queue exists, the same in each delivery: its lane, and where in it. */
+	[[nodiscard]] std::pair<uint32_t, uint64_t> id() const
+	{
+		uint32_t lane;
+		uint64_t sequence;
+		detail::check(ringq_delivery_id(queue_, &c_, &lane, &sequence), "ringq_delivery_id");
+		return {lane, sequence};
+	}
 };
 
 /** A queue of records of any length. See queue.h. */
@@ -403,9 +447,9 @@ class queue
 	[[nodiscard]] std::optional<std::span<std::byte>> get(std::span<std::byte> buffer, D timeout = forever)
 	{
 		ssize_t r = ringq_get(get(), buffer.data(), buffer.size(), detail::ns(timeout));
-		if (r == -EPIPE)
-			return std::nullopt;
-		return buffer.first(static_cast<std::size_t>(detail::check(r, "ringq_get")));
+		if (r < 0) [[unlikely]]
+			return detail::end_or_fail(r, "ringq_get");
+		return buffer.first(static_cast<std::size_t>(r));
 	}
 
 	/** The next record, of whatever length. */
@@ -414,22 +458,31 @@ class queue
 	{
 		void *data;
 		ssize_t r = ringq_get_alloc(get(), &data, detail::ns(timeout));
-		if (r == -EPIPE)
-			return std::nullopt;
-		return record(data, static_cast<std::size_t>(detail::check(r, "ringq_get_alloc")));
+		if (r < 0) [[unlikely]]
+			return detail::end_or_fail(r, "ringq_get_alloc");
+		return record(data, static_cast<std::size_t>(r));
 	}
 
 	template <class D = duration>
 	[[nodiscard]] got try_get(std::span<std::byte> buffer, D timeout = nowait) noexcept
 	{
-		ssize_t r = ringq_get(get(), buffer.data(), buffer.size(), detail::ns(timeout));
-		return {detail::errc(r), r < 0 ? 0 : static_cast<std::size_t>(r)};
+		return got::of(ringq_get(get(), buffer.data(), buffer.size(), detail::ns(timeout)));
+	}
+
+	/** `out` becomes the next record; on an error it stays as it is. */
+	template <class D = duration>
+	[[nodiscard]] std::errc try_get_record(std::optional<record> &out, D timeout = nowait) noexcept
+	{
+		void *data;
+		ssize_t r = ringq_get_alloc(get(), &data, detail::ns(timeout));
+		if (r >= 0)
+			out.emplace(data, static_cast<std::size_t>(r));
+		return detail::errc(r);
 	}
 
 	[[nodiscard]] got try_peek(std::span<std::byte> buffer) noexcept
 	{
-		ssize_t r = ringq_peek(get(), buffer.data(), buffer.size());
-		return {detail::errc(r), r < 0 ? 0 : static_cast<std::size_t>(r)};
+		return got::of(ringq_peek(get(), buffer.data(), buffer.size()));
 	}
 
 	/* Batches: how many were put or taken, from the front. 0 of get_many and take_many: closed, and all taken. */
@@ -448,6 +501,18 @@ class queue
 		return r == -EPIPE ? 0 : static_cast<std::size_t>(detail::check(r, "ringq_get_many"));
 	}
 
+	template <class D = duration>
+	[[nodiscard]] got try_put_many(std::span<const iovec> records, D timeout = nowait) noexcept
+	{
+		return got::of(ringq_put_many(get(), records.data(), records.size(), detail::ns(timeout)));
+	}
+
+	template <class D = duration>
+	[[nodiscard]] got try_get_many(std::span<iovec> records, D timeout = nowait) noexcept
+	{
+		return got::of(ringq_get_many(get(), records.data(), records.size(), detail::ns(timeout)));
+	}
+
 	/* Acknowledged queues. */
 
 	/** nullopt: closed, nothing waits, and nothing is in anybody's hands. */
@@ -456,9 +521,8 @@ class queue
 	{
 		std::optional<delivery> taken(std::in_place);
 		int r = ringq_take(get(), &taken->c_, detail::ns(timeout));
-		if (r == -EPIPE)
-			return std::nullopt;
-		detail::check(r, "ringq_take");
+		if (r < 0) [[unlikely]]
+			return detail::end_or_fail(r, "ringq_take");
 		taken->queue_ = get();
 		return taken;
 	}
@@ -472,6 +536,38 @@ class queue
 		if (r == 0)
 			out.queue_ = get();
 		return detail::errc(r);
+	}
+
+	/** Takes what is there, waiting only for the first: how many. What `out` had in hand is given back first. */
+	template <class D = duration>
+	std::size_t take_many(std::span<delivery> out, D timeout = forever)
+	{
+		got taken = try_take_many(out, timeout);
+		if (!taken && taken.error != std::errc::broken_pipe)
+			detail::fail(-static_cast<int64_t>(taken.error), "ringq_take_many");
+		return taken.size;
+	}
+
+	template <class D = duration>
+	[[nodiscard]] got try_take_many(std::span<delivery> out, D timeout = nowait) noexcept
+	{
+		std::array<ringq_delivery, 32> part;
+		std::size_t done = 0;
+		for (delivery &d : out)
+			d.drop();
+		while (done < out.size()) {
+			std::size_t n = std::min(out.size() - done, part.size());
+			ssize_t r = ringq_take_many(get(), part.data(), n, done ? RINGQ_NOWAIT : detail::ns(timeout));
+			if (r < 0)
+				return done ? got{{}, done} : got::of(r);
+			for (ssize_t i = 0; i < r; i++, done++) {
+				out[done].c_ = part[static_cast<std::size_t>(i)];
+				out[done].queue_ = get();
+			}
+			if (r < static_cast<ssize_t>(n))
+				break;
+		}
+		return {{}, done};
 	}
 
 	/** Waits until nothing waits and nothing is in hand. */
@@ -576,6 +672,18 @@ class queue
 		ringq_interrupt(get());
 	}
 
+	/** Whether a signal handler that has run ends a wait on this handle, with -EINTR. */
+	void interruptible(bool on)
+	{
+		detail::check(ringq_queue_interruptible(get(), on), "ringq_queue_interruptible");
+	}
+
+	/** Never another's in its region; not 0. */
+	[[nodiscard]] uint64_t id() const noexcept
+	{
+		return ringq_queue_id(get());
+	}
+
 	[[nodiscard]] struct ringq_queue_stat stat() const
 	{
 		struct ringq_queue_stat out;
@@ -587,6 +695,43 @@ class queue
 	[[nodiscard]] ringq_queue *release() noexcept
 	{
 		return handle_.release();
+	}
+};
+
+/** Waits until one of several queues has a record or is closed: which, by its place. */
+template <class D = duration>
+[[nodiscard]] std::size_t wait_any(std::span<ringq_queue *const> queues, D timeout = forever)
+{
+	return static_cast<std::size_t>(
+		detail::check(ringq_wait_any(queues.data(), queues.size(), detail::ns(timeout)), "ringq_wait_any"));
+}
+
+template <class D = duration>
+[[nodiscard]] got try_wait_any(std::span<ringq_queue *const> queues, D timeout = nowait) noexcept
+{
+	return got::of(ringq_wait_any(queues.data(), queues.size(), detail::ns(timeout)));
+}
+
+/** Shows what waits in a queue, oldest first, and takes nothing: see ringq_browse_next(). One thread at a time. */
+class browser
+{
+	std::unique_ptr<ringq_browser, detail::releaser<ringq_browse_end>> handle_;
+
+      public:
+	explicit browser(const queue &of)
+	{
+		ringq_browser *out;
+		detail::check(ringq_browse(&out, of.get()), "ringq_browse");
+		handle_.reset(out);
+	}
+
+	/** Copies what fits of the next record: its whole length; nullopt: no more now. */
+	[[nodiscard]] std::optional<std::size_t> next(std::span<std::byte> buffer, ringq_record_info *info = nullptr)
+	{
+		ssize_t r = ringq_browse_next(handle_.get(), buffer.data(), buffer.size(), info);
+		if (r == -ENOENT)
+			return std::nullopt;
+		return static_cast<std::size_t>(detail::check(r, "ringq_browse_next"));
 	}
 };
 
@@ -602,6 +747,21 @@ class reservation
 	reservation(queue &in, std::size_t size, D timeout = forever) : queue_(in.get()), size_(size)
 	{
 		detail::check(ringq_reserve(queue_, &data_, size, detail::ns(timeout)), "ringq_reserve");
+	}
+
+	/** Without an exception: what went wrong is in `error`, and this is false. */
+	template <class D = duration>
+	reservation(queue &in, std::size_t size, std::errc &error, D timeout = nowait) noexcept : queue_(in.get()), size_(size)
+	{
+		error = detail::errc(ringq_reserve(queue_, &data_, size, detail::ns(timeout)));
+		if (error != std::errc{})
+			size_ = 0;
+	}
+
+	/** Whether it is open. */
+	explicit operator bool() const noexcept
+	{
+		return data_ != nullptr;
 	}
 
 	reservation(const reservation &) = delete;
@@ -629,6 +789,14 @@ class reservation
 	{
 		commit(size_);
 	}
+
+	[[nodiscard]] std::errc try_commit(std::size_t size) noexcept
+	{
+		int r = ringq_commit(queue_, data_, size);
+		if (r == 0)
+			data_ = nullptr;
+		return detail::errc(r);
+	}
 };
 
 /**
@@ -640,9 +808,9 @@ class typed_queue
 {
 	queue queue_;
 
-	/* A part at a time; one that does not move all of its records is the last. */
+	/* A part at a time; one that does not move all of its records is the last. An error only if nothing was moved. */
 	template <class U, class Move>
-	static std::size_t batch(std::span<U> values, const char *what, Move move)
+	static ssize_t batch(std::span<U> values, Move move)
 	{
 		std::array<iovec, 64> records;
 		std::size_t done = 0;
@@ -652,12 +820,36 @@ class typed_queue
 				records[i] = {const_cast<std::remove_const_t<T> *>(&values[done + i]), sizeof(T)};
 			ssize_t r = move(records.data(), n, done == 0);
 			if (r < 0 && done == 0)
-				detail::fail(r, what);
+				return r;
 			done += r > 0 ? static_cast<std::size_t>(r) : 0;
 			if (r < static_cast<ssize_t>(n))
 				break;
 		}
-		return done;
+		return static_cast<ssize_t>(done);
+	}
+
+	ssize_t put_batch(std::span<const T> values, const int64_t whole)
+	{
+		const auto start = whole > 0 ? std::chrono::steady_clock::now() : std::chrono::steady_clock::time_point{};
+		return batch<const T>(values, [&](iovec *records, std::size_t n, bool first) {
+			int64_t left = whole;
+			if (!first && whole > 0)
+				left -= std::min(whole, detail::ns(std::chrono::steady_clock::now() - start));
+			return ringq_put_many(queue_.get(), records, n, left);
+		});
+	}
+
+	/* One of another size ends it: -EBADMSG, with what was taken before it, in this part, lost to the caller. */
+	ssize_t get_batch(std::span<T> values, const int64_t timeout)
+	{
+		bool misfit = false;
+		ssize_t taken = batch<T>(values, [&](iovec *records, std::size_t n, bool first) {
+			ssize_t r = ringq_get_many(queue_.get(), records, n, first ? timeout : RINGQ_NOWAIT);
+			for (ssize_t i = 0; i < r; i++)
+				misfit |= records[i].iov_len != sizeof(T);
+			return misfit ? -EBADMSG : r;
+		});
+		return misfit ? -EBADMSG : taken;
 	}
 
       public:
@@ -698,11 +890,11 @@ class typed_queue
 	[[nodiscard]] bool get(T &value, D timeout = forever)
 	{
 		ssize_t r = ringq_get(queue_.get(), &value, sizeof(T), detail::ns(timeout));
-		if (r == -EPIPE)
-			return false;
-		if (detail::check(r, "ringq_get") != static_cast<ssize_t>(sizeof(T))) [[unlikely]]
+		if (r == static_cast<ssize_t>(sizeof(T))) [[likely]]
+			return true;
+		if (r >= 0)
 			detail::fail(-EBADMSG, "ringq::typed_queue: a record of another size");
-		return true;
+		return detail::end_or_fail(r, "ringq_get"), false;
 	}
 
 	template <class D = duration>
@@ -723,28 +915,27 @@ class typed_queue
 	template <class D = duration>
 	std::size_t put_many(std::span<const T> values, D timeout = forever)
 	{
-		const int64_t whole = detail::ns(timeout);
-		const auto start = whole > 0 ? std::chrono::steady_clock::now() : std::chrono::steady_clock::time_point{};
-		return batch<const T>(values, "ringq_put_many", [&](iovec *records, std::size_t n, bool first) {
-			int64_t left = whole;
-			if (!first && whole > 0)
-				left -= std::min(whole, detail::ns(std::chrono::steady_clock::now() - start));
-			return ringq_put_many(queue_.get(), records, n, left);
-		});
+		return static_cast<std::size_t>(detail::check(put_batch(values, detail::ns(timeout)), "ringq_put_many"));
+	}
+
+	template <class D = duration>
+	[[nodiscard]] got try_put_many(std::span<const T> values, D timeout = nowait) noexcept
+	{
+		return got::of(put_batch(values, detail::ns(timeout)));
 	}
 
 	/** Takes values that are there, waiting only for the first: how many; 0: closed, and all taken. */
 	template <class D = duration>
 	std::size_t get_many(std::span<T> values, D timeout = forever)
 	{
-		return batch<T>(values, "ringq_get_many", [&](iovec *records, std::size_t n, bool first) {
-			ssize_t r = ringq_get_many(queue_.get(), records, n, first ? detail::ns(timeout) : RINGQ_NOWAIT);
-			for (ssize_t i = 0; i < r; i++) {
-				if (records[i].iov_len != sizeof(T)) [[unlikely]]
-					detail::fail(-EBADMSG, "ringq::typed_queue: a record of another size");
-			}
-			return r == -EPIPE ? 0 : r;
-		});
+		ssize_t r = get_batch(values, detail::ns(timeout));
+		return r == -EPIPE ? 0 : static_cast<std::size_t>(detail::check(r, "ringq_get_many"));
+	}
+
+	template <class D = duration>
+	[[nodiscard]] got try_get_many(std::span<T> values, D timeout = nowait) noexcept
+	{
+		return got::of(get_batch(values, detail::ns(timeout)));
 	}
 
 	[[nodiscard]] queue &records() noexcept
@@ -789,9 +980,47 @@ class pipe_end
 	[[nodiscard]] std::optional<std::span<std::byte>> receive(std::span<std::byte> buffer, D timeout = forever)
 	{
 		ssize_t r = ringq_receive(get(), buffer.data(), buffer.size(), detail::ns(timeout));
-		if (r == -EPIPE)
-			return std::nullopt;
-		return buffer.first(static_cast<std::size_t>(detail::check(r, "ringq_receive")));
+		if (r < 0) [[unlikely]]
+			return detail::end_or_fail(r, "ringq_receive");
+		return buffer.first(static_cast<std::size_t>(r));
+	}
+
+	template <class D = duration>
+	[[nodiscard]] std::errc try_send(std::span<const std::byte> data, D timeout = nowait) noexcept
+	{
+		return detail::errc(ringq_send(get(), data.data(), data.size(), detail::ns(timeout)));
+	}
+
+	template <class D = duration>
+	[[nodiscard]] std::errc try_send(std::string_view text, D timeout = nowait) noexcept
+	{
+		return detail::errc(ringq_send(get(), text.data(), text.size(), detail::ns(timeout)));
+	}
+
+	template <class D = duration>
+	[[nodiscard]] got try_receive(std::span<std::byte> buffer, D timeout = nowait) noexcept
+	{
+		return got::of(ringq_receive(get(), buffer.data(), buffer.size(), detail::ns(timeout)));
+	}
+
+	/** Whether there is something to receive in time, be it the end of all. */
+	template <class D = duration>
+	[[nodiscard]] bool poll(D timeout = nowait)
+	{
+		return detail::check(ringq_poll(get(), detail::ns(timeout)), "ringq_poll") != 0;
+	}
+
+	/** To whoever takes it from the socket's other side; this process keeps it, too. */
+	void give(int socket) const
+	{
+		detail::check(ringq_pipe_give(get(), socket), "ringq_pipe_give");
+	}
+
+	[[nodiscard]] static pipe_end take(int socket)
+	{
+		ringq_pipe *out;
+		detail::check(ringq_pipe_take(&out, socket), "ringq_pipe_take");
+		return pipe_end(out);
 	}
 
 	void close() noexcept
@@ -893,6 +1122,18 @@ class array
 		return previous;
 	}
 
+	/** Whether it was `expected`, which becomes what it was, and is `desired` now. */
+	[[nodiscard]] bool compare_exchange(std::size_t index, T &expected, T desired)
+		requires std::integral<T>
+	{
+		auto was = static_cast<int64_t>(expected);
+		int r = ringq_compare_exchange(get(), index, &was, static_cast<int64_t>(desired));
+		if (r != -EAGAIN)
+			detail::check(r, "ringq_compare_exchange");
+		expected = static_cast<T>(was);
+		return r == 0;
+	}
+
 	/** The whole, of one instant. */
 	void read(std::span<T> into) const
 	{
@@ -914,16 +1155,20 @@ class array
 class lock_guard
 {
 	ringq_array *array_;
-	bool owner_died_ = false;
+	int result_;
 
       public:
 	template <class T, class D = duration>
-	explicit lock_guard(array<T> &a, D timeout = forever) : array_(a.get())
+	explicit lock_guard(array<T> &a, D timeout = forever) : array_(a.get()), result_(ringq_lock(array_, detail::ns(timeout)))
 	{
-		int r = ringq_lock(array_, detail::ns(timeout));
-		owner_died_ = r == -EOWNERDEAD;
-		if (!owner_died_)
-			detail::check(r, "ringq_lock");
+		if (!owns_lock()) [[unlikely]]
+			detail::fail(result_, "ringq_lock");
+	}
+
+	/** Without waiting and without an exception: owns_lock() tells. */
+	template <class T>
+	lock_guard(array<T> &a, std::try_to_lock_t) noexcept : array_(a.get()), result_(ringq_lock(array_, RINGQ_NOWAIT))
+	{
 	}
 
 	lock_guard(const lock_guard &) = delete;
@@ -931,12 +1176,23 @@ class lock_guard
 
 	~lock_guard()
 	{
-		ringq_unlock(array_);
+		if (owns_lock())
+			ringq_unlock(array_);
+	}
+
+	[[nodiscard]] bool owns_lock() const noexcept
+	{
+		return result_ == 0 || owner_died();
+	}
+
+	explicit operator bool() const noexcept
+	{
+		return owns_lock();
 	}
 
 	[[nodiscard]] bool owner_died() const noexcept
 	{
-		return owner_died_;
+		return result_ == -EOWNERDEAD;
 	}
 };
 
