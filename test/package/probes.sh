@@ -20,8 +20,7 @@ compiler=("$@")
 work=$(mktemp -d)
 children=()
 finish() {
-	((${#children[@]} == 0)) || kill -KILL "${children[@]}" 2>/dev/null || true
-	wait
+	{ kill -KILL "${children[@]}" || true; wait; } 2>/dev/null
 	rm -rf "$work"
 }
 trap finish EXIT
