@@ -7,7 +7,8 @@
 set -euo pipefail
 
 # Where nobody has mounted what the kernel's tracing is asked by, this script has it for itself.
-if ((EUID == 0)) && [[ -z ${RINGQ_TEST_TRACEFS-} && ! -e /sys/kernel/tracing/events && ! -e /sys/kernel/debug/tracing/events ]] &&
+if ((EUID == 0)) && [[ -z ${RINGQ_TEST_TRACEFS-} ]] &&
+	[[ ! -e /sys/kernel/tracing/events && ! -e /sys/kernel/debug/tracing/events ]] &&
 	unshare -m --propagation private mount -t tracefs tracefs /sys/kernel/tracing 2>/dev/null; then
 	# shellcheck disable=SC2016
 	RINGQ_TEST_TRACEFS=mounted exec unshare -m --propagation private bash -c \
@@ -140,7 +141,7 @@ at_once() {
 		shown ringq-deaths "${dead}the entry of member [0-9]+, who died" &&
 		shown ringq-deaths "${dead}lane [0-9]+ of 'jobs', whose producer died" &&
 		shown ringq-deaths "${dead}the lock of array [0-9a-f]+, whose holder, member [0-9]+, died" &&
-		shown ringq-deaths "${dead}a delivery of queue [0-9a-f]+, whose taker died, process [0-9]+, thread [0-9]+: now attempt [2-9]" &&
+		shown ringq-deaths "${dead}a delivery of queue [0-9a-f]+, whose taker died, process [0-9]+, .*: now attempt [2-9]" &&
 		shown ringq-deaths "${dead}pipe [0-9a-f]+, of which nobody has the other end"
 }
 
