@@ -113,8 +113,8 @@ def main():
              ".Sh DESCRIPTION", body(name.sub("These are ", parts[0])), *shown(parts[1:]), ".Sh CALLS"]
     for header in headers:
         text = pathlib.Path(header).read_text(encoding="utf-8")
-        section = subject_of(text) + constants_of(text) + calls_of(text) if header != umbrella else []
-        if section:
+        section = subject_of(text) + constants_of(text) + calls_of(text)
+        if section and not pathlib.Path(header).samefile(umbrella):
             lines += [f".Ss In {pathlib.Path(header).name}", *section]
     lines += [".Sh EXAMPLES", *(line for example in examples for line in example_of(example))]
     lines += [".Sh SEE ALSO", ".Xr ringq 1"]
