@@ -27,8 +27,16 @@ if [[ ${4-} == --update ]]; then
 	exit
 fi
 
+# What is behind a handle is nobody else's: abidw drops the members of such types, not always their size.
+cat >"$work/handles" <<-'END'
+	[suppress_type]
+	type_kind = struct
+	name_regexp = ^ringq_(array|browser|pipe|queue|region)$
+END
+compare() { abidiff --no-added-syms --suppressions "$work/handles" "$1" "$work/new.xml"; }
+
 describe "$library" "$work/new.xml"
-abidiff --no-added-syms "$baseline" "$work/new.xml" || {
+compare "$baseline" || {
 	echo 'The interface differs from the last release. If this version may change it, as docs/versions.md says:'
 	echo "test/package/abi.sh LIBRARY HEADERS BASELINE --update"
 	exit 1
@@ -39,6 +47,6 @@ sed "s/name='ringq_put'/name='ringq_putt'/" "$baseline" >"$work/symbol.xml"
 sed -E "/name='ringq_queue_stat' size-in-bits/s/size-in-bits='[0-9]+'/size-in-bits='64'/" "$baseline" >"$work/size.xml"
 for fault in symbol size; do
 	! cmp -s "$baseline" "$work/$fault.xml" || { echo "no fault was made: $fault"; exit 1; }
-	! abidiff --no-added-syms "$work/$fault.xml" "$work/new.xml" >/dev/null || { echo "not told: $fault"; exit 1; }
+	! compare "$work/$fault.xml" >/dev/null || { echo "not told: $fault"; exit 1; }
 done
 echo "the interface is that of the baseline: $(grep -c '<elf-symbol ' "$baseline") symbols"

@@ -259,10 +259,10 @@ class Waiting(unittest.TestCase):
         self.assertEqual([len(woken), [n for n in woken if n > 45]], [6, []])
 
     def test_ctrl_c_ends_each_wait(self):
-        program = ('import os, signal, threading, time, ringq, ringq.multiprocessing.connection\n'
+        program = ('import os, pathlib, signal, threading, time, ringq, ringq.multiprocessing.connection\n'
                    'def interrupt(ready):\n'
                    '    ready.wait(); time.sleep(0.05)\n'
-                   '    while open("/proc/self/stat").read().rsplit(")")[1].split()[0] != "S":\n'
+                   '    while pathlib.Path("/proc/self/stat").read_text().rsplit(")")[1].split()[0] != "S":\n'
                    '        time.sleep(0.01)\n'
                    '    os.kill(os.getpid(), signal.SIGINT)\n'
                    'full, empty, value = ringq.Queue(1), ringq.Queue(), ringq.Array("i", 2)\n'
