@@ -6,7 +6,9 @@
  *
  * One lane, whose ring has room for RING records; its producer writes where both head and all that is in hand have gone
  * on. Member 0 takes until nothing waits and nothing is in hand. The others take, acknowledge and give back, and each may be
- * killed at any step, with records in its hands. What they had comes back to whoever looks.
+ * killed at any step, with records in its hands. What they had comes back to whoever looks. With ADOPT the producer may be
+ * killed at any step, too, while records of its lane are in hand, and another one has its lane then, and puts what is left.
+ * The queue is closed when all has been put: what ends member 0 is what lets a take, or a join, of a closed queue end.
  *
  * What must hold: a record is in no two hands at once, is never written over while it is not acknowledged, is not delivered
  * after it was; and when somebody finds that nothing is in hand and nothing waits, each record has been acknowledged.
@@ -17,6 +19,7 @@
  *   BACK      1: the mortals may give a record back; 2: member 0, too
  *
  * RUN: -DMORTALS=1 -DRECORDS=2 -DRING=1 -DBATCH=1 -DBACK=1
+ * RUN: -DMORTALS=1 -DRECORDS=2 -DRING=1 -DBATCH=1 -DBACK=0 -DADOPT
  * ONLY FAULTS: -DMORTALS=1 -DRECORDS=2 -DRING=2 -DBATCH=2 -DBACK=0
  * ONLY FAULTS: -DMORTALS=1 -DRECORDS=2 -DRING=1 -DBATCH=1 -DBACK=2
  */
@@ -156,10 +159,8 @@ inline read_books()
 }
 
 /* ringq_put(), of all records, one after the other */
-proctype producer()
+inline put_all()
 {
-	byte h, i, k, m, p, s, w, lowest, seen;
-	bit any, ok;
 	do
 	:: tail == RECORDS -> break
 	:: else ->
@@ -185,6 +186,22 @@ proctype producer()
 			h = 0; i = 0; k = 0; m = 0; p = 0; s = 0; w = 0; lowest = 0; seen = 0; any = 0; ok = 0
 		}
 	od
+}
+
+bit producer_killed; /* one is killed, at most */
+
+/*
+ * What was published is all that is left of a dead one: who adopts the lane
+ * goes on behind it, and knows nothing of what the other had read.
+ */
+proctype producer()
+{
+	byte h, i, k, m, p, s, w, lowest, seen;
+	bit any, ok;
+#ifdef ADOPT
+	put_all() unless { atomic { producer_killed -> h = 0; i = 0; k = 0; m = 0; p = 0; s = 0; w = 0; lowest = 0; seen = 0; any = 0; ok = 0 } };
+#endif
+	put_all()
 }
 
 /* The caller is told that it has the record of entry e. */
@@ -380,11 +397,21 @@ proctype killer(byte victim)
 	killed[victim] = 1
 }
 
+#ifdef ADOPT
+proctype killer_of_producer()
+{
+	producer_killed = 1
+}
+#endif
+
 init
 {
 	atomic {
 		byte member;
 		run producer();
+#ifdef ADOPT
+		run killer_of_producer();
+#endif
 		run survivor(0);
 		member = 1;
 		do
