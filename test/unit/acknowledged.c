@@ -20,6 +20,40 @@ static ringq_queue *acknowledged(unsigned order, struct ringq_queue_options opti
 	return queue_new(&options);
 }
 
+/* A ring that is half full makes way for a larger one, which is to hold the record. */
+Test(acknowledged, a_long_record_behind_short_ones_has_room)
+{
+	enum { SHORT = 160 };
+	static const size_t lengths[] = {2000, 5000, 16300, 40000, 65600, 300000};
+	static char record[300000];
+	ringq_region *region;
+	ringq_queue *queue, *other;
+	struct ringq_delivery delivery;
+
+	check_eq(ringq_region_create(&region, NULL), 0);
+	for (size_t i = 0; i < COUNT(lengths); i++) {
+		check_eq(ringq_queue_create(&queue, region, &(struct ringq_queue_options){.flags = RINGQ_ACKNOWLEDGED}),
+			0);
+		check_eq(ringq_queue_create(&other, region, &(struct ringq_queue_options){.flags = RINGQ_ACKNOWLEDGED}),
+			0);
+		put_numbers(queue, 0, SHORT);
+		put_numbers(other, 0, SHORT);
+		memset(record, (int)('a' + i), lengths[i]);
+		check_eq(ringq_put(queue, record, lengths[i], RINGQ_NOWAIT), 0);
+		for (int64_t n = 0; n < SHORT; n++) {
+			check_eq(get_number(queue, RINGQ_NOWAIT), n);
+			check_eq(get_number(other, RINGQ_NOWAIT), n);
+		}
+		check_eq(ringq_take(queue, &delivery, RINGQ_NOWAIT), 0);
+		check_eq(delivery.len, lengths[i]);
+		check(!memcmp(delivery.data, record, delivery.len));
+		check_eq(ringq_ack(queue, &delivery), 0);
+		ringq_queue_release(other);
+		ringq_queue_release(queue);
+	}
+	ringq_region_detach(region);
+}
+
 Test(acknowledged, deliveries_are_finished_in_any_order)
 {
 	for (size_t o = 0; o < COUNT(orders); o++) {

@@ -88,7 +88,9 @@ static void give(pthread_mutex_t *mutex)
 	if (rq_unlikely(owes) && !held) {
 		owes = 0;
 		take(&watch_lock);
+		take(&lock); /* the queues of this process */
 		rq_upcalls.forked();
+		give(&lock);
 		give(&watch_lock);
 	}
 }

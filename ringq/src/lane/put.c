@@ -237,11 +237,11 @@ static bool is_full(const struct rq_producer *p, uint64_t limit)
  * Whether a ring of an acknowledged queue makes way for a larger one though there is room in it: each round is a look at the
  * books, at a line for each record that is in hand, so that a round should be many records.
  */
-static bool is_small(const struct rq_producer *p, uint64_t limit)
+static bool is_small(const struct rq_producer *p, uint64_t need, uint64_t limit)
 {
 	uint64_t size = p->ring.size;
 	return p->set->hands && size && !p->one_shot && size < RING_KEEP && limit - p->tail < size / 2 &&
-	       4 * size <= p->set->max_bytes;
+	       need + 2 * RQ_GRANULE <= 4 * size && 4 * size <= p->set->max_bytes;
 }
 
 /*
@@ -267,7 +267,8 @@ int rq_producer_make_room(struct rq_producer *p, uint64_t len, struct rq_patienc
 {
 	if (len > RQ_RECORD_MAX)
 		return -EMSGSIZE;
-	uint64_t need = rq_footprint(len, p->stamped), head, first_wait = 0;
+	uint64_t need = rq_footprint(len, p->stamped), head, first_wait = 0, first_undone = 0;
+	unsigned books_since = 0; /* the poll at which the books were first read; 0: not yet */
 	bool may_yield = rq_patience_may_yield(patience);
 	unsigned polls = may_yield ? POLLS : POLLS_NOWAIT, yields = may_yield ? YIELDS : 0;
 	uint64_t least = p->set->hands ? POLL_BYTES_HELD : POLL_BYTES;
@@ -279,8 +280,10 @@ int rq_producer_make_room(struct rq_producer *p, uint64_t len, struct rq_patienc
 		if (!read_head(p, &head))
 			return -EBADMSG;
 		uint64_t free = head, wait = waiting(p, head), limit = ring_limit(p, head);
-		if (poll == 0)
+		if (poll == 0) {
 			first_wait = wait;
+			books_since = 0;
+		}
 		bool full = is_full(p, limit);
 		uint64_t freed = first_wait - wait;
 		bool moves = freed + need + POLLS_IN_VAIN * least >= poll * least;
@@ -291,6 +294,13 @@ int rq_producer_make_room(struct rq_producer *p, uint64_t len, struct rq_patienc
 			wait = undone(p, head, &free);
 			limit = ring_limit(p, free);
 			full = is_full(p, limit);
+			if (!books_since) {
+				books_since = poll + 1;
+				first_undone = wait;
+			}
+			/* Claims alone free nothing. */
+			may_poll &= first_undone + need + POLLS_IN_VAIN * least >=
+			            wait + (uint64_t)(poll + 1 - books_since) * least;
 		}
 		if (wait > rq_load(&p->lane->most))
 			rq_store(&p->lane->most, wait);
@@ -319,7 +329,7 @@ int rq_producer_make_room(struct rq_producer *p, uint64_t len, struct rq_patienc
 		} else if (wait >= p->ring.size / 8) {
 			p->drained_rounds = 0;
 		}
-		if (is_small(p, limit) && take_chunk(p, 4 * p->ring.size, false, head) == 0) {
+		if (is_small(p, need, limit) && take_chunk(p, 4 * p->ring.size, false, head) == 0) {
 			set_room(p, p->ring.size, wait);
 			return 0;
 		}
