@@ -130,6 +130,13 @@ static void get_one(ringq_queue *queue)
 	get_number(queue, RINGQ_NOWAIT);
 }
 
+static void take_one(ringq_queue *queue)
+{
+	struct ringq_delivery delivery;
+
+	ringq_take(queue, &delivery, RINGQ_NOWAIT);
+}
+
 static void take_and_acknowledge(ringq_queue *queue)
 {
 	struct ringq_delivery delivery;
@@ -150,6 +157,7 @@ static const struct left {
 	{"put_many", put_several, {.max_producers = 3, .max_records = 16}, 3, 0},
 	{"reserve, commit", reserve_and_commit, {.max_producers = 3, .max_records = 16}, 1, 0},
 	{"get", get_one, {.max_producers = 3}, 0, 1},
+	{"take", take_one, {.max_producers = 3, .flags = RINGQ_ACKNOWLEDGED}, 0, 0},
 	{"take, ack", take_and_acknowledge, {.max_producers = 3, .flags = RINGQ_ACKNOWLEDGED}, 0, 1},
 };
 
@@ -175,6 +183,12 @@ static void *leave(void *arg)
 	check_eq(ringq_queue_open(&again, region, NULL), 0);
 	for (int i = 1; i <= 2; i++)
 		check_eq(put_number(again, AFTER + i, TEST_SOON), 0);
+	if (left->options.flags & RINGQ_ACKNOWLEDGED) { /* by an entry that says nothing of what it had in hand before */
+		struct ringq_delivery delivery;
+
+		check_eq(ringq_take(again, &delivery, RINGQ_NOWAIT), 0);
+		check_eq(ringq_requeue(again, &delivery), 0);
+	}
 	ringq_queue_release(again);
 	return NULL;
 }

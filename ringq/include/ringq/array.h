@@ -97,7 +97,7 @@ RINGQ_API int ringq_array_type(const ringq_array *array);
  * half done; the caller may repair it, and no later one is told. A write of the whole is finished then, never half done.
  * Errors: -EAGAIN (RINGQ_NOWAIT; or locked 2^32 - 1 times by the caller), -ETIMEDOUT, -EINTR (ringq_array_interruptible()),
  * -EUSERS, -ENOMEM. Progress: blocking while a living thread holds the lock, also a stopped one; a holder's death wakes a
- * sleeper at once. No system call while nobody else wants the lock. A child of fork does not hold what its parent's thread
+ * sleeper at once, on an interruptible handle within 100 ms. No system call while nobody else wants the lock. A child of fork does not hold what its parent's thread
  * does. Who comes may be faster than who was woken.
  */
 RINGQ_API int ringq_lock(ringq_array *array, int64_t timeout);

@@ -398,7 +398,7 @@ static ssize_t show_held(
 	if (!info)
 		return (ssize_t)len;
 	r = inform(b, held->key, header, info);
-	int64_t ns = rq_sys.tick() - (int64_t)held->taken;
+	int64_t ns = (int64_t)((uint64_t)rq_sys.tick() - held->taken);
 	info->attempt = held->attempt;
 	info->in_hand = 1;
 	info->held_ms = ns < 0 ? 0 : ns / 1000000 < UINT32_MAX ? (uint32_t)(ns / 1000000) : UINT32_MAX;

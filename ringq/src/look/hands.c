@@ -193,8 +193,36 @@ static int compare_held(const void *of_a, const void *of_b)
 	if (a->taken != b->taken)
 		return a->taken < b->taken ? -1 : 1;
 	if ((a->key ^ b->key) & RQ_OWNER_OF_LANE)
-		return a->key < b->key ? -1 : 1;
+		return (a->key & RQ_OWNER_OF_LANE) < (b->key & RQ_OWNER_OF_LANE) ? -1 : 1;
 	return a->pos == b->pos ? 0 : rq_head_reached(a->pos, b->pos) ? 1 : -1;
+}
+
+/*
+ * Sorts by any comparison, also one that contradicts itself, as words that somebody has corrupted may make it; qsort() may leave
+ * the array then. 0 or -ENOMEM.
+ */
+static int sort(void *array, size_t n, size_t size, int (*compare)(const void *, const void *))
+{
+	char *from = array, *to = malloc(n * size + 1), *spare = to;
+	if (!to)
+		return -ENOMEM;
+	for (size_t run = 1; run < n; run *= 2) {
+		for (size_t i = 0; i < n; i += 2 * run) {
+			size_t a = i, a_end = i + run < n ? i + run : n, b = a_end,
+			       b_end = i + 2 * run < n ? i + 2 * run : n;
+			for (size_t k = i; k < b_end; k++) {
+				bool first = a < a_end && (b == b_end || compare(from + a * size, from + b * size) <= 0);
+				memcpy(to + k * size, from + (first ? a++ : b++) * size, size);
+			}
+		}
+		char *sorted = to;
+		to = from;
+		from = sorted;
+	}
+	if (from != array)
+		memcpy(array, from, n * size);
+	free(spare);
+	return 0;
 }
 
 /* Where others move all the time, one may have been seen in two books. How many there are. */
@@ -247,17 +275,15 @@ int rq_look_at_hands(const struct rq_lane_set *set, struct rq_look_hands *out)
 	for (unsigned looks = 0; r == 0 && moves && looks < LOOKS_MOST; looks++)
 		r = look_once(&l, hands, &moves);
 	free(l.before);
-	if (r) {
-		rq_look_hands_free(out);
-		return r;
-	}
-	if (out->returned) {
-		qsort(out->back, out->returned, sizeof *out->back, compare);
+	if (r == 0 && out->returned) {
+		r = sort(out->back, out->returned, sizeof *out->back, compare);
 		out->returned = without_twice(out->back, out->returned);
 	}
-	if (out->held_count)
-		qsort(out->held, out->held_count, sizeof *out->held, compare_held);
-	return 0;
+	if (r == 0 && out->held_count)
+		r = sort(out->held, out->held_count, sizeof *out->held, compare_held);
+	if (r)
+		rq_look_hands_free(out);
+	return r;
 }
 
 void rq_look_hands_free(struct rq_look_hands *hands)

@@ -21,7 +21,7 @@ bool rq_is_ready(struct rq_port *b)
 	       (b->queue->peer && b->queue->peer->gone(b));
 }
 
-#define TAGS 64u /* signals, 0 being that of descriptors that nobody has changed */
+#define TAGS 31u /* signals that every kernel and emulator has, 0 being that of descriptors that nobody has changed */
 
 bool rq_watch_has_number(const struct rq_watch *w)
 {

@@ -154,6 +154,8 @@ void rq_port_was_left(struct ringq_queue *queue, uint64_t id)
 	struct rq_port *b = find_port(t, queue);
 	if (b)
 		b->left = true;
+	if (b && b->membership->book)
+		rq_book_was_left(b->membership->book);
 	rq_process_unlock();
 	rq_store_release(&t->handle_hazard, 0); /* Y4 */
 }
@@ -183,7 +185,8 @@ void rq_ports_drop_thread(struct rq_thread *thread)
 {
 	while (thread->ports) {
 		struct rq_port *b = thread->ports, **link = &b->queue->ports;
-		b->left |= rq_load(&thread->handle_hazard) == rq_load(&b->queue->id);
+		uint64_t in = rq_load(&thread->handle_hazard), id = rq_load(&b->queue->id);
+		b->left |= in && (in == id || id == RQ_HANDLE_GONE);
 		thread->ports = b->thread_next;
 		while (*link != b)
 			link = &(*link)->queue_next;

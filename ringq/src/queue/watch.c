@@ -248,8 +248,12 @@ static void renew_number(struct rq_watch *w)
 	int fd = rq_watch_has_number(w) ? eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK) : -1;
 	if (fd < 0)
 		return;
-	if (rq_watch_know(w, fd) == 0)
-		dup3(fd, w->fd, O_CLOEXEC);
+	struct rq_watch known = {.device = w->device, .inode = w->inode, .tag = w->tag};
+	if (rq_watch_know(w, fd) == 0 && dup3(fd, w->fd, O_CLOEXEC) < 0) {
+		w->device = known.device;
+		w->inode = known.inode;
+		w->tag = known.tag;
+	}
 	rq_close(fd);
 }
 

@@ -108,6 +108,14 @@ static int widen(struct rq_book *book)
 	return 0;
 }
 
+/* How many others read. */
+static uint32_t open_entries(const struct rq_book *book)
+{
+	uint32_t each = entries_a_page(rq_load(&book->membership->region));
+	uint32_t open = rq_load(&book->membership->member->open), most = book->pages * each;
+	return open < most ? open : most;
+}
+
 static void set_tickets_apart(struct rq_book *book)
 {
 	rq_u64 *tickets = &book->membership->member->tickets;
@@ -116,6 +124,12 @@ static void set_tickets_apart(struct rq_book *book)
 	rq_store_release(tickets, from + TICKETS_AT_ONCE); /* B8: before the first claim of them */
 	book->claim = from * RQ_TICKET | number;
 	book->limit = (from + TICKETS_AT_ONCE - 1) * RQ_TICKET | number;
+}
+
+void rq_book_was_left(struct rq_book *book)
+{
+	book->spares = 0;
+	book->open = open_entries(book); /* before B6 */
 }
 
 int rq_book_refill(struct rq_book *book)
@@ -154,8 +168,7 @@ int rq_book_open(struct rq_book **out, struct rq_membership *membership)
 		return -ENOMEM;
 	book->membership = membership;
 	int r = adopt_pages(book, membership->member);
-	uint32_t each = entries_a_page(rq_load(&membership->region)), open = rq_load(&membership->member->open);
-	book->open = open < book->pages * each ? open : book->pages * each;
+	book->open = open_entries(book);
 	book->claim = book->limit = 0;
 	if (r == 0) {
 		set_tickets_apart(book);

@@ -69,6 +69,9 @@ void rq_book_forget(struct rq_book *book);
 /* Finds spare entries where there is none, and tickets. 0, -ENOMEM. */
 int rq_book_refill(struct rq_book *book);
 
+/* A call was left in the midst: what is spare is to be found anew, by what the entries say. */
+void rq_book_was_left(struct rq_book *book);
+
 /* Has others read fewer entries, where many were open and none is now. */
 void rq_book_narrow(struct rq_book *book);
 
