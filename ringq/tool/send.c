@@ -79,13 +79,16 @@ static int connect_to(const ringq_region *region, const char *path, const struct
 	return STATUS_NOT_FOUND;
 }
 
-/* One that nobody listens at any more is what a server that was killed has left. */
+/*
+ * One that nobody listens at any more is what a server that was killed has left. Asked for by datagrams, which no connection
+ * comes of that a server would count.
+ */
 static void remove_left(const char *path, const struct sockaddr_un *address, socklen_t len)
 {
 	struct stat st;
 	int to = *path == '@' || lstat(path, &st) || !S_ISSOCK(st.st_mode)
 	                 ? -1
-	                 : socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	                 : socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (to < 0)
 		return;
 	if (connect(to, (const struct sockaddr *)address, len) && errno == ECONNREFUSED)
@@ -107,7 +110,7 @@ static int give_to_all(const ringq_region *region, int at, const char *path)
 			continue; /* it has gone again */
 		int e = ringq_region_send(region, to);
 		given += e == 0;
-		if (e && e != -EPIPE) /* who has gone again has asked whether somebody listens */
+		if (e && e != -EPIPE) /* it has gone again */
 			fail(e, path);
 		close(to);
 	}

@@ -48,7 +48,8 @@ class Terminal:
                                       env={**os.environ, "TERM": "xterm"}, preexec_fn=self.begin)
 
     def begin(self):
-        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # ignored by what nohup runs, and then top ignores it, too
+        for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+            signal.signal(number, signal.SIG_DFL)  # ignored by what nohup, or a script's &, runs, and then by top, too
         os.setsid()
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
         if not self.as_job:
@@ -102,6 +103,8 @@ class Terminal:
                 signals = [line for line in file if line.startswith(("State", "Sig", "Shd"))]
             with open(f"/proc/{self.child.pid}/wchan", encoding="ascii") as file:
                 check(False, f"it does not end; {file.read()}\n{''.join(signals)}{self.screen()}")
+            self.child.kill()
+            status = self.child.wait()
         self.read(0.01)
         return status
 
