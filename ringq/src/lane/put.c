@@ -233,6 +233,12 @@ static bool is_full(const struct rq_producer *p, uint64_t limit)
 	return !p->one_shot && limit && limit - p->tail < p->ring.size / 8;
 }
 
+/* Whether it is worth waiting for a moment, or giving others the processor, before more memory is taken. */
+static bool may_wait(const struct rq_producer *p, bool poll, unsigned yields)
+{
+	return (poll && p->ring.size >= RING_PATIENT) || (yields && p->ring.size >= RING_LARGEST);
+}
+
 /*
  * Whether a ring of an acknowledged queue makes way for a larger one though there is room in it: each round is a look at the
  * books, at a line for each record that is in hand, so that a round should be many records.
@@ -271,7 +277,7 @@ int rq_producer_make_room(struct rq_producer *p, uint64_t len, struct rq_patienc
 	unsigned books_since = 0; /* the poll at which the books were first read; 0: not yet */
 	bool may_yield = rq_patience_may_yield(patience);
 	unsigned polls = may_yield ? POLLS : POLLS_NOWAIT, yields = may_yield ? YIELDS : 0;
-	uint64_t least = p->set->hands ? POLL_BYTES_HELD : POLL_BYTES;
+	uint64_t least = rq_unlikely(p->set->hands != NULL) ? POLL_BYTES_HELD : POLL_BYTES;
 	const struct rq_geometry *at = &p->set->region->at;
 	if (need + 2 * RQ_GRANULE > at->unit_count * at->page)
 		return -EMSGSIZE;
@@ -280,17 +286,12 @@ int rq_producer_make_room(struct rq_producer *p, uint64_t len, struct rq_patienc
 		if (!read_head(p, &head))
 			return -EBADMSG;
 		uint64_t free = head, wait = waiting(p, head), limit = ring_limit(p, head);
-		if (poll == 0) {
+		if (poll == 0)
 			first_wait = wait;
-			books_since = 0;
-		}
-		bool full = is_full(p, limit);
 		uint64_t freed = first_wait - wait;
-		bool moves = freed + need + POLLS_IN_VAIN * least >= poll * least;
-		bool may_poll = p->ring.size >= RING_PATIENT && poll < polls && moves;
-		bool may_yield_now = p->ring.size >= RING_LARGEST && yields;
+		bool full = is_full(p, limit), moves = freed + need + POLLS_IN_VAIN * least >= poll * least;
 		/* Where head leaves no room yet, the books need not be read, whose lines are of those who take. */
-		if (p->set->hands && !(full && (may_poll || may_yield_now))) {
+		if (rq_unlikely(p->set->hands != NULL) && !(full && may_wait(p, poll < polls && moves, yields))) {
 			wait = undone(p, head, &free);
 			limit = ring_limit(p, free);
 			full = is_full(p, limit);
@@ -299,14 +300,14 @@ int rq_producer_make_room(struct rq_producer *p, uint64_t len, struct rq_patienc
 				first_undone = wait;
 			}
 			/* Claims alone free nothing. */
-			may_poll &= first_undone + need + POLLS_IN_VAIN * least >=
-			            wait + (uint64_t)(poll + 1 - books_since) * least;
+			moves = moves && first_undone + need + POLLS_IN_VAIN * least >=
+			                         wait + (uint64_t)(poll + 1 - books_since) * least;
 		}
 		if (wait > rq_load(&p->lane->most))
 			rq_store(&p->lane->most, wait);
 		if (wait && wait + need > p->set->max_bytes)
 			return -EAGAIN;
-		if (full && may_poll) {
+		if (full && p->ring.size >= RING_PATIENT && poll < polls && moves) {
 			unsigned next = polls_until(p, limit, freed, poll);
 			for (unsigned i = 0; i < next * POLL_PAUSES; i++)
 				rq_pause();
@@ -315,11 +316,12 @@ int rq_producer_make_room(struct rq_producer *p, uint64_t len, struct rq_patienc
 				yields = polls = 0;
 			continue;
 		}
-		if (full && may_yield_now) {
+		if (full && p->ring.size >= RING_LARGEST && yields) {
 			yields--;
 			if (rq_patience_yield(patience))
 				yields = polls = 0;
 			poll = UINT_MAX;
+			books_since = 0;
 			continue;
 		}
 		if (p->ring.size > RING_LARGEST && !p->one_shot && wait < p->ring.size / 8 &&
