@@ -98,6 +98,28 @@ static bool is_region_link(const char *link, char name[256], bool *unlinked)
 	return true;
 }
 
+/*
+ * Whether it is what the maker of a named region has: a file of which the kernel says what it was called when it was opened,
+ * which is nothing, as it got its name once it was whole.
+ */
+static bool is_makers_link(const char *link)
+{
+	static const char start[] = DIRECTORY "/#";
+	size_t len = strlen(link), tail = sizeof DELETED - 1;
+	return strncmp(link, start, sizeof start - 1) == 0 && len > tail && strcmp(link + len - tail, DELETED) == 0;
+}
+
+static bool is_region(int fds, const char *fd)
+{
+	ringq_region *region;
+	int file = openat(fds, fd, O_RDONLY | O_CLOEXEC), e = file < 0 ? -errno : ringq_region_observe(&region, file);
+	if (e == 0)
+		ringq_region_detach(region);
+	if (file >= 0)
+		close(file);
+	return e == 0 || e == -EPROTO;
+}
+
 static void process_name(int proc, char name[16])
 {
 	int fd = openat(proc, "comm", O_RDONLY | O_CLOEXEC);
@@ -117,7 +139,10 @@ static int see_descriptor(struct search *s, int fds, int proc, pid_t pid, const 
 	if (n < 0)
 		return 0;
 	link[n] = 0;
-	if (!is_region_link(link, name, &unlinked) || fstatat(fds, fd, &st, 0) || !S_ISREG(st.st_mode))
+	bool made = is_makers_link(link);
+	if ((!is_region_link(link, name, &unlinked) && !made) || fstatat(fds, fd, &st, 0) || !S_ISREG(st.st_mode))
+		return 0;
+	if (made && !by_file(s, &st) && !is_region(fds, fd))
 		return 0;
 	struct found *f = entry(s, &st);
 	if (!f)

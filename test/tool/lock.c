@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Locks a named array, as a program of its users would: says how, and has the lock until its input ends. With QUEUE it has
+ * Locks a named array, as a program of its users would, and makes it, and its region, if they are not there: says how, and has the
+ * lock until its input ends. With QUEUE it has
  * taken a record from there before.
  *
  * usage: lock REGION ARRAY [QUEUE]
@@ -38,8 +39,12 @@ int main(int argc, char **argv)
 	char byte;
 	int r = argc == 3 || argc == 4 ? ringq_region_open(&region, argv[1]) : -EINVAL;
 
+	if (r == -ENOENT)
+		r = ringq_region_create(&region, &(struct ringq_region_options){.name = argv[1]});
 	if (r == 0)
 		r = ringq_array_open(&array, region, argv[2]);
+	if (r == -ENOENT)
+		r = ringq_array_create(&array, region, argv[2], RINGQ_INT64, 1);
 	if (r == 0 && argc == 4)
 		r = take_from(region, argv[3]);
 	if (r == 0)

@@ -97,6 +97,16 @@ cure dead-producer
 wait_for 'closed' "$ringq" stat "$name/q"
 "$ringq" doctor "$name" -J | grep -q dead-producer && fail 'the dead trouble still'
 
+# --- who has made a region holds it, though its file had no name when that was opened ---
+
+sleep 60 | "$lock" "$name-made" shared >"$dir/made" &
+maker=$!
+wait_for '^locked$' cat "$dir/made"
+status 0 "$ringq" list "$name-made"
+shows " $maker lock\$"
+kill $maker
+"$ringq" unlink "$name-made"
+
 # --- a lock: its holder runs, is stopped, or is dead ---
 
 status 0 "$ringq" array create "$name/shared"
