@@ -23,6 +23,7 @@
 #define DESCRIPTORS_MOST 90 /* percent of a process's limit */
 
 static int64_t in_hand = RINGQ_SEC(600), away = RINGQ_SEC(60);
+static int64_t not_yet; /* the longest wait for room that is not `away` */
 static uint64_t troubles;
 static struct json json;
 
@@ -277,8 +278,12 @@ static void check_flow(const struct patient *p, const struct ringq_object *objec
 	if (!records || object->kind == RINGQ_OBJECT_PIPE)
 		return;
 	if (s.consumers) {
-		if (s.busy && s.awake == s.consumers && s.put && s.put_for >= away)
+		if (!s.busy || s.awake != s.consumers || !s.put)
+			return;
+		if (s.put_for >= away)
 			report_away(p, label, &s, records);
+		else if (s.put_for > not_yet)
+			not_yet = s.put_for;
 		return;
 	}
 	snprintf(cure, sizeof cure, "ringq drain %s/%s --output=FILE", p->label, label);
@@ -554,7 +559,11 @@ static int run(int argc, char **argv)
 		json_close(&json, '}');
 		json_line(&json);
 	} else if (r == STATUS_DONE && !troubles) {
-		puts("no trouble found");
+		printf("no trouble found");
+		if (not_yet >= RINGQ_SEC(1))
+			printf(", but somebody has waited for room for %s: that counts from %s on (--away)",
+				show_span(not_yet), show_span(away));
+		putchar('\n');
 	}
 	return r ? r : troubles ? STATUS_NO : STATUS_DONE;
 }
