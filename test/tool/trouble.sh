@@ -99,11 +99,10 @@ wait_for 'closed' "$ringq" stat "$name/q"
 
 # --- who has made a region holds it, though its file had no name when that was opened ---
 
-sleep 60 | "$lock" "$name-made" shared >"$dir/made" &
+"$lock" "$name-made" shared < <(exec sleep 60 2>/dev/null 9<&-) >"$dir/made" &
 maker=$!
 wait_for '^locked$' cat "$dir/made"
-status 0 "$ringq" list "$name-made"
-shows " $maker lock\$"
+wait_for "^$name-made .* $maker lock\$" "$ringq" list
 kill $maker
 "$ringq" unlink "$name-made"
 
@@ -188,7 +187,7 @@ wait $producer
 # --- a full queue, whose consumer is awake, and away: it took one, and then does something else ---
 
 status 0 "$ringq" create "$name/away" --max-records=2
-(seq 9; exec sleep 60) | "$ringq" put "$name/away" &
+"$ringq" put "$name/away" < <(seq 9; exec sleep 60 2>/dev/null 9<&-) & # no pipeline, all of which would be waited for
 producer=$!
 mkfifo "$dir/away"
 status 0 "$ringq" array create "$name/own"
