@@ -132,7 +132,8 @@ int main(int argc, char **argv)
 	size_t most = BOUNDS + 2 * KINDS * count_peers();
 	struct scenario *rows = calloc(most, sizeof(*rows));
 	struct result *results = calloc(most, sizeof(*results));
-	struct run run = {rows, results, 0, a.rounds, a.seconds, a.quick ? QUICK_BUDGET : 0, a.limit};
+	struct run run = {rows, results, 0, a.rounds, .seconds = a.seconds, .budget = a.quick ? QUICK_BUDGET : 0,
+		.limit = a.limit};
 
 	if (!rows || !results)
 		bench_die(0, "out of memory");

@@ -116,8 +116,8 @@ static void print_cell(const struct run *run, size_t row)
 		printf(" %s |", r->why);
 		return;
 	}
-	k = state_kept(run, row, state_line(run));
-	other = state_other(run, row, state_line(run));
+	k = state_kept(run, row);
+	other = state_other(run, row);
 	putchar(' ');
 	figure_print(stdout, k.value.median);
 	if (!isnan(k.figures[SHARE_PRODUCER]))
@@ -154,7 +154,7 @@ static void plot_table(const struct run *run, const struct table *t, FILE *f)
 
 			if (!r->failed)
 				fprintf(f, "%u %.6g\n", t->numbers[i],
-					state_kept(run, row_of(t->first + c, i), state_line(run)).value.median);
+					state_kept(run, row_of(t->first + c, i)).value.median);
 		}
 		fputs("END\n", f);
 	}
@@ -189,7 +189,7 @@ static void json_table(const struct run *run, const struct table *t, FILE *f)
 static const struct bench_program program = {
 	.usage = "usage: ringq-scale [--rounds N | --quick] [--only TABLE] [--json FILE] [--plots FILE]\n"
 		 "Prints tables of what grows with the number of parties, of lanes, of records that wait, of queues, "
-                 "regions, members.\n"
+		 "regions, members.\n"
 		 "  --rounds N        how often each sample runs, 1 to 99; 3 if not given\n"
 		 "  --quick           one round of short samples\n"
 		 "  --only TABLE      only this one: parties, lanes, backlog, queues, regions or members\n"
@@ -222,7 +222,7 @@ int main(int argc, char **argv)
 	run_rounds(&run);
 	machine_print(stdout);
 	printf("; medians of %u rounds. The raw line took ", run.rounds);
-	figure_print(stdout, state_line(&run));
+	figure_print(stdout, run.line);
 	printf(" ns. In brackets: the slowest producer's part of an equal share, and the slowest consumer's. (!) marks "
 	       "where the "
 	       "raw line took less than half or more than twice as long beside some of the samples, which are left out "

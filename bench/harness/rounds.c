@@ -3,6 +3,7 @@
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "harness/rounds.h"
@@ -113,12 +114,14 @@ static void measure(struct run *run, size_t i, unsigned round, struct sample *ou
 {
 	const struct scenario *s = &run->scenarios[i];
 	struct result *result = &run->results[i];
+	bool failed;
 
 	if (!result->n)
 		result->n = calibrate(run, s, out);
-	result->failed = !result->n || !sample(run, s, result->n, out);
-	if (interrupted)
+	failed = !result->n || !sample(run, s, result->n, out);
+	if (interrupted) /* which has ended the sample, too: the rounds before it stand */
 		return;
+	result->failed = failed;
 	if (result->failed) {
 		result->hung = strncmp(out->why, BENCH_HANGS, strlen(BENCH_HANGS)) == 0;
 		memcpy(result->why, out->why, sizeof(result->why));
@@ -161,7 +164,22 @@ static void run_one(struct run *run, size_t i, unsigned round, struct sample *ou
 		skip(&run->results[i], round, "interrupted");
 }
 
-void run_rounds(struct run *run)
+static double median_line(const struct run *run)
+{
+	double *lines = calloc(run->n * run->rounds, sizeof(*lines)), median = 0;
+	size_t n = 0;
+
+	for (size_t i = 0; lines && i < run->n; i++)
+		for (unsigned round = 0; round < run->rounds; round++)
+			if (!run->results[i].failed && run->results[i].line[round] > 0)
+				lines[n++] = run->results[i].line[round];
+	if (n)
+		median = bench_spread(lines, n).median;
+	free(lines);
+	return median;
+}
+
+static void all_rounds(struct run *run)
 {
 	struct sample *out = bench_shared(sizeof(*out));
 	uint64_t begin = bench_now();
@@ -187,4 +205,10 @@ void run_rounds(struct run *run)
 		return;
 	fprintf(stderr, "interrupted in round %u of %u: these are the figures up to then\n", round, run->rounds);
 	run->rounds = round > 1 ? round - 1 : 1; /* whole ones, if there are */
+}
+
+void run_rounds(struct run *run)
+{
+	all_rounds(run);
+	run->line = median_line(run);
 }

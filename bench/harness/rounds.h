@@ -30,11 +30,12 @@ struct run {
 	double seconds; /* that one sample is to take */
 	double budget;  /* seconds after which no further sample is begun; 0 = none */
 	double limit;   /* seconds after which a sample counts as failed: it hangs */
+	double line; /* the raw line's median over all samples, ns: of the machine's usual state, as state.h has it */
 };
 
 /**
  * Runs all rounds: in each, every selected scenario once, in a process of its own. SIGINT and SIGTERM end it early: then
- * run->rounds says how many rounds are whole, and of the first what has not been run has failed.
+ * run->rounds says how many rounds are whole, and of the first what has not been run has failed. Sets run->line.
  */
 void run_rounds(struct run *run);
 

@@ -9,10 +9,10 @@
 #include "report/groups.h"
 #include "report/state.h"
 
-static void print_named(FILE *f, const struct run *run, size_t i, double usual)
+static void print_named(FILE *f, const struct run *run, size_t i)
 {
 	fprintf(f, "%s, ", run->scenarios[i].peer->name);
-	figure_print(f, state_kept(run, i, usual).value.median);
+	figure_print(f, state_kept(run, i).value.median);
 	fprintf(f, " %s", run->scenarios[i].unit);
 }
 
@@ -25,38 +25,37 @@ static size_t best(const struct run *run, struct group g, const size_t *order, b
 	return g.n;
 }
 
-static void print_leader(const struct run *run, struct group g, double usual, FILE *f)
+static void print_leader(const struct run *run, struct group g, FILE *f)
 {
 	const struct scenario *s = &run->scenarios[g.first];
 	size_t order[GROUP_MAX], ours, other;
 	double ratio;
 
-	group_rank(run, g, usual, order);
+	group_rank(run, g, order);
 	ours = best(run, g, order, true);
 	other = best(run, g, order, false);
 	fprintf(f, "| %s | %s | ", group_where(s), s->name);
 	if (ours < g.n)
-		print_named(f, run, order[ours], usual);
+		print_named(f, run, order[ours]);
 	fprintf(f, " | ");
 	if (other < g.n)
-		print_named(f, run, order[other], usual);
+		print_named(f, run, order[other]);
 	fprintf(f, " | ");
 	if (ours < g.n && other < g.n) {
-		ratio = state_kept(run, order[ours], usual).value.median /
-		        state_kept(run, order[other], usual).value.median;
+		ratio = state_kept(run, order[ours]).value.median / state_kept(run, order[other]).value.median;
 		figure_print(f, figure_lower_is_better(s) ? 1 / ratio : ratio);
 		fprintf(f, " x");
 	}
 	fprintf(f, " |\n");
 }
 
-static void print_leaders(const struct run *run, double usual, FILE *f)
+static void print_leaders(const struct run *run, FILE *f)
 {
 	fprintf(f, "| between | scenario | best of ringq | best of the others | ringq is better by |\n");
 	fprintf(f, "| --- | --- | --- | --- | ---: |\n");
 	for (struct group g = group_at(run, 0); g.n; g = group_at(run, g.first + g.n))
 		if (run->scenarios[g.first].peer)
-			print_leader(run, g, usual, f);
+			print_leader(run, g, f);
 }
 
 /* A column for each figure that some row of the group has. */
@@ -92,18 +91,18 @@ static bool has_column(const struct run *run, struct group g, size_t column)
 	return false;
 }
 
-static bool has_other(const struct run *run, struct group g, double usual)
+static bool has_other(const struct run *run, struct group g)
 {
 	for (size_t i = g.first; i < g.first + g.n; i++)
-		if (!run->results[i].failed && state_other(run, i, usual).n)
+		if (!run->results[i].failed && state_other(run, i).n)
 			return true;
 	return false;
 }
 
-static void print_header(const struct run *run, struct group g, double usual, FILE *f)
+static void print_header(const struct run *run, struct group g, FILE *f)
 {
 	const struct scenario *s = &run->scenarios[g.first];
-	bool other = has_other(run, g, usual);
+	bool other = has_other(run, g);
 
 	fprintf(f, "\n## %s: %s\n\n| | %s | min..max | ", group_where(s), s->name, s->unit);
 	if (other)
@@ -118,7 +117,7 @@ static void print_header(const struct run *run, struct group g, double usual, FI
 	fprintf(f, "\n");
 }
 
-static void print_row(const struct run *run, struct group g, size_t i, double usual, FILE *f)
+static void print_row(const struct run *run, struct group g, size_t i, FILE *f)
 {
 	const struct scenario *s = &run->scenarios[i];
 	const struct result *r = &run->results[i];
@@ -128,7 +127,7 @@ static void print_row(const struct run *run, struct group g, size_t i, double us
 	if (r->failed) {
 		fprintf(f, "%s (round %u) | ", r->why, r->failed_in);
 	} else {
-		k = state_kept(run, i, usual);
+		k = state_kept(run, i);
 		figure_print(f, k.value.median);
 		fprintf(f, "%s | ", k.only_odd ? " (!)" : "");
 		figure_print(f, k.value.min);
@@ -136,8 +135,8 @@ static void print_row(const struct run *run, struct group g, size_t i, double us
 		figure_print(f, k.value.max);
 	}
 	fprintf(f, " | ");
-	if (has_other(run, g, usual)) {
-		struct kept other = state_other(run, i, usual);
+	if (has_other(run, g)) {
+		struct kept other = state_other(run, i);
 
 		if (!r->failed && other.n) {
 			figure_print(f, other.value.median);
@@ -170,31 +169,29 @@ static void print_peers(const struct run *run, FILE *f)
 		fprintf(f, "\nLeft out, as missing on this machine: %s.\n", PEERS_ABSENT);
 }
 
-static void print_machine(const struct run *run, double usual, FILE *f)
+static void print_machine(const struct run *run, FILE *f)
 {
 	machine_print(f);
 	fprintf(f,
 		"; %u rounds. The raw line took %.0f ns there and back, before and after each of the samples. Beside "
-	        "%u of them "
-		"it took less than half or more than twice that: they are of another state of the machine, and stand "
-	        "in a "
-		"column of their own; (!) marks what has no other.\n\n",
-		run->rounds, usual, state_count_odd(run, usual));
+		"%u of them it "
+		"took less than half or more than twice that: they are of another state of the machine, and stand in a "
+		"column of "
+		"their own; (!) marks what has no other.\n\n",
+		run->rounds, run->line, state_count_odd(run));
 }
 
 void compare_tables(const struct run *run, FILE *f)
 {
-	double usual = state_line(run);
-
-	print_machine(run, usual, f);
-	print_leaders(run, usual, f);
+	print_machine(run, f);
+	print_leaders(run, f);
 	for (struct group g = group_at(run, 0); g.n; g = group_at(run, g.first + g.n)) {
 		size_t order[GROUP_MAX];
 
-		group_rank(run, g, usual, order);
-		print_header(run, g, usual, f);
+		group_rank(run, g, order);
+		print_header(run, g, f);
 		for (size_t i = 0; i < g.n; i++)
-			print_row(run, g, order[i], usual, f);
+			print_row(run, g, order[i], f);
 	}
 	print_peers(run, f);
 }

@@ -29,7 +29,7 @@ struct group group_at(const struct run *run, size_t i)
 	return g;
 }
 
-void group_rank(const struct run *run, struct group g, double usual, size_t order[GROUP_MAX])
+void group_rank(const struct run *run, struct group g, size_t order[GROUP_MAX])
 {
 	double key[GROUP_MAX];
 
@@ -37,7 +37,7 @@ void group_rank(const struct run *run, struct group g, double usual, size_t orde
 		bench_die(0, "too many peers");
 	for (size_t i = 0; i < g.n; i++) {
 		const struct result *r = &run->results[g.first + i];
-		double value = r->failed ? INFINITY : state_kept(run, g.first + i, usual).value.median;
+		double value = r->failed ? INFINITY : state_kept(run, g.first + i).value.median;
 		size_t at = i;
 
 		if (!r->failed && !figure_lower_is_better(&run->scenarios[g.first]))

@@ -20,7 +20,7 @@ const char *group_where(const struct scenario *s);
 struct group group_at(const struct run *run, size_t i);
 
 /** Indices of the group's rows from best to worst, failed ones last. */
-void group_rank(const struct run *run, struct group g, double usual, size_t order[GROUP_MAX]);
+void group_rank(const struct run *run, struct group g, size_t order[GROUP_MAX]);
 
 /** Whether the row's peer is ringq, in one of its modes. */
 bool group_is_ours(const struct scenario *s);

@@ -33,7 +33,7 @@ void compare_json(const struct run *run, FILE *f)
 {
 	fputs("{\"run\":\"ringq-peers\",", f);
 	machine_json(f);
-	fprintf(f, ",\"rounds\":%u,\"line\":%.6g}\n", run->rounds, state_line(run));
+	fprintf(f, ",\"rounds\":%u,\"line\":%.6g}\n", run->rounds, run->line);
 	for (size_t i = 0; i < run->n; i++)
 		json_row(run, i, f);
 }

@@ -20,19 +20,19 @@ static void print_slug(FILE *f, const struct scenario *s)
 }
 
 /* Bars from the best down, with the spread over the rounds. */
-static void plot_group(const struct run *run, struct group g, double usual, FILE *f)
+static void plot_group(const struct run *run, struct group g, FILE *f)
 {
 	const struct scenario *s = &run->scenarios[g.first];
 	size_t order[GROUP_MAX], n = 0;
 
-	group_rank(run, g, usual, order);
+	group_rank(run, g, order);
 	fprintf(f, "\n$data << END\n");
 	for (size_t i = 0; i < g.n; i++) {
 		struct kept k;
 
 		if (run->results[order[i]].failed)
 			continue;
-		k = state_kept(run, order[i], usual);
+		k = state_kept(run, order[i]);
 		fprintf(f, "\"%s\" %.6g %.6g %.6g %zu %d\n", run->scenarios[order[i]].peer->name, k.value.median,
 			k.value.min, k.value.max, n++, group_is_ours(&run->scenarios[order[i]]));
 	}
@@ -65,18 +65,18 @@ static bool has_percentiles(const struct run *run, size_t i)
 }
 
 /* A line for each of the best, of the latencies that so many of a hundred records do not exceed. */
-static void plot_percentiles(const struct run *run, struct group g, double usual, FILE *f)
+static void plot_percentiles(const struct run *run, struct group g, FILE *f)
 {
 	const struct scenario *s = &run->scenarios[g.first];
 	size_t order[GROUP_MAX], lines = 0;
 
-	group_rank(run, g, usual, order);
+	group_rank(run, g, order);
 	for (size_t i = 0; i < g.n && lines < LINES_MOST; i++) {
 		struct kept k;
 
 		if (!has_percentiles(run, order[i]))
 			continue;
-		k = state_kept(run, order[i], usual);
+		k = state_kept(run, order[i]);
 		fprintf(f, "\n$line%zu << END\n", lines);
 		for (size_t p = 0; p < PARTS; p++)
 			if (!isnan(k.figures[parts[p].figure]))
@@ -90,7 +90,7 @@ static void plot_percentiles(const struct run *run, struct group g, double usual
 	fprintf(f,
 		".svg\"\nset title \"%s: %s\"\nset xlabel \"%% of records\"\nset ylabel \"ns, no more than\"\n"
 		"set lmargin 12\nset yrange [*:*]\nset xrange [1.8:12000]\nset logscale xy\nset grid xtics ytics\nset "
-	        "key outside "
+		"key outside "
 		"below\n"
 		"set xtics (\"50\" 2, \"90\" 10, \"99\" 100, \"99.9\" 1000, \"99.99\" 10000)\nplot ",
 		group_where(s), s->name);
@@ -101,14 +101,12 @@ static void plot_percentiles(const struct run *run, struct group g, double usual
 
 void compare_plots(const struct run *run, FILE *f)
 {
-	double usual = state_line(run);
-
 	fprintf(f, "set style fill solid 0.8\nset grid xtics\nset xrange [0:*]\nset lmargin 34\n"
 		   "set linetype 1 linecolor \"#8a9ba8\"\nset linetype 2 linecolor \"#c0392b\"\n");
 	for (struct group g = group_at(run, 0); g.n; g = group_at(run, g.first + g.n))
 		if (run->scenarios[g.first].peer)
-			plot_group(run, g, usual, f);
+			plot_group(run, g, f);
 	for (struct group g = group_at(run, 0); g.n; g = group_at(run, g.first + g.n))
 		if (run->scenarios[g.first].each_ns)
-			plot_percentiles(run, g, usual, f);
+			plot_percentiles(run, g, f);
 }

@@ -26,23 +26,25 @@ struct verdict {
 static struct verdict judge(const struct run *run, size_t i)
 {
 	const struct scenario *s = &run->scenarios[i];
-	const struct result *result = &run->results[i], *against;
+	const struct result *result = &run->results[i];
 	struct verdict v = {0};
-	double ratios[ROUNDS_MAX], usual = state_line(run);
+	double ratios[ROUNDS_MAX];
 	unsigned n = 0;
 
 	if (result->failed)
 		return v;
 	if (s->against) {
-		against = &run->results[run_find(run, s->against)];
+		size_t other = run_find(run, s->against);
+		const struct result *against = &run->results[other];
+
 		for (unsigned round = 0; round < run->rounds && !against->failed; round++)
-			if (!state_is_odd(result, round, usual) && !state_is_odd(against, round, usual))
+			if (!state_is_odd(run, i, round) && !state_is_odd(run, other, round))
 				ratios[n++] = result->value[round] / against->value[round];
 		v.known = n > 0;
 		v.ratio = n ? bench_spread(ratios, n).median : 0;
 	}
 	if (s->target > 0) {
-		double figure = s->against ? v.ratio : state_kept(run, i, usual).value.median;
+		double figure = s->against ? v.ratio : state_kept(run, i).value.median;
 
 		v.holds = (v.known || !s->against) &&
 		          (figure_lower_is_better(s) ? figure <= s->target : figure >= s->target);
@@ -58,7 +60,7 @@ static void print_values(const struct run *run, size_t i)
 		printf("failed | ");
 		return;
 	}
-	k = state_kept(run, i, state_line(run));
+	k = state_kept(run, i);
 	figure_print(stdout, k.value.median);
 	printf(" %s%s | ", run->scenarios[i].unit, k.only_odd ? " (!)" : "");
 	figure_print(stdout, k.value.min);
@@ -92,7 +94,7 @@ static void print_notes(const struct run *run, size_t i)
 	if (result->failed)
 		printf("%s", result->why);
 	else
-		other = state_other(run, i, state_line(run));
+		other = state_other(run, i);
 	if (!result->failed && !isnan(result->figures[SHARE_CONSUMER][0]))
 		printf("slowest consumer %.2f of its share",
 			figure_spread(result->figures[SHARE_CONSUMER], run->rounds).median);
@@ -119,8 +121,7 @@ static void print_machine(const struct run *run)
 static void print_rounds(const struct run *run)
 {
 	const struct result *raw = &run->results[0];
-	double usual = state_line(run);
-	unsigned odd = state_count_odd(run, usual);
+	unsigned odd = state_count_odd(run);
 
 	printf("Raw line by round, ns:");
 	for (unsigned round = 0; !raw->failed && round < run->rounds; round++)
@@ -128,9 +129,9 @@ static void print_rounds(const struct run *run)
 	printf("%s\n", raw->failed ? " failed" : "");
 	if (odd)
 		printf("Beside %u samples the raw line took less than half or more than twice its usual %.0f ns: they "
-		       "are of another "
-		       "state of the machine, and in no median or ratio; (!) marks what has no other.\n",
-			odd, usual);
+		       "are of "
+		       "another state of the machine, and in no median or ratio; (!) marks what has no other.\n",
+			odd, run->line);
 }
 
 static void print_targets(const struct run *run, bool hold)
@@ -178,7 +179,7 @@ static void json_scenario(const struct run *run, size_t i, FILE *f)
 
 	fprintf(f, "{\"scenario\":\"%s\",\"unit\":\"%s\"", s->name, s->unit);
 	if (!result->failed) {
-		struct kept k = state_kept(run, i, state_line(run));
+		struct kept k = state_kept(run, i);
 
 		fprintf(f, ",\"median\":%.6g,\"min\":%.6g,\"max\":%.6g", k.value.median, k.value.min, k.value.max);
 		figure_json(f, "rounds", result->value, run->rounds);
@@ -201,7 +202,7 @@ void report_json(const struct run *run, FILE *f)
 {
 	fputs("{\"run\":\"ringq-bench\",", f);
 	machine_json(f);
-	fprintf(f, ",\"rounds\":%u,\"line\":%.6g}\n", run->rounds, state_line(run));
+	fprintf(f, ",\"rounds\":%u,\"line\":%.6g}\n", run->rounds, run->line);
 	for (size_t i = 0; i < run->n; i++)
 		if (run->results[i].selected)
 			json_scenario(run, i, f);

@@ -18,19 +18,16 @@ struct kept {
 	double figures[FIGURES]; /* medians */
 };
 
-/** The raw line's median over all samples: of the usual state. */
-double state_line(const struct run *run);
-
 /** Whether that sample was taken in another state, or while it changed: a raw line below half or above twice the usual one. */
-bool state_is_odd(const struct result *r, unsigned round, double usual);
+bool state_is_odd(const struct run *run, size_t i, unsigned round);
 
 /** What the samples in the usual state gave. */
-struct kept state_kept(const struct run *run, size_t i, double usual);
+struct kept state_kept(const struct run *run, size_t i);
 
 /** What the others gave, where there are both; n = 0 otherwise. */
-struct kept state_other(const struct run *run, size_t i, double usual);
+struct kept state_other(const struct run *run, size_t i);
 
 /** How many samples of all rows were taken in another state. */
-unsigned state_count_odd(const struct run *run, double usual);
+unsigned state_count_odd(const struct run *run);
 
 #endif
