@@ -153,15 +153,12 @@ static void many_queues(const struct scenario *s, bool one_region, uint64_t n, s
 {
 	const struct ringq_queue_options options = {.order = RINGQ_ORDER_PRODUCER};
 	struct lanes lanes[MANY_MOST];
-	ringq_region *region;
-	int r = 0;
+	ringq_region *region = NULL; /* each queue makes its own */
+	int r = one_region ? ringq_region_create(&region, NULL) : 0;
 
 	for (unsigned i = 0; i < s->number && !r; i++) {
-		if (i == 0 || !one_region)
-			r = ringq_region_create(&region, NULL);
 		lanes[i] = (struct lanes){.len = s->len};
-		if (!r)
-			r = ringq_queue_create(&lanes[i].queue, region, &options);
+		r = ringq_queue_create(&lanes[i].queue, region, &options);
 	}
 	if (r)
 		bench_die(r, "cannot make so many queues");
