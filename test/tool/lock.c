@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Locks a named array, as a program of its users would, and makes it, and its region, if they are not there: says how, and has the
- * lock until its input ends. With QUEUE it has
- * taken a record from there before.
+ * Locks a named array, as a program of its users would, and makes it, and its region, if they are not there: says how, and has
+ * the lock until its input ends. With QUEUE it has taken a record from there before.
  *
  * usage: lock REGION ARRAY [QUEUE]
  */

@@ -196,6 +196,18 @@ Test(interrupt, may_be_made_by_a_handler)
 	ringq_queue_release(interrupted);
 }
 
+/* A signal ends a call that is in its second sleep, or a later one. */
+static void end_by_signal(struct wait *wait, void *(*call)(void *))
+{
+	pthread_t thread = start_asleep(wait, call);
+
+	pause_ns(RINGQ_MS(250)); /* longer than a first sleep */
+	wait_asleep(wait->thread);
+	check_eq(pthread_kill(thread, SIGUSR1), 0);
+	join_thread(thread);
+	check_eq(wait->result, -EINTR);
+}
+
 Test(interruptible, a_handler_that_has_run_ends_the_wait)
 {
 	static void *(*const calls[])(void *) = {get, wait_for_any, put};
@@ -203,15 +215,9 @@ Test(interruptible, a_handler_that_has_run_ends_the_wait)
 	handle(SIGUSR1, do_nothing);
 	for (size_t i = 0; i < COUNT(calls); i++) {
 		struct wait wait = {.queue = queue_new(&(struct ringq_queue_options){.max_records = 3})};
-		pthread_t thread;
 
 		check_eq(ringq_queue_interruptible(wait.queue, true), 0);
-		thread = start_asleep(&wait, calls[i]);
-		pause_ns(RINGQ_MS(250)); /* longer than a first sleep */
-		wait_asleep(wait.thread);
-		check_eq(pthread_kill(thread, SIGUSR1), 0);
-		join_thread(thread);
-		check_eq(wait.result, -EINTR);
+		end_by_signal(&wait, calls[i]);
 		ringq_queue_release(wait.queue);
 	}
 	check_eq(ringq_queue_interruptible(NULL, true), -EINVAL);
@@ -242,15 +248,9 @@ Test(interruptible, a_handler_that_has_run_ends_the_wait_for_a_lock)
 	for (size_t i = 0; i < COUNT(calls); i++) {
 		struct wait wait = {.array = locked_array()};
 		int64_t number = 1;
-		pthread_t thread;
 
 		check_eq(ringq_array_interruptible(wait.array, true), 0);
-		thread = start_asleep(&wait, calls[i]);
-		pause_ns(RINGQ_MS(250)); /* longer than a first sleep */
-		wait_asleep(wait.thread);
-		check_eq(pthread_kill(thread, SIGUSR1), 0);
-		join_thread(thread);
-		check_eq(wait.result, -EINTR);
+		end_by_signal(&wait, calls[i]);
 		check_eq(ringq_load(wait.array, 0, &number), 0);
 		check_eq(number, 0);
 		check_eq(ringq_unlock(wait.array), 0);

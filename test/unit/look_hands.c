@@ -49,19 +49,24 @@ struct shown {
 	uint32_t attempt;
 };
 
-static void check_shown(ringq_browser *browser, const struct shown *shown, size_t n)
+/* The next one is that number, delivered so often. */
+static struct ringq_record_info check_next(ringq_browser *browser, int64_t expected, uint32_t attempt)
 {
 	struct ringq_record_info info;
 	int64_t number;
 
-	for (size_t i = 0; i < n; i++) {
-		check_eq(ringq_browse_next(browser, &number, sizeof number, &info), sizeof number);
-		check_eq(number, shown[i].number);
-		check_eq(info.attempt, shown[i].attempt);
-		check_eq(info.sequence, number);
-		check_eq(info.producer.process, getpid());
-		check_eq(info.in_hand, 0);
-	}
+	check_eq(ringq_browse_next(browser, &number, sizeof number, &info), sizeof number);
+	check_eq(number, expected);
+	check_eq(info.attempt, attempt);
+	check_eq(info.sequence, number);
+	check_eq(info.producer.process, getpid());
+	return info;
+}
+
+static void check_shown(ringq_browser *browser, const struct shown *shown, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		check_eq(check_next(browser, shown[i].number, shown[i].attempt).in_hand, 0);
 }
 
 static void check_browse(const ringq_queue *queue, const struct shown *shown, size_t n)
@@ -93,15 +98,9 @@ struct held {
 
 static void check_in_hand(ringq_browser *browser, const struct held *held, size_t n)
 {
-	struct ringq_record_info info;
-	int64_t number;
-
 	for (size_t i = 0; i < n; i++) {
-		check_eq(ringq_browse_next(browser, &number, sizeof number, &info), sizeof number);
-		check_eq(number, held[i].number);
-		check_eq(info.attempt, held[i].attempt);
-		check_eq(info.sequence, number);
-		check_eq(info.producer.process, getpid());
+		struct ringq_record_info info = check_next(browser, held[i].number, held[i].attempt);
+
 		check_eq(info.in_hand, 1);
 		check_eq(info.holder.process, held[i].holder);
 		check_eq(info.holder.state, RINGQ_ALIVE);
