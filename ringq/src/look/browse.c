@@ -412,6 +412,8 @@ static ssize_t next_of_hands(struct ringq_browser *b, void *buf, size_t size, st
 	struct rq_look_hands *hands = &b->hands;
 	if (!b->looked_at_hands) {
 		int r = rq_look_at_hands(&b->set, hands);
+		if (r == 0 && b->in_hand)
+			r = rq_look_order_held(hands);
 		if (r)
 			return r;
 		b->looked_at_hands = true;

@@ -198,8 +198,8 @@ static int compare_held(const void *of_a, const void *of_b)
 }
 
 /*
- * Sorts by any comparison, also one that contradicts itself, as words that somebody has corrupted may make it; qsort() may leave
- * the array then. 0 or -ENOMEM.
+ * Sorts by any comparison, also one that contradicts itself, as corrupt words may make it do: qsort() may leave the array then.
+ * 0 or -ENOMEM.
  */
 static int sort(void *array, size_t n, size_t size, int (*compare)(const void *, const void *))
 {
@@ -279,11 +279,14 @@ int rq_look_at_hands(const struct rq_lane_set *set, struct rq_look_hands *out)
 		r = sort(out->back, out->returned, sizeof *out->back, compare);
 		out->returned = without_twice(out->back, out->returned);
 	}
-	if (r == 0 && out->held_count)
-		r = sort(out->held, out->held_count, sizeof *out->held, compare_held);
 	if (r)
 		rq_look_hands_free(out);
 	return r;
+}
+
+int rq_look_order_held(struct rq_look_hands *hands)
+{
+	return sort(hands->held, hands->held_count, sizeof *hands->held, compare_held);
 }
 
 void rq_look_hands_free(struct rq_look_hands *hands)

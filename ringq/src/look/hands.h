@@ -36,7 +36,7 @@ struct rq_held {
 };
 
 struct rq_look_hands {
-	struct rq_held *held; /* what is in hand, the longest first */
+	struct rq_held *held; /* what is in hand */
 	size_t held_count;
 	uint32_t max_attempts;
 	uint64_t dead_letters; /* as struct rq_hands has it, */
@@ -51,6 +51,9 @@ struct rq_look_hands {
 /* 0: then it is to be freed; or an error. All zero if the queue is not acknowledged. */
 int rq_look_at_hands(const struct rq_lane_set *set, struct rq_look_hands *out);
 void rq_look_hands_free(struct rq_look_hands *hands);
+
+/* Orders what is in hand: the longest first. 0 or -ENOMEM. */
+int rq_look_order_held(struct rq_look_hands *hands);
 
 /* Whether it still waits: then what was read of the record, before this, was the record. 1, 0 or an error. */
 int rq_look_is_back(const struct rq_lane_set *set, const struct rq_back *back);

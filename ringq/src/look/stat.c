@@ -113,6 +113,8 @@ static int look_at_hands(const struct rq_lane_set *set, struct ringq_queue_stat 
 	if (r)
 		return r;
 	const struct rq_held *oldest = hands.held_count ? hands.held : NULL;
+	for (size_t i = 1; i < hands.held_count; i++)
+		oldest = hands.held[i].taken < oldest->taken ? &hands.held[i] : oldest;
 	int64_t now = rq_sys.tick();
 	out->in_hand = hands.held_count;
 	out->returned = hands.returned;
