@@ -26,20 +26,18 @@ bool rq_is_ready(struct rq_port *b)
 bool rq_watch_has_number(const struct rq_watch *w)
 {
 	struct stat st;
-	return w->fd >= 0 && fstat(w->fd, &st) == 0 && st.st_dev == w->device && st.st_ino == w->inode &&
-	       fcntl(w->fd, F_GETSIG) == w->tag;
+	return w->fd >= 0 && fstat(w->fd, &st) == 0 && st.st_dev == w->number.device && st.st_ino == w->number.inode &&
+	       fcntl(w->fd, F_GETSIG) == w->number.tag;
 }
 
-int rq_watch_know(struct rq_watch *w, int fd)
+int rq_number_mark(struct rq_number *out, int fd)
 {
 	static unsigned tags;
 	struct stat st;
 	int tag = (int)(1 + tags++ % TAGS);
 	if (fstat(fd, &st) || fcntl(fd, F_SETSIG, tag))
 		return -ENOSYS;
-	w->device = st.st_dev;
-	w->inode = st.st_ino;
-	w->tag = tag;
+	*out = (struct rq_number){st.st_dev, st.st_ino, tag};
 	return 0;
 }
 

@@ -25,13 +25,18 @@ enum rq_watch_state {
 	RQ_WATCH_FAILED,
 };
 
+/* What a descriptor's number led to when it was made. */
+struct rq_number {
+	dev_t device;
+	ino_t inode; /* as of all eventfds, timerfds and epoll's descriptors; */
+	int tag;     /* so that one has this as its F_GETSIG, which means nothing else to it */
+};
+
 struct rq_watch {
 	struct ringq_queue *queue;
-	unsigned what;      /* RINGQ_READABLE, RINGQ_WRITABLE */
-	int fd;             /* -1: none, for wait_any alone */
-	dev_t device;       /* what the number led to when it was made, */
-	ino_t inode;        /* as all eventfds do, timerfds and epoll's descriptors, too; */
-	int tag;            /* so that one has this as its F_GETSIG, which means nothing else to it */
+	unsigned what; /* RINGQ_READABLE, RINGQ_WRITABLE */
+	int fd;        /* -1: none, for wait_any alone */
+	struct rq_number number;
 	rq_u32 high;        /* what the descriptor says, as far as this process knows */
 	rq_u32 shared;      /* another process may raise and lower it, too: there has been a fork */
 	rq_u32 subscribers; /* calls that wait for it in wait_any */
@@ -69,8 +74,8 @@ bool rq_watch_lower(struct rq_watch *watch);
 /* Whether the number still leads to what was made there. */
 bool rq_watch_has_number(const struct rq_watch *watch);
 
-/* Makes a new eventfd known as the watch's. 0 or -ENOSYS. Under the watch lock. */
-int rq_watch_know(struct rq_watch *watch, int fd);
+/* Marks a new eventfd, so that it is known again. 0 or -ENOSYS. Under the watch lock. */
+int rq_number_mark(struct rq_number *out, int fd);
 
 /* Whether the put that was refused would go in now. */
 bool rq_watch_has_room(const struct rq_watch *watch);

@@ -78,7 +78,7 @@ static int new_number(struct rq_watch *w)
 	int fd = low < 0 ? rq_file_refused(errno) : rq_file_descriptor(low);
 	if (fd < 0)
 		return fd;
-	int r = rq_watch_know(w, fd);
+	int r = rq_number_mark(&w->number, fd);
 	if (r)
 		rq_close(fd);
 	else
@@ -248,12 +248,9 @@ static void renew_number(struct rq_watch *w)
 	int fd = rq_watch_has_number(w) ? eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK) : -1;
 	if (fd < 0)
 		return;
-	struct rq_watch known = {.device = w->device, .inode = w->inode, .tag = w->tag};
-	if (rq_watch_know(w, fd) == 0 && dup3(fd, w->fd, O_CLOEXEC) < 0) {
-		w->device = known.device;
-		w->inode = known.inode;
-		w->tag = known.tag;
-	}
+	struct rq_number number;
+	if (rq_number_mark(&number, fd) == 0 && dup3(fd, w->fd, O_CLOEXEC) >= 0)
+		w->number = number;
 	rq_close(fd);
 }
 
