@@ -252,12 +252,12 @@ static void before_fork(void)
 
 static void after_fork_parent(void)
 {
-	bool inside = forking == INSIDE;
-	if (!inside)
-		rq_upcalls.forked();
-	forking = NOT;
-	if (inside)
+	if (forking == INSIDE) {
+		forking = NOT;
 		return;
+	}
+	rq_upcalls.forked();
+	forking = NOT;
 	rq_process_unlock();
 	rq_watch_unlock();
 }

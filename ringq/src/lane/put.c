@@ -233,6 +233,12 @@ static bool is_full(const struct rq_producer *p, uint64_t limit)
 	return !p->one_shot && limit && limit - p->tail < p->ring.size / 8;
 }
 
+/* Whether so many polls have seen as much become free as makes another worth it; `freed` may be negative. */
+static bool has_moved(uint64_t freed, uint64_t need, uint64_t least, unsigned polls)
+{
+	return (int64_t)(freed + need + POLLS_IN_VAIN * least) >= (int64_t)(polls * least);
+}
+
 /* Whether it is worth waiting for a moment, or giving others the processor, before more memory is taken. */
 static bool may_wait(const struct rq_producer *p, bool poll, unsigned yields)
 {
@@ -289,7 +295,7 @@ int rq_producer_make_room(struct rq_producer *p, uint64_t len, struct rq_patienc
 		if (poll == 0)
 			first_wait = wait;
 		uint64_t freed = first_wait - wait;
-		bool full = is_full(p, limit), moves = freed + need + POLLS_IN_VAIN * least >= poll * least;
+		bool full = is_full(p, limit), moves = has_moved(freed, need, least, poll);
 		/* Where head leaves no room yet, the books need not be read, whose lines are of those who take. */
 		if (rq_unlikely(p->set->hands != NULL) && !(full && may_wait(p, poll < polls && moves, yields))) {
 			wait = undone(p, head, &free);
@@ -300,8 +306,7 @@ int rq_producer_make_room(struct rq_producer *p, uint64_t len, struct rq_patienc
 				first_undone = wait;
 			}
 			/* Claims alone free nothing. */
-			moves = moves && first_undone + need + POLLS_IN_VAIN * least >=
-			                         wait + (uint64_t)(poll + 1 - books_since) * least;
+			moves = moves && has_moved(first_undone - wait, need, least, poll + 1 - books_since);
 		}
 		if (wait > rq_load(&p->lane->most))
 			rq_store(&p->lane->most, wait);

@@ -124,7 +124,7 @@ uint64_t rq_sight_count(const struct rq_lane_set *set, uint32_t index)
 	}
 	if ((r != 1 && r != -EAGAIN) || !rq_record_is_data(header) || rq_glance_word(set->region, puts_at, &puts))
 		return 0;
-	uint64_t n = (puts - (rq_record_sequence(header))) & RQ_SEQUENCE_MASK;
+	uint64_t n = (puts - rq_record_sequence(header)) & RQ_SEQUENCE_MASK;
 	return n == 0 || n > RQ_SEQUENCE_MASK / 2 ? 1 : n;
 }
 

@@ -52,7 +52,7 @@ uint64_t rq_sight_bytes_held(const struct rq_lane_set *set, const struct rq_lane
 /* The count of all puts of the lane that its header's 28 bits are of, as others nearby count `near`. */
 static inline uint64_t rq_sight_sequence(uint64_t header, uint64_t near)
 {
-	uint64_t ahead = ((rq_record_sequence(header)) - near) & RQ_SEQUENCE_MASK;
+	uint64_t ahead = (rq_record_sequence(header) - near) & RQ_SEQUENCE_MASK;
 	return ahead > RQ_SEQUENCE_MASK / 2 ? near + ahead - RQ_SEQUENCE_MASK - 1 : near + ahead;
 }
 

@@ -23,7 +23,7 @@ static int put_dead_letter(struct ringq_queue *dead, const struct ringq_delivery
 		.size = sizeof head,
 		.attempts = d->attempt,
 		.process = rq_killer_process(killer),
-		.thread = (uint32_t)killer,
+		.thread = rq_killer_thread(killer),
 	};
 	void *at;
 	int r = ringq_reserve(dead, &at, sizeof head + d->len, RINGQ_NOWAIT);

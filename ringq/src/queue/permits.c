@@ -7,34 +7,31 @@
 #include "lane/put.h"
 #include "base/event.h"
 
-#define POSITION_BITS RQ_PERMIT_POSITION_BITS
-#define POSITION_MASK RQ_PERMIT_POSITION_MASK
-
 static uint64_t position_of(uint64_t head)
 {
-	return head >> RQ_POSITION_ZEROS & POSITION_MASK;
+	return head >> RQ_POSITION_ZEROS & RQ_PERMIT_POSITION_MASK;
 }
 
 static uint64_t permit_word(uint32_t lane, uint64_t head)
 {
-	return (uint64_t)(lane + 1) << POSITION_BITS | position_of(head);
+	return (uint64_t)(lane + 1) << RQ_PERMIT_POSITION_BITS | position_of(head);
 }
 
 /* How far position a is behind b, both of 51 bits: negative, 0 or positive. */
 static int64_t behind(uint64_t a, uint64_t b)
 {
-	return (int64_t)((b - a) << (64 - POSITION_BITS)) >> (64 - POSITION_BITS);
+	return (int64_t)((b - a) << (64 - RQ_PERMIT_POSITION_BITS)) >> (64 - RQ_PERMIT_POSITION_BITS);
 }
 
 /* Whether the record of this word has been taken, and is not in hand. */
 static bool is_free(const struct rq_lane_set *set, uint64_t word)
 {
-	uint64_t lane = (word >> POSITION_BITS) - 1;
+	uint64_t lane = (word >> RQ_PERMIT_POSITION_BITS) - 1;
 	if (word == 0 || lane >= set->max)
 		return true;
 	uint64_t head = rq_load_acquire(&rq_lane_at(set, (uint32_t)lane)->head); /* C1 */
-	return behind(word & POSITION_MASK, position_of(head)) > 0 &&
-	       !rq_hand_has_record(set, (uint32_t)lane, word & POSITION_MASK, POSITION_MASK);
+	return behind(word & RQ_PERMIT_POSITION_MASK, position_of(head)) > 0 &&
+	       !rq_hand_has_record(set, (uint32_t)lane, word & RQ_PERMIT_POSITION_MASK, RQ_PERMIT_POSITION_MASK);
 }
 
 static uint64_t mix(uint64_t index, uint64_t word)
@@ -118,7 +115,8 @@ void rq_permit_return(struct rq_queue_shared *shared, const struct rq_producer *
 /* Whether this word is a permit's for a record of the lane at or behind `end`. */
 static bool is_behind(uint64_t word, uint32_t lane, uint64_t end)
 {
-	return word >> POSITION_BITS == lane + 1 && behind(word & POSITION_MASK, position_of(end)) <= 0;
+	return word >> RQ_PERMIT_POSITION_BITS == lane + 1 &&
+	       behind(word & RQ_PERMIT_POSITION_MASK, position_of(end)) <= 0;
 }
 
 unsigned rq_permits_drop(const struct rq_permits *permits, uint32_t lane, uint64_t end)
@@ -136,7 +134,7 @@ void rq_permits_renew(const struct rq_permits *permits, const struct rq_lane_set
 {
 	for (uint64_t i = 0; i < permits->count; i++) {
 		uint64_t word = rq_load_acquire(&permits->words[i]); /* C2 */
-		if (word >> POSITION_BITS == lane + 1 && is_free(set, word))
+		if (word >> RQ_PERMIT_POSITION_BITS == lane + 1 && is_free(set, word))
 			rq_cas(&permits->words[i], &word, 0); /* C5 */
 	}
 	rq_store(&rq_lane_at(set, lane)->era, rq_permits_era(chunk));
