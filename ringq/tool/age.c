@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define RETURNED_MOST \
-	1024u /* of what has come back, in the order in which it is taken: others behind it wait as long */
+/* Of what has come back, in the order in which it is taken: others behind it wait as long. */
+#define RETURNED_MOST 1024u
 
 struct returned {
 	uint64_t sequence;

@@ -217,8 +217,9 @@ static struct sleepers count(const struct patient *p, uint64_t id)
 				s.busy = m;
 		}
 		if (is_asleep_on(m, id, RINGQ_ASLEEP_PUT) && is_asleep_long(m)) {
+			int64_t slept = now_ns() - (int64_t)m->since;
 			s.put++;
-			s.put_for = now_ns() - (int64_t)m->since > s.put_for ? now_ns() - (int64_t)m->since : s.put_for;
+			s.put_for = slept > s.put_for ? slept : s.put_for;
 		}
 	}
 	return s;
@@ -406,9 +407,9 @@ static void check_descriptors(const struct patient *p)
 		if ((i && h[-1].pid == h->pid) || !count_descriptors(h->pid, &now, &soft, &hard) ||
 			now < soft / 100 * DESCRIPTORS_MOST + soft % 100 * DESCRIPTORS_MOST / 100)
 			continue;
+		uint64_t more = hard > soft ? hard : 2 * hard;
 		snprintf(cure, sizeof cure, "%sprlimit --pid %d --nofile=%" PRIu64 ":%" PRIu64,
-			hard > soft ? "" : "sudo ", (int)h->pid, hard > soft ? hard : 2 * hard,
-			hard > soft ? hard : 2 * hard);
+			hard > soft ? "" : "sudo ", (int)h->pid, more, more);
 		report(p->label, NULL, "descriptors", cure,
 			"%s has %" PRIu64 " of %" PRIu64 " descriptors open: what needs another will say EMFILE",
 			show_process((uint32_t)h->pid, h->name, h->pid, who), now, soft);
