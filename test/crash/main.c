@@ -125,7 +125,7 @@ static void print_place(uint64_t pc)
 /* A driver's exit status: 0, or it has failed, and said so unless a signal has ended it. */
 static bool driver_passed(struct plan *plan, void (*run_driver)(void *))
 {
-	const char *barrier = getenv("RINGQ_BARRIER");
+	static const char *const names[] = {"RINGQ_BARRIER", "RINGQ_CLOCK"};
 	pid_t driver = fork_child(run_driver, plan);
 	int status;
 
@@ -138,8 +138,10 @@ static bool driver_passed(struct plan *plan, void (*run_driver)(void *))
 		(unsigned long long)plan->book->instruction, WIFSIGNALED(status) ? ": " : "",
 		WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : "");
 	print_place(plan->book->pc);
-	fprintf(stderr, "to repeat it: %s%s%s", barrier ? "RINGQ_BARRIER=" : "", barrier ? barrier : "",
-		barrier ? " " : "");
+	fputs("to repeat it: ", stderr);
+	for (size_t i = 0; i < COUNT(names); i++)
+		if (getenv(names[i]))
+			fprintf(stderr, "%s=%s ", names[i], getenv(names[i]));
 	if (run_driver == drive)
 		fprintf(stderr, "%s %s/%s %llu\n", run.program, plan->call->name, order_names[plan->order],
 			(unsigned long long)plan->book->instruction);

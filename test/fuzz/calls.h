@@ -3,8 +3,8 @@
 #define TEST_FUZZ_CALLS_H
 
 /*
- * What a victim does in a region that somebody scribbles in: every call of the library, with answers that are checked to
- * be among those that it may give. What the records say is not: who holds a region may put what he likes.
+ * What a victim does in a region that somebody scribbles in: the calls of queues and of looks from outside, with answers
+ * that are checked to be among those that they may give. What the records say is not: who holds a region may put what he likes.
  */
 
 #include "stage.h"

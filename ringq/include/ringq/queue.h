@@ -181,8 +181,8 @@ struct ringq_delivery {
  * Of an acknowledged queue:
  * A record that was taken and not finished comes back when the thread that took it has ended, in whatever way, or has
  * released the handle: to the next take, before all younger records, with attempt one higher. So each record is delivered
- * at least once, and never to two at the same time. It comes back at once to those who take all the time; those who sleep
- * are woken as by any death, after 100 ms at most.
+ * at least once, and never to two at the same time. It comes back to those who take all the time at once, or within 5 ms if
+ * more than 16 others take; those who sleep are woken as by any death, after 100 ms at most.
  * A thread may hold any number of deliveries, and finish them in any order. A child of fork holds none of its parent's.
  *
  * Order: as the queue's, counted at the take, except that what has come back is older than all that waits. With

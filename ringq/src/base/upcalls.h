@@ -4,7 +4,7 @@
 
 /*
  * What lower layers ask of higher ones: a thread has one destructor, a process one set of fork handlers, a region one
- * collector, and each has customers in several rooms. upcalls.c, which knows them all, fills the one table.
+ * collector, and each has customers in several folders. upcalls.c, which knows them all, fills the one table.
  */
 
 #include <stdint.h>
