@@ -278,7 +278,7 @@ static int run(int argc, char **argv)
 	int r = survey_scope(&scope, argc, argv);
 	if (r == 0)
 		r = survey_take(&survey, &scope);
-	free(scope.want);
+	survey_scope_free(&scope);
 	if (r)
 		return r;
 	tool_catch_signals(); /* what is begun is finished, and leaves nothing beside the file */

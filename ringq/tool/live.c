@@ -173,7 +173,7 @@ static bool keys_until(int64_t due, const struct survey *now, const struct surve
 	return false;
 }
 
-int run_live(const struct survey_scope *scope, int64_t interval, uint64_t count, const char *filter)
+int run_live(struct survey_scope *scope, int64_t interval, uint64_t count, const char *filter)
 {
 	struct live l = {0};
 	struct survey now, last = {0};

@@ -6,6 +6,6 @@
 
 #include "survey.h"
 
-int run_live(const struct survey_scope *scope, int64_t interval, uint64_t count, const char *filter);
+int run_live(struct survey_scope *scope, int64_t interval, uint64_t count, const char *filter);
 
 #endif

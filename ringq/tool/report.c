@@ -338,10 +338,11 @@ static void write_report(FILE *to, const struct survey *s)
 
 static int run(int argc, char **argv)
 {
-	const struct survey_scope everything = {0};
+	struct survey_scope everything = {0};
 	struct survey survey;
 	(void)argc, (void)argv;
 	int r = survey_take(&survey, &everything);
+	survey_scope_free(&everything);
 	if (r)
 		return r;
 	FILE *to = output ? fopen(output, "we") : stdout;

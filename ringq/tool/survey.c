@@ -49,6 +49,13 @@ static bool wants(const struct survey_scope *scope, dev_t device, ino_t inode, u
 	return false;
 }
 
+void survey_scope_free(struct survey_scope *scope)
+{
+	free(scope->want);
+	search_free(&scope->found);
+	*scope = (struct survey_scope){0};
+}
+
 /* ---- looking ---- */
 
 /* Room for one more behind n things of a size. Where it is, or NULL. */
@@ -158,20 +165,29 @@ static void tell_apart(struct survey *s)
 	}
 }
 
-int survey_take(struct survey *out, const struct survey_scope *scope)
+static int search_again(struct survey_scope *scope)
 {
-	struct search search;
+	int64_t now = now_ns();
+	if (scope->searched && now - scope->searched < RINGQ_SEC(1))
+		return 0;
+	search_free(&scope->found);
+	scope->searched = now;
+	return search_all(&scope->found);
+}
+
+int survey_take(struct survey *out, struct survey_scope *scope)
+{
+	const struct search *search = &scope->found;
 	*out = (struct survey){0};
-	int r = search_all(&search);
+	int r = search_again(scope);
 	if (r)
 		return fail(r, "/proc");
-	out->denied = search.denied;
-	out->regions = calloc(search.count + 1, sizeof *out->regions);
+	out->denied = search->denied;
+	out->regions = calloc(search->count + 1, sizeof *out->regions);
 	r = out->regions ? 0 : -ENOMEM;
-	for (size_t i = 0; r == 0 && i < search.count; i++)
-		if (wants(scope, search.found[i].device, search.found[i].inode, 0))
-			r = look(out, &search.found[i], scope);
-	search_free(&search);
+	for (size_t i = 0; r == 0 && i < search->count; i++)
+		if (wants(scope, search->found[i].device, search->found[i].inode, 0))
+			r = look(out, &search->found[i], scope);
 	tell_apart(out);
 	if (r)
 		survey_free(out);

@@ -53,7 +53,10 @@ struct survey {
 	size_t denied; /* processes that could not be looked into */
 };
 
-/* Things that a command line names, each a region or a queue; none: all that there are. */
+/*
+ * Things that a command line names, each a region or a queue; none: all that there are. With what was found at the last
+ * search, which reads the descriptors of all processes: surveys one behind the other search anew when a second is over.
+ */
 struct survey_scope {
 	struct survey_want {
 		dev_t device;
@@ -61,11 +64,14 @@ struct survey_scope {
 		uint64_t id; /* of a queue; 0: all of the region */
 	} * want;
 	size_t n;
+	struct search found;
+	int64_t searched; /* when, as now_ns() has it; 0: not yet */
 };
 
 /* 0, or an exit status, with the complaint made. */
 int survey_scope(struct survey_scope *out, int argc, char **argv);
-int survey_take(struct survey *out, const struct survey_scope *scope);
+void survey_scope_free(struct survey_scope *scope);
+int survey_take(struct survey *out, struct survey_scope *scope);
 void survey_free(struct survey *survey);
 
 #endif

@@ -126,7 +126,7 @@ static void print_json(const struct survey *s, const struct view *v)
 
 /* ---- a table each time ---- */
 
-static int run_batch(const struct survey_scope *scope)
+static int run_batch(struct survey_scope *scope)
 {
 	struct survey now, last;
 	struct view v;
@@ -173,7 +173,7 @@ static int run(int argc, char **argv)
 	if (r == 0)
 		r = batch || once || common.json || !terminal_there() ? run_batch(&scope)
 		                                                      : run_live(&scope, interval, count, filter_option);
-	free(scope.want);
+	survey_scope_free(&scope);
 	return r;
 }
 
