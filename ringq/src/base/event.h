@@ -28,8 +28,8 @@
  * and its wake. A first sleep ends after 100 ms at most, with another look; those after it end when any member of the
  * region dies, at once (region/sleep.h). So such a death costs the others 100 ms at worst. One who is stopped at these places,
  * not killed, nobody can tell from one who is late: so a sleep ends, too, when it has doubled the time that its call has
- * waited, after a second at least and 32 at most. Such a stop costs the others no more than what they have waited anyway, and
- * an idle sleeper wakes twice a minute.
+ * waited, after a second at least and 128 at most. Such a stop costs the others no more than what they have waited anyway,
+ * and an idle sleeper wakes every two minutes.
  */
 
 #include "base/atomic.h"
@@ -60,7 +60,7 @@ void rq_event_disarm(rq_u32 *event);
 
 #define RQ_SLEEP_SHORT INT64_C(100000000)
 #define RQ_SLEEP_LONG INT64_C(1000000000)
-#define RQ_SLEEP_LONGEST INT64_C(32000000000)
+#define RQ_SLEEP_LONGEST INT64_C(128000000000)
 
 /* How long to sleep, for a call that has waited so long, where deaths end the sleep: all deaths, or nearly all. */
 static inline int64_t rq_sleep_again(int64_t waited, bool all)
