@@ -118,6 +118,22 @@ ssize_t ringq_put_many(ringq_queue *queue, const struct iovec *records, size_t n
 
 /* ---- reserve, commit, abort ---- */
 
+/*
+ * There is room at the tail: it is the caller's until commit or abort, and no put is quick meanwhile. Lines of short records,
+ * which are written one behind the other, are asked for as a put asks for them.
+ */
+static rq_always_inline void *open_reservation(struct rq_port *b, size_t len, rq_u64 *permit)
+{
+	struct rq_producer *p = b->producer;
+	if (len <= RQ_WRITE_STEP)
+		rq_producer_ask(p, p->tail, len + RQ_GRANULE, rq_producer_free_end(p));
+	p->limit = 0;
+	b->reserved = rq_producer_payload(p);
+	b->reserved_len = len;
+	b->reserved_permit = permit;
+	return b->reserved;
+}
+
 static ssize_t attempt_reserve(struct rq_op *op)
 {
 	struct rq_port *b = op->port;
@@ -134,13 +150,25 @@ static ssize_t attempt_reserve(struct rq_op *op)
 			rq_put_want_room(op, op->len);
 		return r;
 	}
-	b->producer->limit = 0; /* until it is committed or dropped */
-	b->reserved = rq_producer_payload(b->producer);
-	b->reserved_len = op->len;
-	b->reserved_permit = permit;
-	*op->out = b->reserved;
-	op->guard = NULL; /* held until then, too */
+	*op->out = open_reservation(b, op->len, permit);
+	op->guard = NULL; /* held until it is committed or dropped */
 	return 0;
+}
+
+/* The reserve that most often succeeds, as a put at once. Not of a pipe, whose other end is to be asked. */
+static rq_always_inline bool reserve_again(struct rq_port *b, void **out, size_t len)
+{
+	struct rq_producer *p = b->producer;
+	bool stamped = b->queue->total;
+	uint64_t next;
+	if (rq_unlikely(b->put_kind != RQ_PUT_PLAIN && b->put_kind != RQ_PUT_TOTAL) ||
+		rq_unlikely(!rq_producer_may_put(p, len, RQ_RECORD_MAX, stamped, &next)) ||
+		rq_unlikely(rq_load_acquire(&b->queue->shared->closed)) || /* E3 */
+		rq_unlikely(rq_load(&p->lane->owner) != b->id))
+		return false;
+	p->stamped = stamped;
+	*out = open_reservation(b, len, NULL);
+	return true;
 }
 
 int ringq_reserve(ringq_queue *queue, void **out, size_t len, int64_t timeout)
@@ -148,6 +176,12 @@ int ringq_reserve(ringq_queue *queue, void **out, size_t len, int64_t timeout)
 	struct rq_port *b;
 	if (!queue || !out || !rq_timeout_is_good(timeout))
 		return -EINVAL;
+	if (rq_likely(rq_enter_again(queue, &b))) {
+		bool reserved = reserve_again(b, out, len);
+		rq_leave_again(b);
+		if (rq_likely(reserved))
+			return 0;
+	}
 	int r = rq_put_enter(queue, &b);
 	if (r)
 		return r;
