@@ -42,17 +42,8 @@ static struct board {
 	_Atomic uint8_t done[];
 } * board;
 
-static const struct way *way;
 static int port;
 static pid_t children[WORKERS + 2];
-
-void way_must(int good, const char *what)
-{
-	if (good)
-		return;
-	fprintf(stderr, "ringq-pool: %s: %s\n", way ? way->name : "", what);
-	exit(1);
-}
 
 /* A child that ends with its parent. */
 static pid_t start(void (*run)(unsigned), unsigned who)

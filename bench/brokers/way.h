@@ -33,6 +33,9 @@ static inline double seconds(void)
 	return (double)bench_now() / 1e9;
 }
 
+/* The one that this process goes by; NULL: none yet. */
+extern const struct way *way;
+
 /* Ends the process with a word, unless this is true. */
 void way_must(int good, const char *what);
 
