@@ -36,7 +36,7 @@ static int take_number(struct ringq_region *region, int fd, uint64_t *owner)
 	return -EUSERS;
 }
 
-static int found(struct ringq_region *region, uint64_t *owner)
+static int make_family(struct ringq_region *region, uint64_t *owner)
 {
 	struct rq_family *f = calloc(1, sizeof *f);
 	if (!f)
@@ -64,7 +64,7 @@ int rq_family_of(struct ringq_region *region, uint64_t *owner)
 	rq_process_lock();
 	*owner = rq_load(&region->family);
 	if (!*owner)
-		r = found(region, owner);
+		r = make_family(region, owner);
 	rq_process_unlock();
 	return r;
 }
