@@ -7,7 +7,7 @@
  * Between two surveys nothing is held, so that a region goes when its last participant goes.
  */
 
-#include "../bridge/meters.h"
+#include "bridge_meters.h"
 #include "tool.h"
 
 struct survey_region {
