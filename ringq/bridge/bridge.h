@@ -3,8 +3,8 @@
 #define BRIDGE_BRIDGE_H
 
 /*
- * A bridge that runs: a thread, its queue here, its link there. bridge.c keeps both open, whatever ends one of them; out.c and
- * in.c move records while both are.
+ * A bridge that runs: a thread, its queue here, its link there. thread.c keeps both open, whatever ends one of them; out.c and
+ * in.c move records while both are. This is what they share.
  */
 
 #include <pthread.h>
@@ -45,6 +45,8 @@ struct run_options {
 	uint64_t count; /* end after so many; UINT64_MAX: never */
 };
 
+struct dedup;
+
 struct bridge {
 	const struct bridge_config *config;
 	const struct run_options *options;
@@ -65,8 +67,6 @@ struct bridge {
 	bool progress; /* over this link something was moved */
 };
 
-void *bridge_run(void *bridge); /* the thread */
-
 /* Sleeps, unless it is to stop. Whether it may go on. */
 bool bridge_sleep(struct bridge *b, int64_t ns);
 static inline bool bridge_stops(struct bridge *b)
@@ -80,21 +80,5 @@ int64_t bridge_pause(const struct bridge_config *config, uint32_t failures);
 void bridge_set_state(struct bridge *b, enum state state);
 /* What is to be done now and then: it lives, and its meters are right. */
 void bridge_tick(struct bridge *b, int64_t now);
-
-/* ---- the two directions ---- */
-
-/* Moves records out over an open link until something ends. */
-enum end out_move(struct bridge *b);
-/* Gives back what is in hand. */
-void out_give_back(struct bridge *b);
-
-enum end in_move(struct bridge *b);
-
-/* The last n ids that a bridge of this name has put into a region: by this process, or by one before it. 0, or -ENOMEM. */
-struct dedup;
-int dedup_open(struct dedup **out, ringq_region *region, const char *bridge, uint64_t n);
-void dedup_close(struct dedup *dedup);
-bool dedup_has(struct dedup *dedup, const char *id);
-void dedup_remember(struct dedup *dedup, const char *id);
 
 #endif

@@ -2,13 +2,14 @@
 
 /* Looking: whether the bridges of a configuration could run, and what those have done that do. */
 
-#include "run.h"
+#include "check.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "bridge.h"
 #include "log.h"
 #include "topology.h"
 

@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "../tool/quantity.h"
+#include "dedup.h"
 #include "log.h"
 
 #include <ctype.h>

@@ -11,19 +11,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { URIS_MOST = 16, HEADERS_MOST = 16, ARGUMENTS_MOST = 16, DEDUP_MOST = 1 << 24 };
+#include "uri.h"
+
+enum { URIS_MOST = 16, HEADERS_MOST = 16, ARGUMENTS_MOST = 16 };
 
 enum direction { DIRECTION_NONE, DIRECTION_OUT, DIRECTION_IN };
 enum topology { TOPOLOGY_CHECK, TOPOLOGY_DECLARE, TOPOLOGY_NONE };
-
-/* Where a broker is. Without credentials: those have a file of their own. */
-struct uri {
-	bool tls;
-	int port;
-	char host[256];
-	char vhost[256];
-	char text[600]; /* as written, for people */
-};
 
 struct pair {
 	char *name;
@@ -85,11 +78,5 @@ struct config {
 /* Reads a file. 0; or -1 with each fault logged, by its line. */
 int config_read(struct config *out, const char *path);
 void config_free(struct config *config);
-
-/* Parses amqp[s]://HOST[:PORT][/VHOST]. NULL, or what is wrong with it. */
-const char *uri_parse(struct uri *out, const char *text);
-
-/* Whether a host is this machine, so that what is sent to it is on no wire. */
-bool uri_is_loopback(const struct uri *uri);
 
 #endif

@@ -15,7 +15,7 @@
  * them their places. What is read is compared with its hash, so that half of an id is none.
  */
 
-#include "bridge.h"
+#include "dedup.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -7,7 +7,7 @@
  * `window` ahead, waits; this end says meanwhile that it lives. What was not acknowledged the broker delivers again.
  */
 
-#include "bridge.h"
+#include "in.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -16,6 +16,7 @@
 
 #include <amqp_framing.h>
 
+#include "dedup.h"
 #include "log.h"
 #include "pack.h"
 

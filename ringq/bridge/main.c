@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "../tool/quantity.h"
+#include "check.h"
 #include "log.h"
 #include "run.h"
 #include "secret.h"

@@ -22,6 +22,7 @@
 #include <amqp_framing.h>
 
 #include "log.h"
+#include "outcome.h"
 #include "pack.h"
 
 #define BATCH 64u          /* messages between two looks at what the broker says */
@@ -29,14 +30,6 @@
 #define PACK_ALONE_FROM 2u /* a record that came back is not packed again */
 
 /* ---- publishing ---- */
-
-void out_name_record(const struct out *o, const struct record *r, uint32_t records, char id[256])
-{
-	int n = snprintf(id, 256, "%s@%llx:%u:%llu", o->c->queue, (unsigned long long)o->b->place.created, r->lane,
-		(unsigned long long)r->sequence);
-	if (records > 1)
-		snprintf(id + n, 256 - (size_t)n, "+%u", records - 1);
-}
 
 static int publish(struct out *o, const struct record *r, uint32_t records, amqp_bytes_t body)
 {

@@ -2,9 +2,10 @@
 
 /* What becomes of a record that was published: confirmed it is gone, refused or returned it is tried again, or set aside. */
 
-#include "out.h"
+#include "outcome.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <amqp_framing.h>
@@ -13,6 +14,16 @@
 #include "log.h"
 
 #define TELL_EVERY RINGQ_SEC(10)
+
+/* ---- the name of a record ---- */
+
+void out_name_record(const struct out *o, const struct record *r, uint32_t records, char id[256])
+{
+	int n = snprintf(id, 256, "%s@%llx:%u:%llu", o->c->queue, (unsigned long long)o->b->place.created, r->lane,
+		(unsigned long long)r->sequence);
+	if (records > 1)
+		snprintf(id + n, 256 - (size_t)n, "+%u", records - 1);
+}
 
 /* ---- the end of a record ---- */
 

@@ -19,6 +19,7 @@
 
 #include "log.h"
 #include "notify.h"
+#include "thread.h"
 
 #define STUCK RINGQ_SEC(60) /* a thread that has not come by for so long is not waiting for a broker */
 #define GRACE RINGQ_SEC(3)  /* beyond `stop-timeout`: to part from the broker */
@@ -48,7 +49,7 @@ static int start(struct all *all, const struct config *config, const struct run_
 		b->wake = eventfd(0, EFD_CLOEXEC);
 		b->done = all->ended;
 		link_init(&b->link, b->config);
-		int e = b->wake < 0 ? errno : pthread_create(&b->thread, NULL, bridge_run, b);
+		int e = b->wake < 0 ? errno : pthread_create(&b->thread, NULL, thread_run, b);
 		if (e)
 			return -e;
 		all->n++;

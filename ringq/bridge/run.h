@@ -7,10 +7,4 @@
 /* Runs all bridges of a configuration, until they end or a signal ends them. An exit status. */
 int run_all(const struct config *config, const struct run_options *options);
 
-/* Looks whether each could run, and declares and moves nothing. An exit status. */
-int check_all(const struct config *config);
-
-/* Prints the meters of each. An exit status. */
-int status_all(const struct config *config);
-
 #endif

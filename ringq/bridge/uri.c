@@ -2,7 +2,7 @@
 
 /* amqp[s]://HOST[:PORT][/VHOST]. A password has no place in it: URLs end up in logs, and in lists of processes. */
 
-#include "config.h"
+#include "uri.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
