@@ -2,7 +2,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "module.h"
+#include "array.h"
+#include "arguments.h"
+#include "region.h"
+#include "use.h"
 
 /* An array in shared memory, its lock, and Value, an array of one element. */
 struct array {

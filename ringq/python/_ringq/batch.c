@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "batch.h"
+#include "arguments.h"
 #include "lease.h"
 
 /*

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "codec.h"
+#include "pickle.h"
 
 static size_t aligned(size_t n)
 {

@@ -2,7 +2,7 @@
 #ifndef RINGQ_PYTHON_CODEC_H
 #define RINGQ_PYTHON_CODEC_H
 
-#include "module.h"
+#include "state.h"
 
 /*
  * Python objects as records, and back.
@@ -38,8 +38,6 @@ enum tag {
 
 /* Buffers begin at multiples of this in a record, the first at the first one after the pickle. */
 #define BUFFER_ALIGN 16
-/* Smaller buffers stay in the pickle: they are cheaper to copy than to point to. */
-#define BUFFER_LEAST 2048
 /* Records up to this are made and taken on the stack. */
 #define SMALL 1024
 
@@ -62,6 +60,9 @@ struct record {
 	unsigned char small[SMALL];
 };
 
+/* The fields of a ringq.DeadLetter. */
+extern PyStructSequence_Desc rq_py_dead_letter;
+
 /* Makes a record of an object, which must live until it is put. false with an exception set, and nothing to end. */
 bool rq_py_encode(struct state *state, PyObject *object, struct record *record);
 
@@ -76,20 +77,5 @@ void rq_py_end(struct state *state, struct record *record);
  * over, whether or not that works.
  */
 PyObject *rq_py_decode(struct state *state, const void *data, size_t len, void *memory);
-
-/* An object as a pickle, as ForkingPickler.dumps() would make it. */
-PyObject *rq_py_pickle(struct state *state, PyObject *object);
-
-/* Writers and their content, for the codec itself. */
-size_t rq_py_writer_pickle(PyObject *writer, const void **data);
-size_t rq_py_writer_buffers(PyObject *writer);
-const Py_buffer *rq_py_writer_buffer(PyObject *writer, size_t i);
-
-/* Pickles into a writer, which the caller gives back by rq_py_writer_return(). NULL with an exception set. */
-PyObject *rq_py_pickle_to_writer(struct state *state, PyObject *object, bool out_of_band);
-void rq_py_writer_return(struct state *state, PyObject *writer);
-
-/* An object with the buffer protocol over memory from malloc, which it frees. It takes memory over in any case. */
-PyObject *rq_py_memory_new(struct state *state, void *memory, size_t len);
 
 #endif

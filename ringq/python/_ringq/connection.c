@@ -2,6 +2,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "connection.h"
+#include "arguments.h"
+#include "pickle.h"
+#include "region.h"
 #include "transfer.h"
 
 /* One end of a pipe, with the methods and the errors of multiprocessing.connection.Connection. */

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "lease.h"
+#include "arguments.h"
 
 /*
  * Objects in hand. A lease holds one delivery. What get() took, a queue object holds itself, oldest first, for task_done():

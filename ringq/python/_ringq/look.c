@@ -6,6 +6,7 @@
 #include <ringq/look.h>
 
 #include "look.h"
+#include "arguments.h"
 
 PyObject *rq_py_stat(PyObject *self, PyObject *unused)
 {

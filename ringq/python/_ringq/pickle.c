@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "codec.h"
+#include "pickle.h"
 
 /*
  * One pickler is kept and used again, as to make one takes several times longer than to pickle a small object. It writes

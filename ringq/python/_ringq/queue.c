@@ -2,9 +2,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "queue.h"
+#include "arguments.h"
 #include "batch.h"
 #include "lease.h"
 #include "look.h"
+#include "region.h"
 
 /* --- Making --- */
 

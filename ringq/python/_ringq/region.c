@@ -2,7 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "module.h"
+#include "region.h"
+#include "arguments.h"
 
 struct region {
 	PyObject ob_base;

@@ -3,6 +3,7 @@
 #define RINGQ_PYTHON_TRANSFER_H
 
 #include "codec.h"
+#include "use.h"
 
 /*
  * Objects into queues and out of them, for queues and connections alike. Each returns the library's result, or an error
