@@ -7,13 +7,14 @@
 
 #include "find.h"
 
+#include "figures.h"
 #include "message.h"
-#include "text.h"
 
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>

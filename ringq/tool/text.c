@@ -4,6 +4,8 @@
 
 #include "text.h"
 
+#include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 
 /* Of the character at s; 0: it is not UTF-8. */

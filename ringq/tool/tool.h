@@ -10,6 +10,7 @@
 
 #include <ringq/ringq.h>
 
+#include "figures.h"
 #include "find.h"
 #include "frame.h"
 #include "json.h"
