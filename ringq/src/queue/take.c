@@ -19,6 +19,20 @@
 #define SET_ASIDE 1 /* of take_call(): what is out was delivered too often */
 #define NONE_BACK 2
 
+/* ---- what a claim is written into ---- */
+
+/* An entry and a ticket: mostly they are there. 0, -ENOMEM. */
+static rq_always_inline int make_ready(struct rq_book *book)
+{
+	return rq_book_is_ready(book) ? 0 : rq_book_refill(book);
+}
+
+/* The spare entry of the record i of a claim. */
+static rq_always_inline struct rq_entry *entry_for(const struct rq_book *book, size_t i)
+{
+	return book->spare[book->spares - 1 - i];
+}
+
 /* ---- taking what waits ---- */
 
 /*
@@ -38,7 +52,7 @@ static rq_always_inline bool take_again(struct rq_port *b, uint64_t most, struct
 	if (rq_unlikely(now - t->looked >= RQ_LOOK_EVERY))
 		return false;
 	const struct ringq_region *region = b->queue->region;
-	struct rq_entry *entry = t->book->spare[t->book->spares - 1];
+	struct rq_entry *entry = entry_for(t->book, 0);
 	uint64_t claim = rq_book_claim(t->book);
 	rq_hand_write(entry, claim, t->reader.key, view.head, (uint64_t)(t->reader.record - region->base), b->id,
 		t->who, (uint64_t)now);
@@ -56,12 +70,6 @@ static rq_always_inline bool take_again(struct rq_port *b, uint64_t most, struct
 	b->order.quantum--;
 	rq_deliver_view(out, region, entry, claim, b->id, t->reader.key, &view);
 	return true;
-}
-
-/* The spare entry of the record i of a claim. */
-static inline struct rq_entry *entry_for(const struct rq_book *book, size_t i)
-{
-	return book->spare[book->spares - 1 - i];
 }
 
 /* The most bytes that the record i of a claim may have. */
@@ -108,11 +116,9 @@ static rq_always_inline ssize_t claim(struct rq_port *b, const struct rq_view *f
 {
 	struct rq_book *book = b->taker->book;
 	uint64_t next;
-	if (!rq_book_is_ready(book)) {
-		int r = rq_book_refill(book);
-		if (r)
-			return r;
-	}
+	int r = make_ready(book);
+	if (r)
+		return r;
 	if (n > book->spares)
 		n = book->spares;
 	uint64_t ticket = rq_book_claim(book);
@@ -187,12 +193,10 @@ static int take_returned(struct rq_op *op, int64_t now, uint64_t returned)
 	uint64_t header = rq_hand_header(set->region, hand.record);
 	if (!aside && rq_record_len(header) > most)
 		return -EMSGSIZE;
-	if (!rq_book_is_ready(t->book)) {
-		int r = rq_book_refill(t->book);
-		if (r)
-			return r;
-	}
-	struct rq_entry *entry = t->book->spare[t->book->spares - 1];
+	int r = make_ready(t->book);
+	if (r)
+		return r;
+	struct rq_entry *entry = entry_for(t->book, 0);
 	uint64_t claim = rq_book_claim(t->book);
 	/* To be set aside is no delivery, and whoever dies meanwhile has not been killed by it: it is told of who had it before. */
 	uint32_t attempt = rq_hand_attempt(hand.from) + !aside;
