@@ -1,43 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A call that makes something is refused memory by malloc() or calloc() at each place where it asks: it says -ENOMEM, keeps
+ * A call that makes something is refused memory by the heap at each place where it asks: it says -ENOMEM, keeps
  * no name, no descriptor and no memory of the region, and the same call works when it is made again.
- *
- * The linker has the library ask here: --wrap.
  */
 #include "../common.h"
+#include "heap.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-
-static int left = -1; /* requests that are granted; negative: all */
-static bool refused;
-
-static bool is_refused(void)
-{
-	if (left < 0)
-		return false;
-	if (left == 0)
-		return refused = true;
-	left--;
-	return false;
-}
-
-void *__wrap_malloc(size_t size)
-{
-	return is_refused() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-	return is_refused() ? NULL : __real_calloc(n, size);
-}
 
 /* ---- what is made, and what says that it is not there ---- */
 
@@ -160,11 +131,9 @@ static int refuse_each(size_t row)
 
 	test_context = cases[row].name;
 	for (int n = 0;; n++) {
-		refused = false;
-		left = n;
+		heap_refuse_after(n);
 		int r = cases[row].make(&made);
-		left = -1;
-		if (!refused) {
+		if (!heap_grant()) {
 			check_eq(r, 0);
 			if (cases[row].find) {
 				check_eq(cases[row].find(&found), 0);

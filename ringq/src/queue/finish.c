@@ -179,6 +179,14 @@ int rq_requeue(struct ringq_queue *queue, struct ringq_delivery *d)
 	return rq_give_back(queue, d);
 }
 
+void rq_untake(struct ringq_queue *queue, struct ringq_delivery *d)
+{
+	struct rq_entry *entry = rq_delivery_entry(queue, d);
+	if (entry)
+		rq_store(&entry->from, rq_hand_from(d->attempt - 1, 0));
+	rq_requeue(queue, d);
+}
+
 /* Ends the caller's own from the first on, those of each chunk together. How many. */
 static size_t end_many(struct rq_port *b, struct ringq_delivery *d, size_t n)
 {

@@ -24,6 +24,8 @@ int rq_ack(struct ringq_queue *queue, struct ringq_delivery *delivery);
 int rq_requeue(struct ringq_queue *queue, struct ringq_delivery *delivery);
 /* The same, and its entry still says whose end was the last. */
 int rq_give_back(struct ringq_queue *queue, struct ringq_delivery *delivery);
+/* The same of a delivery that nobody has come to see: it counts as none. */
+void rq_untake(struct ringq_queue *queue, struct ringq_delivery *delivery);
 int rq_ack_many(struct ringq_queue *queue, struct ringq_delivery *deliveries, size_t n);
 
 /* What a claim has won: the record of this key and place. Its data, length and attempt are told otherwise. */

@@ -35,6 +35,13 @@ static void show_lane(struct rq_queue_shared *s, uint32_t i)
 		;
 }
 
+/* Whether the lane's owner has ended without giving it up. */
+static bool is_dead(const struct ringq_queue *queue, const struct rq_lane *lane)
+{
+	uint64_t owner = rq_load_acquire(&lane->owner); /* O2 */
+	return owner && !rq_member_alive(queue->region, owner);
+}
+
 /* Makes the caller the owner of lane i if it has none, or a dead one. 1; 0: it has one. *died: whether it was dead. */
 static bool own_lane(struct rq_port *port, uint32_t i, bool *died)
 {
@@ -108,8 +115,7 @@ static int take_only_lane(struct rq_port *port, struct rq_producer *p)
 	if (r)
 		return r;
 	struct rq_lane *lane = rq_lane_at(&queue->set, 0);
-	uint64_t owner = rq_load_acquire(&lane->owner); /* O2 */
-	bool died = owner && !rq_member_alive(queue->region, owner);
+	bool died = is_dead(queue, lane);
 	rq_store_release(&lane->owner, port->id); /* O4 */
 	show_lane(queue->shared, 0);
 	return adopt(port, p, 0, died);
@@ -154,16 +160,20 @@ bool rq_port_reap(struct rq_port *port)
 		return false;
 	for (uint32_t i = 0; i < used; i++) {
 		struct rq_lane *lane = rq_lane_at(&queue->set, i);
-		if (!rq_load(&lane->owner) || !own_lane(port, i, &died))
+		if (!is_dead(queue, lane))
 			continue;
+		/* First: once the lane is owned, and let go, nobody would know of the death. */
 		struct rq_producer *p = new_producer(queue);
-		if (p && adopt(port, p, i, true) == 0) {
-			struct rq_view unused;
-			rq_producer_vacate(p);
-			rq_lane_look(&port->order.reader, i, &unused); /* steps over the LINK if that is what is next */
-			found = true;
+		if (p && own_lane(port, i, &died)) {
+			if (adopt(port, p, i, true) == 0) {
+				struct rq_view unused;
+				rq_producer_vacate(p);
+				/* Steps over the LINK if that is what is next. */
+				rq_lane_look(&port->order.reader, i, &unused);
+				found = true;
+			}
+			rq_port_let_go(port, lane);
 		}
-		rq_port_let_go(port, lane);
 		free(p);
 	}
 	return found;
@@ -174,8 +184,7 @@ bool rq_port_turn_died(const struct rq_port *port)
 	const struct ringq_queue *queue = port->queue;
 	if (!(queue->flags & RINGQ_SINGLE_PRODUCER) || rq_lanes_used(queue->shared, &queue->set) == 0)
 		return false;
-	uint64_t owner = rq_load_acquire(&rq_lane_at(&queue->set, 0)->owner); /* O2 */
-	return owner && !rq_member_alive(queue->region, owner);
+	return is_dead(queue, rq_lane_at(&queue->set, 0));
 }
 
 struct rq_producer *rq_port_look_ahead(struct rq_port *port)

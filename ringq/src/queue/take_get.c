@@ -40,7 +40,7 @@ ssize_t rq_take_get_alloc(struct ringq_queue *queue, void **out, int64_t timeout
 		return r;
 	void *buf = malloc(d.len ? d.len : 1);
 	if (!buf) {
-		rq_requeue(queue, &d);
+		rq_untake(queue, &d);
 		return -ENOMEM;
 	}
 	rq_copy_out(buf, d.data, d.len);

@@ -172,6 +172,8 @@ static int number_of(struct rq_port *port, unsigned what)
 		r = rq_watcher_await(w);
 	if (r == 0)
 		return fd;
+	if (!w)
+		return r;
 	rq_watch_lock();
 	if (rq_load(&w->state) == RQ_WATCH_FAILED && rq_watch_has_number(w))
 		rq_close(w->fd);
