@@ -154,6 +154,16 @@ static void finish_take(struct stage *s)
 
 const struct act act_take = {take, finish_take};
 
+/* Of what a dead one had. */
+static void finish_take_returned(struct stage *s)
+{
+	finish_take(s);
+	if (s->undisturbed)
+		check_eq(s->deliveries[0].attempt, 2);
+}
+
+const struct act act_take_returned = {take, finish_take_returned};
+
 static void take_many(struct stage *s)
 {
 	s->result = ringq_take_many(s->queue, s->deliveries, STAGE_MANY, RINGQ_NOWAIT);
@@ -213,6 +223,20 @@ static void finish_peek(struct stage *s)
 }
 
 const struct act act_peek = {peek, finish_peek};
+
+/* What a dead one had is next. */
+static void finish_peek_returned(struct stage *s)
+{
+	if (s->undisturbed) {
+		struct record_id id = record_check(s->buffer, (size_t)s->result);
+
+		check_eq(id.producer, s->book->poison.producer);
+		check_eq(id.number, s->book->poison.number);
+	}
+	finish_peek(s);
+}
+
+const struct act act_peek_returned = {peek, finish_peek_returned};
 
 static void close_it(struct stage *s)
 {

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "account.h"
 #include "acts.h"
 #include "arrays.h"
 #include "looks.h"
@@ -77,22 +78,39 @@ static void dead_taker_full(struct stage *s)
 		;
 }
 
-/* The driver has one in hand until the child is where it is to be: before the others come, who account for each record. */
+/* The driver has one in hand until the others have put and taken all around it. */
 static struct ringq_delivery in_hand;
 static bool has_in_hand;
+
+static void take_one(struct stage *s)
+{
+	check_eq(ringq_take(s->queue, &in_hand, RINGQ_NOWAIT), 0);
+	record_check(in_hand.data, in_hand.len);
+	has_in_hand = true;
+}
+
+/* It is what it was, whatever the others have put. */
+static void end_in_hand(struct stage *s)
+{
+	uint32_t next[PARTIES] = {0};
+
+	if (!has_in_hand)
+		return;
+	stage_see(s, in_hand.data, in_hand.len, next);
+	check_eq(ringq_ack(s->queue, &in_hand), 0);
+	has_in_hand = false;
+}
 
 static void living_taker(struct stage *s)
 {
 	two_lanes(s);
-	check_eq(ringq_take(s->queue, &in_hand, RINGQ_NOWAIT), 0);
-	has_in_hand = true;
+	take_one(s);
 }
 
-static void give_back(struct stage *s)
+static void living_and_dead_taker(struct stage *s)
 {
-	if (has_in_hand)
-		check_eq(ringq_requeue(s->queue, &in_hand), 0);
-	has_in_hand = false;
+	take_one(s);
+	dead_taker(s);
 }
 
 static void dead_producer(struct stage *s)
@@ -103,6 +121,47 @@ static void dead_producer(struct stage *s)
 static void dead_reservation(struct stage *s)
 {
 	reap_child(fork_child(reserve_and_die, s));
+}
+
+/* One record of a dead producer's lane is in the driver's hand, the next in a dead one's, who has put there, too. */
+static void dead_producer_in_hand(struct stage *s)
+{
+	dead_producer(s);
+	living_and_dead_taker(s);
+}
+
+static void fill_ring_and_die(void *stage)
+{
+	for (int i = 0; i < 7; i++)
+		stage_put(stage, OTHER, WRAP);
+}
+
+/* The only one that is not taken away yet is the first in the lane's ring, whose end is next. */
+static void dead_producer_wrapping(struct stage *s)
+{
+	reap_child(fork_child(fill_ring_and_die, s));
+	take_one(s);
+	for (int i = 1; i < 7; i++)
+		stage_get(s);
+}
+
+static void leave_ring_and_die(void *stage)
+{
+	struct stage *s = stage;
+	void *reserved;
+
+	for (int i = 0; i < 9; i++)
+		stage_put(s, OTHER, WRAP);
+	check_eq(ringq_reserve(s->queue, &reserved, 5000, RINGQ_NOWAIT), 0);
+}
+
+/* What is in hand lies in a chunk that head has left; one that nothing was published in is to be dropped. */
+static void dead_producer_elsewhere(struct stage *s)
+{
+	reap_child(fork_child(leave_ring_and_die, s));
+	take_one(s);
+	for (int i = 1; i < 8; i++)
+		stage_get(s);
 }
 
 /* ---- setup: what the child itself has done before ---- */
@@ -135,6 +194,11 @@ static void set_put(struct stage *s)
 {
 	joined(s);
 	next_put(s, SMALL);
+}
+
+static void set_put_first_wrap(struct stage *s)
+{
+	next_put(s, WRAP);
 }
 
 static void set_put_wrap(struct stage *s)
@@ -508,6 +572,8 @@ static void check_named_after_sweep(struct stage *s)
 #define IN_PLACE .queue.flags = RINGQ_SINGLE_CONSUMER, .acknowledges = true, .turn = true
 #define SETS_ASIDE \
 	.queue.flags = RINGQ_ACKNOWLEDGED, .queue.max_attempts = 1, .queue.dead_letters = "dead", .acknowledges = true
+/* The driver looks where all records are, peeks and takes, beside the child and behind it. */
+#define ACCOUNTED .held = account_beside, .killed = account_behind
 #define BOUNDED_MANY .queue.max_records = 16
 #define KEEPS_LARGE .memory = 4 << 20
 #define SHORT .region = 1 << 20, .queue.max_bytes = 16384, .one_order = true
@@ -548,6 +614,14 @@ const struct call calls[] = {
 	{"reserve_abort", set_abort, .act = &act_reserve_abort, BOUNDED},
 	{"adopt", set_put_first, .act = &act_put, .prepare = dead_producer},
 	{"adopt_bounded", set_put_first, .act = &act_put, .prepare = dead_reservation, .queue.max_records = 5},
+	{"adopt_in_hand", set_put_first, .act = &act_put, .prepare = dead_producer_in_hand, .settle = end_in_hand,
+		ACKNOWLEDGED},
+	{"adopt_in_hand_accounted", set_put_first, .act = &act_put, .prepare = dead_producer_in_hand,
+		.settle = end_in_hand, ACKNOWLEDGED, ACCOUNTED},
+	{"adopt_in_hand_wrap", set_put_first_wrap, .act = &act_put, .prepare = dead_producer_wrapping,
+		.settle = end_in_hand, ACKNOWLEDGED},
+	{"adopt_in_hand_link", set_put_first, .act = &act_put, .prepare = dead_producer_elsewhere,
+		.settle = end_in_hand, ACKNOWLEDGED},
 	{"get_first", set_get_first, .act = &act_get, .prepare = two_lanes},
 	{"get_small", set_get, .act = &act_get},
 	{"get_alone", set_get_alone, .act = &act_get},
@@ -574,10 +648,15 @@ const struct call calls[] = {
 	{"take_many", set_take_many, .act = &act_take_many, .expect = STAGE_MANY, ACKNOWLEDGED},
 	{"take_many_bounded", set_take_many, .act = &act_take_many, .expect = STAGE_MANY, ACKNOWLEDGED, BOUNDED_MANY},
 	{"take_many_link", set_take_many_link, .act = &act_take_many, .expect = STAGE_MANY, ACKNOWLEDGED},
-	{"take_returned", set_get, .act = &act_take, .prepare = dead_taker, ACKNOWLEDGED},
+	{"take_accounted", set_get, .act = &act_take, ACKNOWLEDGED, ACCOUNTED},
+	{"take_many_accounted", set_take_many, .act = &act_take_many, .expect = STAGE_MANY, ACKNOWLEDGED, ACCOUNTED},
+	{"take_returned", set_get, .act = &act_take_returned, .ready = dead_taker, ACKNOWLEDGED},
+	{"take_returned_first", set_get_first, .act = &act_take_returned, .prepare = dead_taker, ACKNOWLEDGED},
+	{"take_returned_accounted", set_get, .act = &act_take_returned, .ready = dead_taker, ACKNOWLEDGED, ACCOUNTED},
 	{"set_aside_first", set_get_first, .act = &act_take, .prepare = dead_taker, SETS_ASIDE},
 	{"set_aside", set_get, .act = &act_take, .ready = dead_taker, SETS_ASIDE},
 	{"set_aside_bounded", set_get, .act = &act_take, .ready = dead_taker, SETS_ASIDE, .queue.max_records = 8},
+	{"set_aside_accounted", set_get, .act = &act_take, .ready = dead_taker, SETS_ASIDE, ACCOUNTED},
 	{"set_aside_full", set_get, .act = &act_take, .ready = dead_taker_full, SETS_ASIDE},
 	{"take_wakes_bytes", set_get_first, .act = &act_take, .prepare = stage_sleeping_producer, ACKNOWLEDGED,
 		BYTES_BESIDE_HELD},
@@ -589,6 +668,10 @@ const struct call calls[] = {
 		.queue.flags = RINGQ_ACKNOWLEDGED},
 	{"requeue", set_requeue, .act = &act_requeue, ACKNOWLEDGED},
 	{"requeue_wakes", set_requeue_alone, .act = &act_requeue, .ready = stage_sleeping_consumer, ACKNOWLEDGED},
+	{"requeue_accounted", set_requeue, .act = &act_requeue, ACKNOWLEDGED, ACCOUNTED},
+	{"release_in_hand", set_requeue, .act = &act_release, ACKNOWLEDGED},
+	{"release_in_hand_accounted", set_requeue, .act = &act_release, ACKNOWLEDGED, ACCOUNTED},
+	{"thread_exit_in_hand", set_requeue, .act = &act_thread_exit, ACKNOWLEDGED, ACCOUNTED, .one_order = true},
 	{"take_in_place_first", set_get_first, .act = &act_take, .prepare = two_lanes, IN_PLACE},
 	{"take_in_place", set_get, .act = &act_take, IN_PLACE},
 	{"take_in_place_alone", set_take_alone, .act = &act_take, IN_PLACE},
@@ -596,6 +679,10 @@ const struct call calls[] = {
 	{"take_in_place_link", set_get_link, .act = &act_take, IN_PLACE},
 	{"take_in_place_wakes", set_get_first, .act = &act_take, .prepare = stage_sleeping_producer, IN_PLACE, FEW_BYTES},
 	{"peek", set_peek, .act = &act_peek},
+	{"peek_returned", set_peek, .act = &act_peek_returned, .ready = dead_taker, ACKNOWLEDGED},
+	{"peek_returned_first", NULL, .act = &act_peek_returned, .prepare = dead_taker, ACKNOWLEDGED},
+	{"peek_in_hand", set_peek, .act = &act_peek_returned, .ready = living_and_dead_taker, .settle = end_in_hand,
+		ACKNOWLEDGED},
 	{"close", set_put_beside, .act = &act_close, .closes = true},
 	{"close_wakes", NULL, .act = &act_close, .prepare = stage_sleeping_consumer, .closes = true},
 	{"create_named", NULL, .act = &act_create_named, .during = check_named, .after = check_named, .one_order = true},
@@ -613,6 +700,9 @@ const struct call calls[] = {
 	{"put_turn", set_put, .act = &act_put, .prepare = dead_producer, TURN},
 	{"put_turn_first", set_put_first, .act = &act_put, .prepare = dead_producer, TURN},
 	{"put_turn_grow", set_put_grow, .act = &act_put, TURN},
+	{"put_turn_in_hand", set_put_first_wrap, .act = &act_put, .prepare = dead_producer_wrapping,
+		.settle = end_in_hand, .queue.flags = RINGQ_SINGLE_PRODUCER | RINGQ_ACKNOWLEDGED, .acknowledges = true,
+		.turn = true, .one_order = true},
 	{"put_turn_bounded", set_put_first, .act = &act_put, .prepare = dead_reservation, TURN, .queue.max_records = 5},
 	{"put_many_turn", set_put_many, .act = &act_put_many, .expect = STAGE_MANY, TURN},
 	{"reserve_commit_turn", set_put, .act = &act_reserve_commit, TURN_BOUNDED},
@@ -665,7 +755,9 @@ const struct call calls[] = {
 	{"browse_returned", looks_setup, .act = &act_browse, .expect = 3, .prepare = dead_taker, .looks = true,
 		ACKNOWLEDGED},
 	{"browse_in_hand", looks_setup, .act = &act_browse_in_hand, .expect = 1, .prepare = living_taker,
-		.held = give_back, .looks = true, ACKNOWLEDGED},
+		.settle = end_in_hand, .looks = true, ACKNOWLEDGED},
+	{"browse_in_hand_returned", looks_setup, .act = &act_browse_in_hand, .expect = 1,
+		.prepare = dead_producer_in_hand, .settle = end_in_hand, .looks = true, ACKNOWLEDGED},
 	{"browse_doomed", looks_setup, .act = &act_browse_doomed, .expect = 3, .prepare = prepare_doomed,
 		.during = looks_during_doomed, .after = delete_doomed, .looks = true, .memory = 256 << 10,
 		.one_order = true},

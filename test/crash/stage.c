@@ -273,14 +273,14 @@ static void clear_book(struct book *book)
 	memset(book->set_aside, 0, sizeof(book->set_aside));
 }
 
-static void begin(struct stage *s, unsigned order, bool child_dies)
+static void begin(struct stage *s, bool child_dies)
 {
 	static char buffer[STAGE_BUFFER];
 	struct ringq_queue_options options = s->call->queue;
 
 	clear_book(s->book);
 	s->buffer = buffer;
-	options.order = order;
+	options.order = s->order;
 	/* Whoever dies must make way for the two producers; whoever is stopped keeps its lane. */
 	options.max_producers = child_dies ? 2 : 3;
 	s->region = region_new(s->call->region ? s->call->region : REGION);
@@ -301,14 +301,29 @@ static void end(struct stage *s)
 	ringq_region_detach(s->region);
 }
 
-static void others_go_on(struct stage *s, unsigned order, uint64_t held, ssize_t members)
+static void kill_there(struct stage *s, struct traced *child)
+{
+	trace_kill(child);
+	if (s->call->killed)
+		s->call->killed(s);
+}
+
+/* How many were left. */
+static uint32_t settle(struct stage *s)
+{
+	if (s->call->settle)
+		s->call->settle(s);
+	return peers_drain(s);
+}
+
+static void others_go_on(struct stage *s, uint64_t held, ssize_t members)
 {
 	uint32_t left;
 
 	peers_run(s);
-	left = peers_drain(s);
+	left = settle(s);
 	/* First in, first out: what is put last comes out last, but for a put that is not over even then. */
-	if (order == RINGQ_ORDER_TOTAL && !s->call->closes)
+	if (s->order == RINGQ_ORDER_TOTAL && !s->call->closes)
 		check_compare(left, <=, puts_in_flight(s));
 	check_rest(s, held, members);
 }
@@ -344,8 +359,8 @@ static void pile(struct stage *s, uint64_t instruction)
 		struct traced child = trace_fork(child_setup, child_call, child_finish, s);
 
 		step_to(s, &child, choice->order[(instruction + i * n / PILE) % n]);
-		trace_kill(&child);
-		peers_drain(s);
+		kill_there(s, &child);
+		settle(s);
 		check_books(s);
 		clear_book(s->book);
 		if (s->call->prepare)
@@ -359,6 +374,7 @@ void stage_round(struct book *book, const struct call *call, unsigned order, uin
 		.call = call,
 		.book = book,
 		.burst = fate == RESUMED ? STAGE_HELD : STAGE_BURST,
+		.order = order,
 		.undisturbed = instruction == UINT64_MAX,
 	};
 	bool dies = fate == KILLED || fate == PILED || s.undisturbed;
@@ -367,7 +383,7 @@ void stage_round(struct book *book, const struct call *call, unsigned order, uin
 	struct traced child;
 
 	alarm(ROUND_SECONDS);
-	begin(&s, order, dies);
+	begin(&s, dies);
 	if (fate == PILED)
 		pile(&s, instruction);
 	child = trace_fork(child_setup, child_call, child_finish, &s);
@@ -377,10 +393,10 @@ void stage_round(struct book *book, const struct call *call, unsigned order, uin
 	if (s.undisturbed) {
 		trace_finish(&child);
 	} else if (dies) {
-		trace_kill(&child);
+		kill_there(&s, &child);
 		check_capacity_now(&s);
 	}
-	others_go_on(&s, order, dies ? 0 : places_held(&s), dies ? 1 : 2);
+	others_go_on(&s, dies ? 0 : places_held(&s), dies ? 1 : 2);
 	if (!dies && call->during)
 		call->during(&s);
 	if (fate == RESUMED)

@@ -71,6 +71,7 @@ struct stage {
 	int sockets[2];
 	uint32_t received; /* by the driver */
 	uint32_t burst;    /* of each of the others' producers */
+	unsigned order;
 	bool undisturbed;
 	bool dies;         /* the child is killed, sooner or later */
 	bool none_missing; /* nobody has anything in hand */
@@ -89,9 +90,12 @@ struct call {
 	long expect;                     /* the result of an undisturbed call; of gets, 0 stands for a record */
 	void (*prepare)(struct stage *); /* the driver's, before it forks the child; */
 	void (*ready)(struct stage *);   /* after the setup, before the call */
-	void (*held)(struct stage *);    /* the driver's, when the child has come to its instruction */
-	void (*during)(struct stage *);  /* the driver's, while the child is stopped */
-	void (*after)(struct stage *);   /* the driver's, after all */
+	void (*held)(struct stage *);    /* the driver's, when the child has come to its instruction, */
+	void (*killed)(struct stage *);  /* and when it has been killed there */
+	void (*settle)(
+		struct stage *); /* the driver's, when the others have put and taken, before it takes what is left */
+	void (*during)(struct stage *); /* the driver's, while the child is stopped */
+	void (*after)(struct stage *);  /* the driver's, after all */
 	struct ringq_queue_options queue;
 	bool one_order;    /* the order of the queue makes no difference */
 	bool closes;       /* the queue, for everybody */
