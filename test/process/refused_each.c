@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Each system call that docs/limits.md lists is refused, by each errno that a sandbox may choose, from the start and from
- * some moment on, in all threads. No call crashes, hangs, or says anything but what the page and its header have for it; and
- * what was put comes out, in order, unless a get says why not.
+ * Each system call that docs/limits.md lists is refused, by each errno that a sandbox may choose, and others, from the start and
+ * from some moment on, in all threads. No call crashes, hangs, or says anything but what the page and its header have for it;
+ * and what was put comes out, in order, unless a get says why not.
  *
  * Usage: refused_each LIMITS_MD
  */
@@ -18,7 +18,8 @@
 
 #define MIB ((size_t)1 << 20)
 
-static const int errors[] = {EPERM, EACCES, ENOSYS, EINVAL, EOPNOTSUPP};
+/* What sandboxes say, what a kernel says that is short of memory, and what nobody expects. */
+static const int errors[] = {EPERM, EACCES, ENOSYS, EINVAL, EOPNOTSUPP, ENOMEM, EIO};
 
 /* Without these a process does not run, or end: libc's own. */
 static const char *const needed_by_libc[] = {"clone", "clone3", "exit", "exit_group", "rseq", "rt_sigreturn"};

@@ -5,10 +5,13 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define MIB ((size_t)1 << 20)
@@ -252,6 +255,35 @@ Test(named, names_are_1_to_200_bytes_without_slash)
 	ringq_region_detach(region);
 	check_eq(create(&region, 1, longest, 0), -EINVAL);
 	check_eq(ringq_region_open(&region, longest), -ENOENT);
+}
+
+/* Whatever else has the name, also what cannot be opened at all. */
+Test(named, of_what_is_no_region_are_eproto)
+{
+	const char *name = unique_name();
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	ringq_region *region = NULL;
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	char path[256];
+
+	snprintf(path, sizeof(path), "/dev/shm/ringq.%s", name);
+	check_eq(mkdir(path, 0700), 0);
+	check_eq(ringq_region_open(&region, name), -EPROTO);
+	check_eq(create(&region, MIB, name, 0), -EEXIST);
+	check_eq(ringq_region_unlink(name), -EPERM);
+	check_eq(rmdir(path), 0);
+	check_eq(symlink("/etc/passwd", path), 0);
+	check_eq(ringq_region_open(&region, name), -EPROTO);
+	check_eq(ringq_region_unlink(name), 0);
+	check_eq(mkfifo(path, 0600), 0);
+	check_eq(ringq_region_open(&region, name), -EPROTO);
+	check_eq(ringq_region_unlink(name), 0);
+	check_compare(snprintf(address.sun_path, sizeof(address.sun_path), "%s", path), <, sizeof(address.sun_path));
+	check_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	check_eq(ringq_region_open(&region, name), -EPROTO);
+	check_eq(ringq_region_unlink(name), 0);
+	check_eq(close(fd), 0);
+	check(region == NULL);
 }
 
 Test(named, a_failed_create_leaves_nothing)

@@ -53,8 +53,9 @@ struct ringq_region_options {
  *
  * Errors: -EINVAL (size, name or flags), -EEXIST (the name is taken), -ENOMEM, -ENFILE, -EMFILE, -EFBIG (the size is
  * above RLIMIT_FSIZE; no signal is raised), -EAGAIN (the process locks its memory, and the size is above
- * RLIMIT_MEMLOCK; or it has no thread key left), -ENOSYS (the kernel or a sandbox refuses something that ringq needs, by whatever errno, or there is no
- * /dev/shm: docs/limits.md has the list), -EACCES or -EROFS (a named one: /dev/shm may not be written).
+ * RLIMIT_MEMLOCK; or it has no thread key left), -ENOSYS (the kernel or a sandbox refuses something that ringq needs, by
+ * whatever errno, or there is no /dev/shm: docs/limits.md has the list), -EACCES or -EROFS (a named one: /dev/shm may not
+ * be written).
  * Ownership: *out is detached by ringq_region_detach(). Threads: any. Progress: bounded, may sleep in system calls.
  */
 RINGQ_API int ringq_region_create(ringq_region **out, const struct ringq_region_options *options);
@@ -74,7 +75,10 @@ RINGQ_API int ringq_region_attach(ringq_region **out, int fd);
 /** Attaches to the named region. Errors: as ringq_region_attach(), and -ENOENT, -EINVAL (the name). */
 RINGQ_API int ringq_region_open(ringq_region **out, const char *name);
 
-/** Removes the name; holders keep the region. Errors: -ENOENT, -EINVAL (the name), -EACCES, -EPERM (another user's), -ENOSYS. */
+/**
+ * Removes the name; holders keep the region. Errors: -ENOENT, -EINVAL (the name), -EACCES, -EPERM (another user's, or a
+ * directory's), -ENOSYS.
+ */
 RINGQ_API int ringq_region_unlink(const char *name);
 
 /**

@@ -129,10 +129,32 @@ int rq_file_held(const struct rq_file *file, int fd, uint64_t byte)
 	return lock.l_type != F_UNLCK ? 1 : rq_file_is_behind(file, fd) ? 0 : -ESTALE;
 }
 
+/* Of a file that has a name. What can be no region, as it is not even a file, is as a file that is none. */
+static int open_error(int error)
+{
+	switch (error) {
+	case ENOENT:
+	case EACCES:
+	case EMFILE:
+	case ENFILE:
+	case ENOMEM:
+		return -error;
+	case EROFS:
+		return -EACCES;
+	case EISDIR:
+	case ELOOP: /* a symbolic link */
+	case ENXIO: /* a socket */
+	case ETXTBSY:
+		return -EPROTO;
+	default:
+		return -ENOSYS;
+	}
+}
+
 int rq_file_open(const char *path, int flags)
 {
-	int fd = rq_file_descriptor(rq_open(path, O_RDWR | O_CLOEXEC | flags, 0));
-	return fd == -EINVAL || fd == -EPERM || fd == -EOPNOTSUPP ? -ENOSYS : fd;
+	int fd = rq_open(path, O_RDWR | O_CLOEXEC | flags, 0);
+	return fd < 0 ? open_error(errno) : rq_file_descriptor(fd);
 }
 
 /* Looked at before and after: what open() finds at the number may be a device, or a file of another's. */

@@ -175,13 +175,27 @@ int ringq_region_open(ringq_region **out, const char *name)
 	return fd < 0 ? fd : attach(out, fd, NAMED);
 }
 
+static int unlink_error(int error)
+{
+	switch (error) {
+	case ENOENT:
+	case EACCES:
+	case EPERM:
+		return -error;
+	case EROFS:
+		return -EACCES;
+	case EISDIR:
+		return -EPERM;
+	default:
+		return -ENOSYS;
+	}
+}
+
 int ringq_region_unlink(const char *name)
 {
 	char path[256];
 	int r = rq_region_path(path, name);
-	if (r == 0 && unlink(path))
-		r = errno == EINVAL || errno == EOPNOTSUPP ? -ENOSYS : -errno;
-	return r;
+	return r ? r : unlink(path) ? unlink_error(errno) : 0;
 }
 
 int ringq_region_send(const ringq_region *region, int socket)

@@ -82,7 +82,8 @@ static int link_file(int fd, const char *path)
 	snprintf(self, sizeof self, RQ_OWN_DESCRIPTORS "/%d", fd);
 	if (errno != EEXIST && linkat(AT_FDCWD, self, AT_FDCWD, path, AT_SYMLINK_FOLLOW) == 0)
 		return 0;
-	return errno == EEXIST || errno == ENOSPC || errno == ENOMEM ? -errno : -ENOTSUP;
+	int r = rq_file_error(errno);
+	return r == -EEXIST || r == -ENOMEM ? r : -ENOTSUP;
 }
 
 /* Whatever the umask took away: without it, not even this user's other processes could open the region. */
