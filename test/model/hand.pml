@@ -170,10 +170,15 @@ inline put_all()
 		lowest = (head < lowest -> head : lowest);
 #else
 		lowest = head; /* P0 */
-#ifndef FAULT_ONLY_HEAD
-		read_books();
-#else
+#ifdef FAULT_ONLY_HEAD
 		m = moves;
+#elif defined(ADOPT) && defined(FAULT_ADOPTER_ONLY_HEAD)
+		if
+		:: adopter -> m = moves
+		:: else -> read_books()
+		fi;
+#else
+		read_books();
 #endif
 #endif
 		atomic {
@@ -199,7 +204,13 @@ proctype producer()
 	byte h, i, k, m, p, s, w, lowest, seen;
 	bit any, ok;
 #ifdef ADOPT
+#ifdef FAULT_ADOPTER_ONLY_HEAD
+	bit adopter;
+#endif
 	put_all() unless { atomic { producer_killed -> h = 0; i = 0; k = 0; m = 0; p = 0; s = 0; w = 0; lowest = 0; seen = 0; any = 0; ok = 0 } };
+#ifdef FAULT_ADOPTER_ONLY_HEAD
+	adopter = 1;
+#endif
 #endif
 	put_all()
 }
