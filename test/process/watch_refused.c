@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Event descriptors and ringq_wait_any where the kernel has no futex_waitv, or a sandbox refuses it, from the start or later:
- * they work, for more queues than one sleep could be on, and wait without using the processor.
+ * they work, for more queues than one sleep could be on, and wait without using the processor. And where no thread is to be had,
+ * as at a limit of processes: that is an error of the call that would begin the library's, and what has begun does without more.
  */
 #include "../common.h"
 #include "../sandbox.h"
@@ -59,6 +60,13 @@ struct way {
 	bool later;
 };
 
+static void end(ringq_region *region)
+{
+	for (int i = 0; i < QUEUES; i++)
+		ringq_queue_release(queues[i]);
+	ringq_region_detach(region);
+}
+
 static void refused(void *arg)
 {
 	const struct way *way = arg;
@@ -76,9 +84,64 @@ static void refused(void *arg)
 		sandbox_refuse(SYS_futex_waitv, way->error, 1);
 	}
 	use();
+	end(region);
+}
+
+/* ---- no thread to be had ---- */
+
+static void refuse_threads(int all_threads)
+{
+	sandbox_refuse(SYS_clone3, EAGAIN, all_threads);
+	sandbox_refuse(SYS_clone, EAGAIN, all_threads);
+}
+
+static void no_thread_is_an_error(void *arg)
+{
+	ringq_region *region;
+	unsigned descriptors;
+
+	(void)arg;
+	check_eq(ringq_region_create(&region, NULL), 0);
 	for (int i = 0; i < QUEUES; i++)
-		ringq_queue_release(queues[i]);
-	ringq_region_detach(region);
+		check_eq(ringq_queue_create(&queues[i], region, NULL), 0);
+	refuse_threads(0);
+	descriptors = count_descriptors();
+	for (int i = 0; i < 2; i++) {
+		check_eq(ringq_event_fd(queues[0]), -EAGAIN);
+		check_eq(ringq_event_fd_for(queues[0], RINGQ_WRITABLE), -EAGAIN);
+		check_eq(ringq_wait_any(queues, QUEUES, TEST_SOON), -EAGAIN);
+		check_eq(ringq_wait_any(queues, 2, RINGQ_MS(1)), -ETIMEDOUT);
+	}
+	check_eq(count_descriptors(), descriptors);
+	check_eq(put_number(queues[1], 1, RINGQ_NOWAIT), 0);
+	check_eq(ringq_wait_any(queues, 2, TEST_SOON), 1);
+	check_eq(get_number(queues[1], RINGQ_NOWAIT), 1);
+	end(region);
+}
+
+/* The watching thread has begun; the others that it would have sleep for it are not to be had. */
+static void a_watcher_alone_does_all(void *arg)
+{
+	ringq_region *region;
+	int fds[QUEUES];
+
+	(void)arg;
+	check_eq(ringq_region_create(&region, NULL), 0);
+	for (int i = 0; i < QUEUES; i++) {
+		check_eq(ringq_queue_create(&queues[i], region, NULL), 0);
+		fds[i] = ringq_event_fd(queues[i]);
+		check_compare(fds[i], >=, 0);
+		if (i == 0)
+			refuse_threads(1);
+	}
+	for (int i = 0; i < QUEUES; i++) {
+		check_eq(put_number(queues[i], 1, RINGQ_NOWAIT), 0);
+		check(readable(fds[i], TEST_SOON));
+		check_eq(get_number(queues[i], RINGQ_NOWAIT), 1);
+		check_eq(get_number(queues[i], RINGQ_NOWAIT), -EAGAIN);
+		check(!readable(fds[i], 0));
+	}
+	end(region);
 }
 
 int main(void)
@@ -93,5 +156,8 @@ int main(void)
 		test_row(i);
 		reap_child(fork_child(refused, &way));
 	}
+	test_context = "without threads";
+	reap_child(fork_child(no_thread_is_an_error, NULL));
+	reap_child(fork_child(a_watcher_alone_does_all, NULL));
 	return 0;
 }
