@@ -49,8 +49,9 @@ in_pages() {
 	done | sort -u
 }
 
-diff <(in_headers "$@") <(in_pages) || { echo 'errors of the headers (<) and of the pages (>) differ'; exit 1; }
-errors=$(in_pages | sed -n 's/.* \(E.*\)/\1/p' | sort -u)
+told=$(in_pages)
+diff <(in_headers "$@") <(echo "$told") || { echo 'errors of the headers (<) and of the pages (>) differ'; exit 1; }
+errors=$(sed -n 's/.* \(E.*\)/\1/p' <<<"$told" | sort -u)
 [[ $(wc -l <<<"$errors") -ge 20 ]] || { echo "few errors: $errors"; exit 1; }
 known=$(echo '#include <errno.h>' | cc -E -dM -x c - | sed -nE 's/^#define (E[A-Z0-9]+) .*/\1/p' | sort -u)
 unknown=$(comm -23 <(echo "$errors") <(echo "$known"))
