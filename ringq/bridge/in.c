@@ -21,6 +21,7 @@
 #include "pack.h"
 
 #define SLICE RINGQ_MS(100)
+#define ACKNOWLEDGE_WITHIN RINGQ_MS(10) /* unless half a window is done before */
 
 /* What a link's life knows. */
 struct in {
@@ -40,6 +41,7 @@ struct in {
 	/* What the broker is to be told. */
 	uint64_t last;    /* tag of the last one that is done */
 	uint64_t pending; /* how many are done, and it does not know */
+	int64_t since;    /* when the first of these was */
 	int64_t came;     /* when the last frame did, and what it carried was put */
 	int64_t looked;
 	enum end end; /* set where it is not END_LINK */
@@ -178,7 +180,8 @@ static int on_message(struct in *in)
 		in->b->moved++;
 	}
 	in->last = in->tag;
-	in->pending++;
+	if (in->pending++ == 0)
+		in->since = link_now();
 	return in->pending > in->c->window / 2 ? acknowledge(in) : 0;
 }
 
@@ -259,13 +262,21 @@ static bool is_over(struct in *in, int64_t now)
 	return has_gone(in, now);
 }
 
-static void wait(struct in *in)
+/*
+ * There is nothing to read: sleeps until there is. Each acknowledgement is work for the broker, so one is made for what comes
+ * within a few ms. 0, or -1.
+ */
+static int wait(struct in *in, int64_t now)
 {
 	struct pollfd p[] = {
 		{.fd = in->link->fd, .events = POLLIN},
 		{.fd = in->b->wake, .events = POLLIN},
 	};
-	poll(p, 2, 1000);
+	int64_t left = in->since + ACKNOWLEDGE_WITHIN - now;
+	if (left <= 0 && acknowledge(in))
+		return -1;
+	poll(p, 2, in->pending ? (int)((left + 999999) / 1000000) : 1000);
+	return 0;
 }
 
 static enum end move(struct in *in)
@@ -283,8 +294,8 @@ static enum end move(struct in *in)
 		if (r > 0) {
 			r = on_frame(in, &frame);
 			in->came = link_now();
-		} else if (r == 0 && (r = acknowledge(in)) == 0) {
-			wait(in);
+		} else if (r == 0) {
+			r = wait(in, now);
 		}
 		if (r < 0) {
 			if (in->end != END_LINK)

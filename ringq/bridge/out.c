@@ -134,6 +134,16 @@ static bool is_writable(const struct out *o)
 	return poll(&p, 1, 0) == 1 && (p.revents & POLLOUT);
 }
 
+/* Whether what is taken makes a message: nothing is taken long before it is sent. What came back is not packed. */
+static bool has_a_message(const struct out *o)
+{
+	struct window *w = o->w;
+	if (w->next == w->tail)
+		return false;
+	return w->tail - w->next >= o->c->pack / PACK_HEAD ||
+	       window_record(w, w->tail - 1)->delivery.attempt >= PACK_ALONE_FROM;
+}
+
 /* Takes and sends some. How many messages; -1: something has ended. */
 static int send_some(struct out *o, int64_t now)
 {
@@ -143,8 +153,7 @@ static int send_some(struct out *o, int64_t now)
 	if (o->link->blocked || !is_writable(o))
 		return 0;
 	while (sent < (int)BATCH) {
-		uint64_t want = o->c->pack ? w->size : 1;
-		while (w->tail - w->next < want && may_take(o, now) && (r = take(o, now)) > 0)
+		while (!has_a_message(o) && may_take(o, now) && (r = take(o, now)) > 0)
 			;
 		if (r < 0) {
 			log_line(LOG_LEVEL_ERROR, o->c->name, "take: %s", strerror(-r));

@@ -14,6 +14,7 @@
 #include "log.h"
 
 #define TELL_EVERY RINGQ_SEC(10)
+#define TOGETHER 64u /* records that are acknowledged by one call */
 
 /* ---- the name of a record ---- */
 
@@ -27,18 +28,31 @@ void out_name_record(const struct out *o, const struct record *r, uint32_t recor
 
 /* ---- the end of a record ---- */
 
-static void finish(struct out *o, struct record *r)
+/*
+ * A run of records is confirmed. They are acknowledged together: where many are in hand, each end of a delivery may have to look
+ * through these for the memory that it leaves, and ends of one chunk look once.
+ */
+static void finish(struct out *o, uint64_t first, uint64_t n)
 {
-	uint64_t len = r->delivery.len;
-	int e = ringq_ack(o->b->place.queue, &r->delivery);
-	r->state = RECORD_DONE;
-	if (e)
-		log_line(LOG_LEVEL_ERROR, o->c->name,
-			"a record that was confirmed could not be acknowledged, and may come twice: %s", strerror(-e));
-	meter_add(&o->b->meters, METER_CONFIRMED, 1);
-	meter_add(&o->b->meters, METER_BYTES, len);
-	o->b->progress = true;
-	o->b->moved++;
+	struct ringq_delivery done[TOGETHER];
+	for (uint64_t i = 0, bytes = 0; i < n; bytes = 0) {
+		size_t many = 0;
+		for (; many < TOGETHER && i < n; i++) {
+			struct record *r = window_record(o->w, first + i);
+			done[many++] = r->delivery;
+			bytes += r->delivery.len;
+			r->state = RECORD_DONE;
+		}
+		int e = ringq_ack_many(o->b->place.queue, done, many);
+		if (e)
+			log_line(LOG_LEVEL_ERROR, o->c->name,
+				"records that were confirmed could not be acknowledged, and may come twice: %s",
+				strerror(-e));
+		meter_add(&o->b->meters, METER_CONFIRMED, many);
+		meter_add(&o->b->meters, METER_BYTES, bytes);
+		o->b->progress = true;
+		o->b->moved += many;
+	}
 }
 
 static bool set_aside(struct out *o, struct record *r, const char *why)
@@ -81,22 +95,28 @@ void out_refused(struct out *o, struct record *r, bool for_good, const char *why
 
 static void decided(struct out *o, uint64_t from, uint64_t to, bool confirmed)
 {
+	uint64_t first = 0, n = 0; /* a run of records that are */
 	for (uint64_t i = from; i != to; i++) {
 		struct message *m = window_message(o->w, i);
 		if (m->decided)
 			continue;
 		m->decided = true;
+		if (confirmed && !m->returned) {
+			if (m->record != first + n) {
+				finish(o, first, n);
+				first = m->record;
+				n = 0;
+			}
+			n += m->records;
+			continue;
+		}
 		if (!confirmed)
 			meter_add(&o->b->meters, METER_NACKED, 1);
-		for (uint32_t k = 0; k < m->records; k++) {
-			struct record *r = window_record(o->w, m->record + k);
-			if (confirmed && !m->returned)
-				finish(o, r);
-			else
-				out_refused(o, r, false,
-					m->returned ? "the broker has no queue for it" : "the broker refuses it");
-		}
+		for (uint32_t k = 0; k < m->records; k++)
+			out_refused(o, window_record(o->w, m->record + k), false,
+				m->returned ? "the broker has no queue for it" : "the broker refuses it");
 	}
+	finish(o, first, n);
 	window_settle(o->w);
 }
 
