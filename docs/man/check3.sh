@@ -10,14 +10,15 @@ set -euo pipefail
 pages=$1 library=$2
 shift 2
 exported=$(nm -D --defined-only "$library" | sed -nE 's/.* T (ringq_[a-z0-9_]+)(@.*)?$/\1/p' | sort -u)
-of_calls=$(find "$pages" -name '*.3' -printf '%f\n' | sed 's/\.3$//' | sort -u | while read -r name; do
-	if grep -q '^\.Fo\|^\.so ' "$pages/$name.3" || ! grep -q "^struct $name {$" "$pages/$name.3"; then echo "$name"; fi
-done)
+# Pages of calls: links, and whatever has a synopsis or is not of a structure.
+of_calls=$(cd "$pages" && awk '
+	FNR == 1 { page = FILENAME; sub(/\.3$/, "", page); pages[page] }
+	/^\.Fo|^\.so / { calls[page] }
+	$0 == "struct " page " {" { structures[page] }
+	END { for (page in pages) if (page in calls || !(page in structures)) print page }' *.3 | sort -u)
 [[ -n $exported ]] || { echo 'no symbols'; exit 1; }
 diff <(echo "$exported") <(echo "$of_calls") || { echo 'symbols (<) and pages (>) differ'; exit 1; }
-for page in "$pages"/*.3; do
-	grep -q '^\.Sh DESCRIPTION\|^\.so ' "$page" || { echo "$page has no description"; exit 1; }
-done
+if grep -L '^\.Sh DESCRIPTION\|^\.so ' "$pages"/*.3 | grep .; then echo 'without a description'; exit 1; fi
 
 # Lines of a call and an error, of the comment that the call stands below: up to an empty line.
 in_headers() {
@@ -40,13 +41,25 @@ in_headers() {
 
 # The same of the pages, without what the constants and structures shown there say of themselves.
 in_pages() {
-	local name page
-	for name in $of_calls; do
-		page=$pages/$name.3
-		if grep -q '^\.so ' "$page"; then page=$pages/$(sed -n 's|^\.so man3/||p' "$page"); fi
-		echo "$name -"
-		sed '/^\.Sh \(STRUCTURES\|CONSTANTS\)/,/^\.Sh [DREOTPS]/d' "$page" | grep -oE '\\-E[A-Z0-9]+' | sed "s/^../$name /"
-	done | sort -u
+	(cd "$pages" && of_calls=$of_calls awk '
+		FNR == 1 { page = FILENAME; hidden = 0 }
+		sub(/^\.so man3\//, "") { target[page] = $0 }
+		hidden { hidden = !/^\.Sh [DREOTPS]/; next }
+		/^\.Sh (STRUCTURES|CONSTANTS)/ { hidden = 1; next }
+		{
+			for (rest = $0; match(rest, /\\-E[A-Z0-9]+/); rest = substr(rest, RSTART + RLENGTH))
+				errors[page] = errors[page] " " substr(rest, RSTART + 2, RLENGTH - 2)
+		}
+		END {
+			n = split(ENVIRON["of_calls"], calls)
+			for (i = 1; i <= n; i++) {
+				page = calls[i] ".3"
+				m = split(errors[page in target ? target[page] : page], of_page)
+				print calls[i], "-"
+				for (k = 1; k <= m; k++)
+					print calls[i], of_page[k]
+			}
+		}' *.3) | sort -u
 }
 
 told=$(in_pages)

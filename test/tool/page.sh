@@ -56,11 +56,13 @@ done < <(sed -nE 's/\*ringq-([a-z]+)\*\(1\)/\n\1\n/gp' "$@" | grep -xE '[a-z]+' 
 
 # What the pages become, where the tools are there. The paragraphs without text that lint warns of are scdoc's own.
 if command -v scdoc >/dev/null && command -v mandoc >/dev/null; then
+	made=$(mktemp -d)
 	for page in "$@"; do
-		made=$(scdoc <"$page") || fail "$page is no page"
-		errors=$(mandoc -T lint -W warning <<<"$made" 2>&1 | grep -v 'skipping paragraph macro: PP')
-		[[ -z $errors ]] || fail "lint of $page: $errors"
+		scdoc <"$page" >"$made/${page##*/}" || fail "$page is no page"
 	done
+	errors=$(mandoc -T lint -W warning "$made"/* 2>&1 | grep -v 'skipping paragraph macro: PP')
+	rm -r "$made"
+	[[ -z $errors ]] || fail "lint: $errors"
 	scdoc <<<"$overview" | mandoc -T utf8 | grep 'SIGINT and SIGTERM' >/dev/null || fail 'the overview does not format'
 fi
 exit $failed
