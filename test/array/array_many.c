@@ -92,7 +92,7 @@ static void without_deaths(struct scene *s)
 	int64_t before;
 
 	s->region = region_new(1u << 30);
-	s->each = TEST_UNDER_ASAN ? 20000 : 250000; /* and half of them at a time */
+	s->each = TEST_UNDER_ASAN ? 20000 : brief_or_long(250000, 250000); /* and half of them at a time */
 	before = ringq_region_memory(s->region);
 	for (int i = 0; i < PROCESSES; i++) {
 		seed++;

@@ -11,8 +11,9 @@
 
 #include "common.h"
 
-#define ROUNDS 10000
 #define THREADS 4
+
+static int rounds;
 
 struct pair {
 	ringq_queue *to, *back;
@@ -33,7 +34,7 @@ static void to_and_fro(const struct ringq_queue_options *options)
 	struct pair pair = {queue_new(options), queue_new(options)};
 	pthread_t thread = start_thread(answer, &pair);
 	char byte = 0;
-	for (int i = 0; i < ROUNDS; i++) {
+	for (int i = 0; i < rounds; i++) {
 		check_eq(ringq_put(pair.to, &byte, 1, RINGQ_FOREVER), 0);
 		check_eq(ringq_get(pair.back, &byte, 1, RINGQ_FOREVER), 1);
 	}
@@ -45,7 +46,7 @@ static void to_and_fro(const struct ringq_queue_options *options)
 
 static void *put_all(void *queue)
 {
-	for (int64_t i = 0; i < ROUNDS; i++)
+	for (int64_t i = 0; i < rounds; i++)
 		check_eq(ringq_put(queue, &i, sizeof i, RINGQ_FOREVER), 0);
 	return NULL;
 }
@@ -53,7 +54,7 @@ static void *put_all(void *queue)
 static void *get_all(void *queue)
 {
 	int64_t record;
-	for (int i = 0; i < ROUNDS; i++)
+	for (int i = 0; i < rounds; i++)
 		check_eq(ringq_get(queue, &record, sizeof record, RINGQ_FOREVER), sizeof record);
 	return NULL;
 }
@@ -153,6 +154,7 @@ static void stay_on_one_cpu(void)
 
 int main(void)
 {
+	rounds = (int)brief_or_long(10000, 10000);
 	sleep_without_bounds();
 	alarm(100);
 	all();
