@@ -229,6 +229,14 @@ void *share_memory(size_t size)
 	return memory;
 }
 
+void *private_memory(size_t size)
+{
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	check(memory != MAP_FAILED);
+	return memory;
+}
+
 pid_t fork_child(void (*run)(void *arg), void *arg)
 {
 	pid_t parent = getpid(), child = fork();

@@ -93,6 +93,8 @@ void wait_set(const atomic_int *flag);
 
 /* Memory, zeroed, that children share. */
 void *share_memory(size_t size);
+/* Memory, zeroed, that is no leak sanitizer's to search at the end of each test, as large static arrays would be. */
+void *private_memory(size_t size);
 
 /* Forks a child that runs, exits with 0, and dies with the thread that forked it. */
 pid_t fork_child(void (*run)(void *arg), void *arg);

@@ -10,7 +10,13 @@
 #define MIB ((size_t)1 << 20)
 #define OVERHEAD 32 /* a record's, at most */
 
-static char buffer[4 << 20];
+#define BUFFER (4 << 20)
+static char *buffer;
+
+__attribute__((constructor)) static void make_buffer(void)
+{
+	buffer = private_memory(BUFFER);
+}
 
 /* Puts records of a length, numbered from first on, until the queue is full. Returns how many went in. */
 static uint32_t fill(ringq_queue *queue, size_t len, uint32_t first)
@@ -259,7 +265,7 @@ Test(size, of_100_mib_passes, .timeout = 200)
 
 		for (int round = 0; round < (test_size() == TEST_QUICK ? 1 : 3); round++) {
 			check_eq(ringq_put(queue, record, len, RINGQ_NOWAIT), 0);
-			check_eq(ringq_get(queue, buffer, sizeof(buffer), RINGQ_NOWAIT), -EMSGSIZE);
+			check_eq(ringq_get(queue, buffer, BUFFER, RINGQ_NOWAIT), -EMSGSIZE);
 			check_eq(ringq_get_alloc(queue, &got, RINGQ_NOWAIT), len);
 			check(!memcmp(got, record, len));
 			free(got);
@@ -360,7 +366,7 @@ static void check_unbounded(unsigned order, size_t max_len)
 		in += fill_region(queue, max_len, in, &bytes);
 		check_compare(bytes, >, 3 * MIB / 2);
 		while (out < in) {
-			ssize_t len = ringq_get(queue, buffer, sizeof(buffer), RINGQ_NOWAIT);
+			ssize_t len = ringq_get(queue, buffer, BUFFER, RINGQ_NOWAIT);
 
 			check_eq(record_check(buffer, len).number, out++);
 		}
@@ -395,7 +401,7 @@ Test(unbounded, a_second_queue_gets_the_memory_that_the_first_gave_back)
 
 		check_compare(bytes, >, 12 * MIB);
 		for (uint32_t i = 0; i < count; i++) {
-			ssize_t len = ringq_get(queue, buffer, sizeof(buffer), RINGQ_NOWAIT);
+			ssize_t len = ringq_get(queue, buffer, BUFFER, RINGQ_NOWAIT);
 
 			check_eq(record_check(buffer, len).number, i);
 		}

@@ -248,7 +248,7 @@ Test(look_hands, stat_tells_who_has_the_oldest_and_where_dead_letters_go)
 	put_numbers(queue, 0, 2);
 	check_eq(ringq_queue_stat(queue, &stat), 0);
 	check_eq(stat.max_attempts, 3);
-	cr_assert_str_eq(stat.dead_letters, "dead");
+	check(!strcmp(stat.dead_letters, "dead"));
 	check_eq(stat.oldest_process, 0);
 	take_numbers(queue, d, 0, 2);
 	check_eq(ringq_queue_stat(queue, &stat), 0);
@@ -261,7 +261,7 @@ Test(look_hands, stat_tells_who_has_the_oldest_and_where_dead_letters_go)
 	check_eq(ringq_queue_stat(queue, &stat), 0);
 	check_eq(stat.oldest_process, 0);
 	check_eq(stat.oldest_thread, 0);
-	cr_assert_str_empty(stat.dead_letters);
+	check(!*stat.dead_letters);
 	ringq_queue_release(queue);
 }
 

@@ -10,14 +10,21 @@
 
 #define MIB ((size_t)1 << 20)
 
-static char sent[5 << 20], received[5 << 20];
+#define BUFFER (5 << 20)
+static char *sent, *received;
+
+__attribute__((constructor)) static void make_buffers(void)
+{
+	sent = private_memory(BUFFER);
+	received = private_memory(BUFFER);
+}
 
 /* Calls run with a queue of each kind. */
 static void for_each_kind(void (*run)(ringq_queue *queue))
 {
 	struct rng rng = {1};
 
-	for (size_t i = 0; i < sizeof(sent); i += 8)
+	for (size_t i = 0; i < BUFFER; i += 8)
 		memcpy(sent + i, &(uint64_t){rng_next(&rng)}, 8);
 	for (size_t i = 0; i < kinds_count; i++) {
 		ringq_queue *queue = queue_new(&kinds[i].options);
@@ -128,7 +135,7 @@ static void pass_growing_backlog(ringq_queue *queue)
 		for (size_t i = 0; i < RECORDS; i++)
 			check_eq(ringq_put(queue, sent + i, i * step, RINGQ_NOWAIT), 0);
 		for (size_t i = 0; i < RECORDS; i++) {
-			check_eq(ringq_get(queue, received, sizeof(received), RINGQ_NOWAIT), i * step);
+			check_eq(ringq_get(queue, received, BUFFER, RINGQ_NOWAIT), i * step);
 			check(!memcmp(sent + i, received, i * step));
 		}
 	}

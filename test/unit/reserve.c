@@ -9,7 +9,13 @@
 #define MIB ((size_t)1 << 20)
 
 static const struct ringq_queue_options defaults;
-static char buffer[4 << 20];
+#define BUFFER (4 << 20)
+static char *buffer;
+
+__attribute__((constructor)) static void make_buffer(void)
+{
+	buffer = private_memory(BUFFER);
+}
 
 static void *reserve(ringq_queue *queue, size_t len)
 {
@@ -47,7 +53,7 @@ static void commit_lengths(ringq_queue *queue)
 			record_fill(reserved, lens[k], (struct record_id){.number = i});
 			check_eq(ringq_commit(queue, reserved, lens[k]), 0);
 			check_eq(ringq_size(queue), 1);
-			check_eq(ringq_get(queue, buffer, sizeof(buffer), RINGQ_NOWAIT), lens[k]);
+			check_eq(ringq_get(queue, buffer, BUFFER, RINGQ_NOWAIT), lens[k]);
 			if (lens[k] >= RECORD_MIN)
 				check_eq(record_check(buffer, lens[k]).number, i);
 		}
