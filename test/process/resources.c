@@ -3,6 +3,7 @@
 #include "../common.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <glob.h>
 #include <pthread.h>
 #include <signal.h>
@@ -247,6 +248,29 @@ static void no_more_mappings_is_an_error(void *arg)
 	check_eq(put_number(queue, 2, RINGQ_NOWAIT), 0); /* a member from before */
 }
 
+/* ---- thread keys ---- */
+
+static void no_thread_key_is_an_error(void *arg)
+{
+	pthread_key_t keys[PTHREAD_KEYS_MAX];
+	ringq_region *region = NULL;
+	ringq_queue *queue = NULL;
+	size_t n = 0;
+
+	(void)arg;
+	while (n < COUNT(keys) && pthread_key_create(&keys[n], NULL) == 0)
+		n++;
+	check_compare(n, >, 0);
+	for (int i = 0; i < 2; i++) {
+		check_eq(ringq_region_create(&region, &(struct ringq_region_options){.size = MIB}), -EAGAIN);
+		check_eq(ringq_queue_create(&queue, NULL, NULL), -EAGAIN);
+	}
+	check(!region && !queue);
+	check_eq(pthread_key_delete(keys[0]), 0);
+	check_eq(ringq_region_create(&region, &(struct ringq_region_options){.size = MIB}), 0);
+	ringq_region_detach(region);
+}
+
 int main(void)
 {
 	static void (*const tests[])(void *) = {
@@ -258,6 +282,7 @@ int main(void)
 		a_region_above_the_limit_of_locked_memory_is_an_error,
 		no_room_for_a_region_is_an_error,
 		no_more_mappings_is_an_error,
+		no_thread_key_is_an_error,
 	};
 
 	for (size_t i = 0; i < COUNT(tests); i++) {
