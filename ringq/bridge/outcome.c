@@ -29,8 +29,8 @@ void out_name_record(const struct out *o, const struct record *r, uint32_t recor
 /* ---- the end of a record ---- */
 
 /*
- * A run of records is confirmed. They are acknowledged together: where many are in hand, each end of a delivery may have to look
- * through these for the memory that it leaves, and ends of one chunk look once.
+ * A run of records is confirmed. They are acknowledged together: where many are in hand, an end of a delivery may have to look
+ * through these for who else needs its memory, and those of one chunk look once.
  */
 static void finish(struct out *o, uint64_t first, uint64_t n)
 {

@@ -133,6 +133,41 @@ Test(costs, of_an_array_that_a_thread_releases_which_is_no_member_are_none, .tim
 	ringq_region_detach(region);
 }
 
+/* ---- many in hand ---- */
+
+static int64_t processor_time(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return t.tv_sec * RINGQ_SEC(1) + t.tv_nsec;
+}
+
+/* In chunks that head has left each end asks whether it was the last one. A look through all in hand takes ten puts' time. */
+Test(costs, of_an_end_do_not_grow_with_what_is_in_hand, .timeout = 60)
+{
+	enum { IN_HAND = 80000, LENGTH = 1000 };
+	static struct ringq_delivery in_hand[IN_HAND];
+	static char record[LENGTH];
+	ringq_queue *queue;
+
+	region = region_new((size_t)256 << 20);
+	queue = queue_in(
+		region, &(struct ringq_queue_options){.flags = RINGQ_ACKNOWLEDGED, .max_bytes = RINGQ_UNBOUNDED});
+	int64_t began = processor_time();
+	for (int i = 0; i < IN_HAND; i++)
+		check_eq(ringq_put(queue, record, LENGTH, RINGQ_NOWAIT), 0);
+	int64_t put = processor_time() - began;
+	for (int i = 0; i < IN_HAND; i++)
+		check_eq(ringq_take(queue, &in_hand[i], RINGQ_NOWAIT), 0);
+	began = processor_time();
+	for (int i = 0; i < IN_HAND; i++)
+		check_eq(ringq_ack(queue, &in_hand[i]), 0);
+	check_compare(processor_time() - began, <, 4 * put);
+	ringq_queue_release(queue);
+	ringq_region_detach(region);
+}
+
 /* ---- a pipe whose witness has ended ---- */
 
 static atomic_int received, may_end;

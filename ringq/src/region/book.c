@@ -192,6 +192,18 @@ void rq_book_forget(struct rq_book *book)
 	free(book);
 }
 
+struct rq_entry *rq_book_beside(const struct rq_book *book, int side)
+{
+	const struct ringq_region *region = rq_load(&book->membership->region);
+	if (!book->spares)
+		return NULL;
+	struct rq_entry *entry = book->spare[book->spares - 1] + side;
+	uint64_t in_units = (uint64_t)((const char *)entry - region->base) - region->at.units;
+	uint64_t in_page =
+		in_units % region->at.page / RQ_ENTRY; /* the first is the page itself, as the one behind the last is */
+	return in_page ? entry : NULL;
+}
+
 /* ---- of all ---- */
 
 void rq_book_walk(struct rq_book_walk *walk, const struct ringq_region *region, uint32_t index)

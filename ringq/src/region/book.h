@@ -95,6 +95,9 @@ static rq_always_inline void rq_book_spare(struct rq_book *book, struct rq_entry
 		book->spare[book->spares++] = entry;
 }
 
+/* The entry that lies before (-1) or behind (1) the one that was freed last; NULL: there is none in its page. */
+struct rq_entry *rq_book_beside(const struct rq_book *book, int side);
+
 /* ---- books of all ---- */
 
 /* Goes through the open entries of a member's book. */
