@@ -18,6 +18,7 @@
 #define YIELD_EVERY 16u
 #define CLOCK_EVERY 32u
 #define SLEEP_BRIEF INT64_C(100000)
+#define SLEEP_WASTED INT64_C(50000)
 
 /* How long to pause before look i. */
 static uint32_t pauses(const struct rq_op *op, uint32_t i)
@@ -28,6 +29,24 @@ static uint32_t pauses(const struct rq_op *op, uint32_t i)
 static bool time_to_yield(uint32_t i, uint32_t budget)
 {
 	return i % YIELD_EVERY == 0 && (i >= SPIN_SHORT_PAUSES || i + YIELD_EVERY >= budget);
+}
+
+static void spin_longer(const struct rq_op *op)
+{
+	*op->spin = *op->spin * 2 > SPIN_MOST ? SPIN_MOST : *op->spin * 2;
+}
+
+/*
+ * After a wait that has slept. One that was over so soon cost more to end than to spin through: the next one spins. Were it not
+ * for this, two who answer each other and have once come to sleep would sleep for good: each waits for the other to wake up,
+ * which takes longer than the few looks that it has left.
+ */
+static void judge_sleep(const struct rq_op *op, bool came, int64_t took)
+{
+	if (came && took < SLEEP_WASTED)
+		*op->spin = SPIN_MOST / 2;
+	else
+		*op->spin = *op->spin / 2 < SPIN_LEAST ? SPIN_LEAST : *op->spin / 2;
 }
 
 /*
@@ -45,13 +64,12 @@ static ssize_t spin(struct rq_op *op, int64_t until)
 			rq_pause();
 		ssize_t r = op->poll && !op->poll(op) ? -EAGAIN : op->attempt(op);
 		if (r != -EAGAIN) {
-			*op->spin = budget * 2 > SPIN_MOST ? SPIN_MOST : budget * 2;
+			spin_longer(op);
 			return r;
 		}
 		if (until >= 0 && (yields || op->rarely || i % CLOCK_EVERY == CLOCK_EVERY - 1) && rq_sys.now() >= until)
 			return -EAGAIN;
 	}
-	*op->spin = budget / 2 < SPIN_LEAST ? SPIN_LEAST : budget / 2;
 	return -EAGAIN;
 }
 
@@ -197,6 +215,8 @@ ssize_t rq_block(struct rq_op *op, int64_t timeout)
 		if (r == -EAGAIN)
 			r = e ? e : r;
 	}
+	if (since >= 0)
+		judge_sleep(op, r >= 0, rq_sys.now() - since);
 	if (r < 0 && r != -ETIMEDOUT && event)
 		rq_event_wake(event, 1); /* a record too large for this buffer may be what another waits for */
 	rq_wait_end(op->queue, seen, r == -EINTR && op->done == 0); /* a batch says what it has done */
