@@ -167,6 +167,7 @@ static const struct {
 	CALL(recvmsg),
 	CALL(rseq),
 	CALL(rt_sigprocmask),
+	CALL(rt_sigaction),
 	CALL(rt_sigreturn),
 	CALL(sched_yield),
 	CALL(sendmsg),

@@ -152,7 +152,7 @@ static void add_own(struct sandbox_calls *list)
 {
 	static const long own[] = {
 		SYS_epoll_create1, SYS_epoll_ctl, SYS_epoll_pwait, SYS_wait4, SYS_getppid, SYS_socketpair,
-		SYS_clock_nanosleep, SYS_rt_sigaction, SYS_getrandom, /* libc's malloc */
+		SYS_clock_nanosleep, SYS_getrandom, /* libc's malloc */
 	};
 
 	for (size_t i = 0; i < COUNT(own); i++)

@@ -5,6 +5,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <signal.h>
+#include <sys/resource.h>
 
 static ringq_queue *interrupted;
 
@@ -208,19 +209,50 @@ static void end_by_signal(struct wait *wait, void *(*call)(void *))
 	check_eq(wait->result, -EINTR);
 }
 
+static const int restarts_or_not[] = {SA_RESTART, 0};
+
 Test(interruptible, a_handler_that_has_run_ends_the_wait)
 {
 	static void *(*const calls[])(void *) = {get, wait_for_any, put};
 
-	handle(SIGUSR1, do_nothing);
-	for (size_t i = 0; i < COUNT(calls); i++) {
+	for (size_t i = 0; i < COUNT(calls) * COUNT(restarts_or_not); i++) {
 		struct wait wait = {.queue = queue_new(&(struct ringq_queue_options){.max_records = 3})};
 
+		handle_with(SIGUSR1, do_nothing, restarts_or_not[i % 2]);
 		check_eq(ringq_queue_interruptible(wait.queue, true), 0);
-		end_by_signal(&wait, calls[i]);
+		end_by_signal(&wait, calls[i / 2]);
 		ringq_queue_release(wait.queue);
 	}
 	check_eq(ringq_queue_interruptible(NULL, true), -EINVAL);
+}
+
+static void *get_for_two_seconds(void *arg)
+{
+	struct wait *wait = arg;
+	struct rusage before, after;
+
+	check_eq(getrusage(RUSAGE_THREAD, &before), 0);
+	check_eq(get_number(wait->queue, RINGQ_MS(2000)), -ETIMEDOUT);
+	check_eq(getrusage(RUSAGE_THREAD, &after), 0);
+	wait->result = after.ru_nvcsw - before.ru_nvcsw;
+	return NULL;
+}
+
+/* But where a handler makes sleeps begin anew: there it wakes ten times a second. */
+Test(interruptible, a_wait_is_as_idle_as_another)
+{
+	int64_t slept[COUNT(restarts_or_not)];
+
+	for (size_t i = 0; i < COUNT(slept); i++) {
+		struct wait wait = {.queue = queue_new(NULL)};
+
+		handle_with(SIGUSR1, do_nothing, restarts_or_not[i]);
+		check_eq(ringq_queue_interruptible(wait.queue, true), 0);
+		join_thread(start_thread(get_for_two_seconds, &wait));
+		slept[i] = wait.result;
+		ringq_queue_release(wait.queue);
+	}
+	check(2 * slept[1] <= slept[0]);
 }
 
 Test(interruptible, otherwise_a_wait_goes_on_after_a_handler)
@@ -244,13 +276,13 @@ Test(interruptible, a_handler_that_has_run_ends_the_wait_for_a_lock)
 {
 	static void *(*const calls[])(void *) = {lock, write_all};
 
-	handle(SIGUSR1, do_nothing);
-	for (size_t i = 0; i < COUNT(calls); i++) {
+	for (size_t i = 0; i < COUNT(calls) * COUNT(restarts_or_not); i++) {
 		struct wait wait = {.array = locked_array()};
 		int64_t number = 1;
 
+		handle_with(SIGUSR1, do_nothing, restarts_or_not[i % 2]);
 		check_eq(ringq_array_interruptible(wait.array, true), 0);
-		end_by_signal(&wait, calls[i]);
+		end_by_signal(&wait, calls[i / 2]);
 		check_eq(ringq_load(wait.array, 0, &number), 0);
 		check_eq(number, 0);
 		check_eq(ringq_unlock(wait.array), 0);

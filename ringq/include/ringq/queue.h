@@ -349,7 +349,8 @@ RINGQ_API int ringq_interrupt(ringq_queue *queue);
 /**
  * With on, a call that sleeps on this handle says -EINTR when a signal handler has run in its thread meanwhile, whether or not
  * the handler was installed with SA_RESTART. One that has run right before the call fell asleep is not seen: a handler that
- * must not be missed calls ringq_interrupt(). Such a wait wakes ten times a second. Errors: -EINVAL.
+ * must not be missed calls ringq_interrupt(). While the process has a handler with SA_RESTART, and in ringq_wait_any(), such a
+ * wait wakes ten times a second; else it sleeps as any other. Errors: -EINVAL.
  */
 RINGQ_API int ringq_queue_interruptible(ringq_queue *queue, bool on);
 

@@ -14,10 +14,20 @@ int64_t rq_py_now(void)
 
 /*
  * Python's handlers of signals run in one thread. There a handler that the kernel runs ends a sleep at once; only where that
- * comes right before the sleep is it seen at the end of a slice. Waits of other threads are in one piece: rq_py_close() ends
- * them.
+ * comes right before the sleep is it seen at the end of a slice. The first slice is short, as what sends a signal may do so
+ * because the wait begins. The later ones double what the call has waited, as the library's own sleeps do, so that an idle
+ * thread hardly ever wakes. Waits of other threads are in one piece: rq_py_close() ends them.
  */
-#define SLICE RINGQ_MS(100)
+#define SLICE_FIRST RINGQ_MS(100)
+#define SLICE_LEAST RINGQ_MS(1000)
+#define SLICE_MOST RINGQ_MS(32000)
+
+static int64_t slice_after(int64_t waited)
+{
+	if (waited < SLICE_FIRST)
+		return SLICE_FIRST;
+	return waited < SLICE_LEAST ? SLICE_LEAST : waited < SLICE_MOST ? waited : SLICE_MOST;
+}
 
 static unsigned long main_thread; /* as the import found it */
 
@@ -35,9 +45,11 @@ static void set_interruptible(struct use *use, ringq_queue *queue, bool on)
 		ringq_array_interruptible(use->array, on);
 }
 
-static ssize_t wait_slice(struct use *use, rq_py_attempt *attempt, void *context, int64_t timeout, ringq_queue *queue)
+static ssize_t wait_slice(
+	struct use *use, rq_py_attempt *attempt, void *context, int64_t timeout, int64_t waited, ringq_queue *queue)
 {
 	bool main = runs_handlers();
+	int64_t slice = slice_after(waited);
 	PyThreadState *thread;
 	ssize_t result;
 
@@ -45,7 +57,7 @@ static ssize_t wait_slice(struct use *use, rq_py_attempt *attempt, void *context
 	thread = PyEval_SaveThread();
 	if (main)
 		set_interruptible(use, queue, true);
-	result = attempt(context, main && (timeout < 0 || timeout > SLICE) ? SLICE : timeout);
+	result = attempt(context, main && (timeout < 0 || timeout > slice) ? slice : timeout);
 	if (main)
 		set_interruptible(use, queue, false);
 	PyEval_RestoreThread(thread);
@@ -69,14 +81,14 @@ int rq_py_find_main_thread(void)
 
 ssize_t rq_py_wait(struct use *use, rq_py_attempt *attempt, void *context, int64_t timeout, ringq_queue *queue)
 {
-	int64_t end = timeout > 0 ? rq_py_now() + timeout : 0;
+	int64_t begin = rq_py_now(), end = timeout > 0 ? begin + timeout : 0;
 	PyThreadState *thread;
 	ssize_t result;
 
 	if (timeout == RINGQ_NOWAIT)
 		return -EAGAIN;
-	for (;;) {
-		result = wait_slice(use, attempt, context, timeout, queue);
+	for (int64_t waited = 0;; waited = rq_py_now() - begin) {
+		result = wait_slice(use, attempt, context, timeout, waited, queue);
 		if (result != -ETIMEDOUT && result != -EAGAIN && result != -ENOMEM && result != -EINTR)
 			return result;
 		if (use->closed)

@@ -7,6 +7,7 @@
 #include <linux/futex.h>
 #include <linux/membarrier.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -140,6 +141,21 @@ void rq_sys_sleep(int64_t ns)
 {
 	struct timespec t = spec(ns);
 	syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, &t, NULL);
+}
+
+/* Of libc's own signals, for cancelling, which it does not tell of, there is nothing to know. */
+bool rq_sys_restarts(void)
+{
+	struct sigaction action;
+	for (int signal = 1; signal <= SIGRTMAX; signal++) {
+		if (sigaction(signal, NULL, &action)) {
+			if (errno != EINVAL)
+				return true; /* a sandbox's answer: there may be one */
+		} else if (action.sa_flags & SA_RESTART && action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN) {
+			return true;
+		}
+	}
+	return false;
 }
 
 /* A lock of this call's own, which nobody waits for. */

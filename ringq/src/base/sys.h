@@ -64,6 +64,9 @@ int rq_sys_seal(int fd);
  */
 int rq_sys_lock_byte(int fd, uint64_t byte, bool alone);
 
+/* Whether the process has a handler of signals after which system calls begin anew by themselves. Some microseconds. */
+bool rq_sys_restarts(void);
+
 /* The id of the calling thread as others of its PID namespace see it. */
 uint32_t rq_sys_thread(void);
 

@@ -17,10 +17,10 @@ void rq_sleep_watch(
 		s->n += (unsigned)n;
 }
 
-int rq_sleep_once(
-	struct rq_sleep *s, const struct ringq_region *region, int64_t now, int64_t until, int64_t most, bool one_word)
+int rq_sleep_once(struct rq_sleep *s, const struct ringq_region *region, int64_t now, int64_t until, int64_t most,
+	bool interruptible)
 {
-	if (s->n > 1 && !one_word) {
+	if (s->n > 1 && (!interruptible || (s->deaths && !rq_sys_restarts()))) {
 		int r = rq_sys.futex_waitv(s->waits, s->n, rq_sleep_until(now, until, most));
 		if (r > 0)
 			rq_members_woken(region, &s->waits[r]);

@@ -37,11 +37,12 @@ static inline int64_t rq_sleep_most(const struct rq_sleep *s, int64_t waited)
 
 /*
  * Sleeps for no more than `most` from now on, and not beyond `until` (negative: no end). 0: the first word was woken, or a
- * positive number: another; or what the system call says. one_word: on the first alone, for a short while, so that a signal's
- * handler ends it: a sleep on several begins anew by itself where the handler asks for that.
+ * positive number: another; or what the system call says. interruptible: so that a signal's handler ends it. A sleep on several
+ * begins anew by itself where the handler asks for that (SA_RESTART): while there is such a handler, and in a first sleep, before
+ * which nobody looks for one, it is on the first word alone, for a short while.
  */
-int rq_sleep_once(
-	struct rq_sleep *s, const struct ringq_region *region, int64_t now, int64_t until, int64_t most, bool one_word);
+int rq_sleep_once(struct rq_sleep *s, const struct ringq_region *region, int64_t now, int64_t until, int64_t most,
+	bool interruptible);
 
 /* For people: what a thread that has been waiting since then is about to sleep in, right before it does; and behind that. */
 static inline void rq_sleep_show(struct rq_member *m, uint64_t object, uint32_t activity, int64_t since)
