@@ -105,8 +105,8 @@ RINGQ_API int ringq_lock(ringq_array *array, int64_t timeout);
 /**
  * With on, a call that sleeps for the lock on this handle says -EINTR when a signal handler has run in its thread meanwhile,
  * whether or not the handler was installed with SA_RESTART. One that has run right before the call fell asleep is not seen:
- * where it must not be missed, lock with time-outs. While the process has a handler with SA_RESTART, such a wait wakes ten times
- * a second; else it sleeps as any other. Errors: -EINVAL. Wait-free.
+ * where it must not be missed, lock with time-outs. While the process has a handler with SA_RESTART, such a wait wakes ten
+ * times a second; else it sleeps as any other. Errors: -EINVAL. Wait-free.
  */
 RINGQ_API int ringq_array_interruptible(ringq_array *array, bool on);
 

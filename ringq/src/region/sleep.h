@@ -38,8 +38,8 @@ static inline int64_t rq_sleep_most(const struct rq_sleep *s, int64_t waited)
 /*
  * Sleeps for no more than `most` from now on, and not beyond `until` (negative: no end). 0: the first word was woken, or a
  * positive number: another; or what the system call says. interruptible: so that a signal's handler ends it. A sleep on several
- * begins anew by itself where the handler asks for that (SA_RESTART): while there is such a handler, and in a first sleep, before
- * which nobody looks for one, it is on the first word alone, for a short while.
+ * begins anew by itself where the handler asks for that (SA_RESTART): while there is such a handler, and in a first sleep,
+ * before which nobody looks for one, it is on the first word alone, for a short while.
  */
 int rq_sleep_once(struct rq_sleep *s, const struct ringq_region *region, int64_t now, int64_t until, int64_t most,
 	bool interruptible);
