@@ -3,10 +3,10 @@
 #define STANDIN_CRITERION_H
 
 /*
- * Stands in for Criterion under sanitizers. The thread sanitizer leaves no room in the address space for the memory that
- * Criterion shares with its test processes; and a program that Criterion starts for each test takes several times as long to start as
- * a fork of one that is there. It has what the unit tests use: Test() with init and fini, a process for each, and
- * cr_skip_test().
+ * Stands in for Criterion under sanitizers and with link-time optimization. The thread sanitizer leaves no room in the address
+ * space for the memory that Criterion shares with its test processes; and a program that Criterion starts for each test takes
+ * several times as long to start as a fork of one that is there. It has what the unit tests use: Test() with init and fini, a
+ * process for each, and cr_skip_test().
  */
 
 #include <stdio.h>
