@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "advice.h"
+#include "figures.h"
 #include "signals.h"
 #include "text.h"
 
