@@ -757,6 +757,32 @@ Test(acknowledged, an_event_descriptor_tells_of_what_is_back)
 	}
 }
 
+/* The watching thread has seen that it is closed while something waits: that is not the end yet. */
+Test(acknowledged, an_event_descriptor_tells_of_the_end_of_what_was_closed_with_records)
+{
+	for (size_t o = 0; o < COUNT(orders); o++) {
+		ringq_queue *queue = acknowledged(orders[o], (struct ringq_queue_options){0});
+		int fd = ringq_event_fd(queue);
+		struct ringq_delivery d;
+
+		check_compare(fd, >=, 0);
+		put_numbers(queue, 0, 1);
+		check_eq(ringq_close(queue), 0);
+		check(is_readable(fd, (int)(TEST_SOON / RINGQ_MS(1))));
+		pause_ns(RINGQ_MS(20));
+		d = take_number(queue, 0, 1);
+		check_nothing_to_get(queue, fd);
+		check_eq(ringq_requeue(queue, &d), 0);
+		check(is_readable(fd, (int)(TEST_SOON / RINGQ_MS(1))));
+		d = take_number(queue, 0, 2);
+		check_nothing_to_get(queue, fd);
+		check_eq(ringq_ack(queue, &d), 0);
+		check(is_readable(fd, (int)(TEST_SOON / RINGQ_MS(1))));
+		check_eq(ringq_take(queue, &d, RINGQ_NOWAIT), -EPIPE);
+		ringq_queue_release(queue);
+	}
+}
+
 Test(acknowledged, large_records_lie_in_place)
 {
 	static const size_t lens[] = {0, 1, 64, 65, 4096, 70000, 3 << 20, 20 << 20};

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/event.h"
+#include "queue/drained.h"
 #include "queue/enter.h"
 #include "queue/ownership.h"
 #include "queue/sleepers.h"
@@ -139,15 +140,22 @@ static uint64_t moves_of(const struct ringq_queue *queue)
 	return moves;
 }
 
+/* The level stays as it is: what is in hand of a queue that is closed may come back, or end, and a take in between waits. */
+static bool is_over(const struct rq_watch *w)
+{
+	const struct ringq_queue *queue = w->queue;
+	return rq_load_acquire(&queue->shared->closed) && (!queue->set.hands || rq_is_drained(w->port)); /* as E2 */
+}
+
 /* The level is high. It is told anew of records that have come since: so is who waits for an edge and has not taken all. */
 static void found_high(struct round *r, struct rq_watch *w)
 {
 	uint64_t moves = moves_of(w->queue);
 	bool told = rq_load(&w->high) && moves == w->moves;
 	w->moves = moves;
-	if (!told)
+	w->done = is_over(w);
+	if (!told || w->done) /* who took what was there has lowered it since, perhaps, and then there was an end */
 		rq_watch_raise(w);
-	w->done = rq_load_acquire(&w->queue->shared->closed); /* as E2 */
 	w->ticks = !w->done;
 	if (told && r->fd_count < r->fd_room && w->fd >= 0) {
 		r->fds[r->fd_count] = (struct pollfd){.fd = w->fd, .events = POLLIN};
