@@ -212,11 +212,14 @@ class Producer(threading.Thread):
     def __init__(self, target, n, rate):
         super().__init__(daemon=True)
         self.target, self.n, self.rate, self.fault, self.killed, self.process = target, n, rate, None, 0, None
+        self.allowed = min(n, 500)  # up to which number it may put
         self.start()
 
     def run(self):
         try:
             for i in range(0, self.n, 100):
+                while i >= self.allowed:
+                    time.sleep(0.01)
                 while not self.put(b''.join(record(k) + b'\n' for k in range(i, min(i + 100, self.n)))):
                     self.killed += 1
         except Exception as fault:
