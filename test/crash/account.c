@@ -95,8 +95,8 @@ static void list_set_aside(const struct stage *s)
 }
 
 /*
- * What was put and not seen is somewhere, in one place; what was acknowledged, nowhere. What the child is acknowledging is in its
- * hand, or gone; what it is putting waits, or is not there yet.
+ * What was put and not seen is somewhere, in one place; what was acknowledged, nowhere. What the child is acknowledging is in
+ * its hand, or gone; what it is putting waits, or is not there yet.
  */
 static void check_places(const struct stage *s)
 {
