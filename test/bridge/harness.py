@@ -145,8 +145,19 @@ def dead_letters(s, region, queue, n):
     return letters
 
 
+def listens(p):
+    """Whether a bridge has come so far that SIGTERM is a request, or has ended. On a busy machine that takes seconds."""
+    try:
+        with open(f'/proc/{p.pid}/status') as file:
+            blocked = next((line.split()[1] for line in file if line.startswith('SigBlk:')), '0')
+    except OSError:
+        return True
+    return p.poll() is not None or int(blocked, 16) >> signal.SIGTERM - 1 & 1
+
+
 def end(p, patience=30):
     """SIGTERM to a bridge, which ends well."""
+    eventually('it listens to signals', lambda: listens(p))
     broker.end(p, patience=patience)
     check(p.returncode == 0, f'exit status {p.returncode}:\n{log_of(p)[-3000:]}')
 
