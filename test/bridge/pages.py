@@ -46,7 +46,7 @@ same('option', re.findall(r'--[\w-]+', shown.split('--help tells')[0]),
 
 folder = os.path.dirname(os.path.abspath(__file__))
 tests = ''.join(read(f'{folder}/{name}.py') for name in ('basic', 'failures', 'hostile', 'line'))
-for row in re.findall(r'^\| .* \|$', read(guide).split('## What happens at each failure')[1], re.M)[2:]:
+for row in re.findall(r'^\| .* \|$', read(guide).split('## What happens at each failure')[1].split('\n## ')[0], re.M)[2:]:
     for name in re.findall(r'`(\w+_\w+)`', row.rsplit('|', 2)[1]):
         if f'def {name}(s)' not in tests or len(re.findall(rf'\b{name}\b', tests)) < 2:
             fail(f'the guide names {name}, and no test that runs has that name')
