@@ -196,21 +196,14 @@ int ringq_reserve(ringq_queue *queue, void **out, size_t len, int64_t timeout)
 	return r;
 }
 
-int ringq_commit(ringq_queue *queue, void *reserved, size_t len)
+/* By a caller inside the call. */
+static rq_always_inline int commit_inside(struct rq_port *b, const void *reserved, size_t len)
 {
-	struct rq_port *b;
-	if (!queue || !reserved)
+	struct ringq_queue *queue = b->queue;
+	if (rq_unlikely(b->reserved != reserved) || rq_unlikely(len > b->reserved_len))
 		return -EINVAL;
-	int r = rq_enter(queue, &b);
-	if (r)
-		return r;
-	if (b->reserved != reserved || len > b->reserved_len) {
-		rq_leave();
-		return -EINVAL;
-	}
 	if (rq_unlikely(!rq_port_owns_lane(b))) {
 		rq_port_unreserve(b);
-		rq_leave();
 		return -EBUSY;
 	}
 	b->reserved = NULL;
@@ -218,8 +211,31 @@ int ringq_commit(ringq_queue *queue, void *reserved, size_t len)
 	rq_producer_append(b->producer, len, rq_stamp_if(&b->order, rq_stamp_needed(queue->shared, queue->total)));
 	rq_producer_publish(b->producer);
 	rq_put_published(b, 1);
-	rq_put_leave(b);
+	rq_guard_leave(rq_guard_put(queue));
 	return 0;
+}
+
+static rq_noinline int commit_slowly(ringq_queue *queue, const void *reserved, size_t len)
+{
+	struct rq_port *b;
+	if (!queue || !reserved)
+		return -EINVAL;
+	int r = rq_enter(queue, &b);
+	if (r)
+		return r;
+	r = commit_inside(b, reserved, len);
+	rq_leave();
+	return r;
+}
+
+int ringq_commit(ringq_queue *queue, void *reserved, size_t len)
+{
+	struct rq_port *b;
+	if (rq_unlikely(!queue) || rq_unlikely(!reserved) || rq_unlikely(!rq_enter_again(queue, &b)))
+		return commit_slowly(queue, reserved, len);
+	int r = commit_inside(b, reserved, len);
+	rq_leave_again(b);
+	return r;
 }
 
 void ringq_abort(ringq_queue *queue, void *reserved)
