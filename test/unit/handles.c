@@ -134,3 +134,33 @@ Test(handles, far_apart_are_not_taken_for_each_other, .timeout = 100)
 	ringq_queue_release(other);
 	ringq_region_detach(region);
 }
+
+static void *let_go_soon(void *lane)
+{
+	pause_ns(RINGQ_MS(20));
+	rq_store_release(&((struct rq_lane *)lane)->owner, 0);
+	return NULL;
+}
+
+/* Who takes over what the dead left has a lane more for a moment. A new producer waits for that, but not for ever. */
+Test(handles, get_the_lane_that_is_just_taken_over, .timeout = 60)
+{
+	ringq_region *region = region_new(16 << 20);
+	ringq_queue *first = queue_in(region, &(struct ringq_queue_options){.max_producers = 1}), *second;
+	struct rq_lane *lane = rq_lane_at(&first->set, 0);
+
+	check_eq(put_number(first, 1, RINGQ_NOWAIT), 0);
+	uint64_t owner = rq_load(&lane->owner);
+	check_eq(ringq_queue_open(&second, region, NULL), 0);
+	check_eq(put_number(second, 2, RINGQ_NOWAIT), -EUSERS);
+	rq_store(&lane->owner, owner | RQ_ID_REAPS);
+	check_eq(put_number(second, 2, RINGQ_NOWAIT), -EUSERS); /* that one is stopped */
+	pthread_t reaper = start_thread(let_go_soon, lane);
+	check_eq(put_number(second, 2, RINGQ_NOWAIT), 0);
+	join_thread(reaper);
+	check_eq(get_number(second, RINGQ_NOWAIT), 1);
+	check_eq(get_number(second, RINGQ_NOWAIT), 2);
+	ringq_queue_release(first);
+	ringq_queue_release(second);
+	ringq_region_detach(region);
+}

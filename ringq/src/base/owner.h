@@ -35,6 +35,8 @@
 #define RQ_ID_INDEX_BITS 13
 #define RQ_ID_OWN_BITS 19
 #define RQ_ID_INDEX_MASK ((1u << RQ_ID_INDEX_BITS) - 1)
+/* All ones for its own has who holds a lane just to take over what the dead left there. No handle has that number. */
+#define RQ_ID_REAPS (((UINT64_C(1) << RQ_ID_OWN_BITS) - 1) << RQ_ID_INDEX_BITS)
 
 _Static_assert(RQ_OWNER_CHUNK_SHIFT + RQ_OWNER_CHUNK_BITS == 64, "a lane's word is full");
 _Static_assert(RQ_OWNER_CREATED_SHIFT + RQ_OWNER_CREATED_BITS == 64, "an object's word is full");

@@ -43,7 +43,7 @@ struct ringq_queue {
 	struct ringq_queue *next;
 };
 
-#define RQ_HANDLES_MAX (1u << RQ_ID_OWN_BITS)
+#define RQ_HANDLES_MAX ((1u << RQ_ID_OWN_BITS) - 64) /* whole words of a bitmap, without RQ_ID_REAPS */
 #define RQ_QUEUE_FLAGS ((unsigned)(RINGQ_SINGLE_PRODUCER | RINGQ_SINGLE_CONSUMER | RINGQ_ACKNOWLEDGED))
 
 extern struct ringq_queue *rq_process_queues; /* under the process lock */

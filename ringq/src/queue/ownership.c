@@ -6,6 +6,7 @@
 
 #include "base/event.h"
 #include "base/probe.h"
+#include "base/sys.h"
 #include "queue/single.h"
 
 /* Makes sure that lane i may be touched, and that consumers will look at it once it is used. */
@@ -42,16 +43,14 @@ static bool is_dead(const struct ringq_queue *queue, const struct rq_lane *lane)
 	return owner && !rq_member_alive(queue->region, owner);
 }
 
-/* Makes the caller the owner of lane i if it has none, or a dead one. 1; 0: it has one. *died: whether it was dead. */
-static bool own_lane(struct rq_port *port, uint32_t i, bool *died)
+/* Gives lane i to the owner of this id if it has none, or a dead one. False: it has one. *owner: the one that it had. */
+static bool own_lane(const struct ringq_queue *queue, uint32_t i, uint64_t id, uint64_t *owner)
 {
-	struct ringq_queue *queue = port->queue;
 	struct rq_lane *lane = rq_lane_at(&queue->set, i);
-	uint64_t owner = rq_load_acquire(&lane->owner); /* O2 */
-	*died = owner != 0;
-	if (owner && rq_member_alive(queue->region, owner))
+	*owner = rq_load_acquire(&lane->owner); /* O2 */
+	if (*owner && rq_member_alive(queue->region, *owner))
 		return false;
-	return rq_cas(&lane->owner, &owner, port->id); /* O1 */
+	return rq_cas(&lane->owner, owner, id); /* O1 */
 }
 
 static struct rq_producer *new_producer(const struct ringq_queue *queue)
@@ -59,7 +58,8 @@ static struct rq_producer *new_producer(const struct ringq_queue *queue)
 	return calloc(1, sizeof(struct rq_producer) + queue->set.table * sizeof(struct rq_sent));
 }
 
-static int adopt(struct rq_port *port, struct rq_producer *p, uint32_t i, bool died)
+/* By the lane's owner, of this id, which lets it go if that fails. */
+static int adopt(struct rq_port *port, struct rq_producer *p, uint32_t i, uint64_t id, bool died)
 {
 	struct ringq_queue *queue = port->queue;
 	unsigned freed = 0;
@@ -72,23 +72,26 @@ static int adopt(struct rq_port *port, struct rq_producer *p, uint32_t i, bool d
 	if (freed) /* the caller takes one at most */
 		rq_event_notify(&queue->shared->not_full, (int)freed);
 	if (r)
-		rq_port_let_go(port, rq_lane_at(&queue->set, i));
+		rq_port_let_go(rq_lane_at(&queue->set, i), id);
 	else
 		rq_probe_lane_take(queue->shared->name, i, died);
 	return r;
 }
 
-/* A lane that is free, then one that is new, then the lane of a dead producer. */
-static int find_lane(struct rq_port *port, struct rq_producer *p)
+/* A lane that is free, or a dead producer's, then one that is new. *reaped: one of those that are not is about to be free. */
+static int find_lane(struct rq_port *port, struct rq_producer *p, bool *reaped)
 {
 	struct ringq_queue *queue = port->queue;
 	uint32_t used = rq_lanes_used(queue->shared, &queue->set);
-	bool died;
+	uint64_t owner;
 	int r = -EUSERS;
+	*reaped = false;
 	for (uint32_t i = 0; i < used; i++) {
-		if (!own_lane(port, i, &died))
+		if (!own_lane(queue, i, port->id, &owner)) {
+			*reaped |= owner == 0 || (owner & RQ_ID_REAPS) == RQ_ID_REAPS;
 			continue;
-		r = adopt(port, p, i, died);
+		}
+		r = adopt(port, p, i, port->id, owner != 0);
 		if (r != -EBADMSG)
 			return r;
 	}
@@ -96,12 +99,29 @@ static int find_lane(struct rq_port *port, struct rq_producer *p)
 		int backed = back_lane(queue, i);
 		if (backed)
 			return backed;
-		bool mine = own_lane(port, i, &died);
+		bool mine = own_lane(queue, i, port->id, &owner);
 		show_lane(queue->shared, i);
 		if (mine)
-			return adopt(port, p, i, died);
+			return adopt(port, p, i, port->id, owner != 0);
 	}
 	return r;
+}
+
+/*
+ * Who reaps has a lane more than its own for some microseconds, in which there may seem to be one producer too many. A thread's
+ * first put waits for that; but not for ever, as a stopped one keeps it.
+ */
+#define REAPED_NAP RINGQ_US(100)
+#define REAPED_PATIENCE RINGQ_MS(100)
+static int find_lane_soon(struct rq_port *port, struct rq_producer *p)
+{
+	for (int64_t slept = 0;; slept += REAPED_NAP) {
+		bool reaped;
+		int r = find_lane(port, p, &reaped);
+		if (r != -EUSERS || !reaped || slept >= REAPED_PATIENCE)
+			return r;
+		rq_sys_sleep(REAPED_NAP);
+	}
 }
 
 /*
@@ -118,7 +138,7 @@ static int take_only_lane(struct rq_port *port, struct rq_producer *p)
 	bool died = is_dead(queue, lane);
 	rq_store_release(&lane->owner, port->id); /* O4 */
 	show_lane(queue->shared, 0);
-	return adopt(port, p, 0, died);
+	return adopt(port, p, 0, port->id, died);
 }
 
 static enum rq_put_kind put_kind(const struct ringq_queue *queue)
@@ -138,7 +158,7 @@ int rq_port_produce(struct rq_port *port)
 		return -ENOMEM;
 	port->producer = NULL;
 	port->put_kind = RQ_PUT_WHOLE;
-	int r = queue->flags & RINGQ_SINGLE_PRODUCER ? take_only_lane(port, p) : find_lane(port, p);
+	int r = queue->flags & RINGQ_SINGLE_PRODUCER ? take_only_lane(port, p) : find_lane_soon(port, p);
 	if (r) {
 		free(p);
 		return r;
@@ -155,7 +175,8 @@ bool rq_port_reap(struct rq_port *port)
 {
 	struct ringq_queue *queue = port->queue;
 	uint32_t used = rq_lanes_used(queue->shared, &queue->set);
-	bool found = false, died;
+	uint64_t id = port->id | RQ_ID_REAPS, owner;
+	bool found = false;
 	if (queue->flags & RINGQ_SINGLE_PRODUCER) /* only the next turn may write there, and takes over what is left */
 		return false;
 	for (uint32_t i = 0; i < used; i++) {
@@ -164,15 +185,15 @@ bool rq_port_reap(struct rq_port *port)
 			continue;
 		/* First: once the lane is owned, and let go, nobody would know of the death. */
 		struct rq_producer *p = new_producer(queue);
-		if (p && own_lane(port, i, &died)) {
-			if (adopt(port, p, i, true) == 0) {
+		if (p && own_lane(queue, i, id, &owner)) {
+			if (adopt(port, p, i, id, true) == 0) {
 				struct rq_view unused;
 				rq_producer_vacate(p);
 				/* Steps over the LINK if that is what is next. */
 				rq_lane_look(&port->order.reader, i, &unused);
 				found = true;
 			}
-			rq_port_let_go(port, lane);
+			rq_port_let_go(lane, id);
 		}
 		free(p);
 	}

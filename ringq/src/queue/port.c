@@ -100,10 +100,9 @@ int rq_port_make(struct rq_port **out, struct ringq_queue *queue, uint64_t id)
 
 /* ---- the end of ports ---- */
 
-void rq_port_let_go(const struct rq_port *port, struct rq_lane *lane)
+void rq_port_let_go(struct rq_lane *lane, uint64_t id)
 {
-	uint64_t mine = port->id;
-	rq_cas(&lane->owner, &mine, 0); /* O3 */
+	rq_cas(&lane->owner, &id, 0); /* O3 */
 }
 
 /*
@@ -120,7 +119,7 @@ static void leave_lane(struct rq_port *b)
 		if (b->thread == rq_thread_current)
 			rq_lane_look(&b->order.reader, b->producer->index, &unused); /* as above */
 	}
-	rq_port_let_go(b, lane);
+	rq_port_let_go(lane, b->id);
 }
 
 void rq_port_unreserve(struct rq_port *b)

@@ -73,7 +73,7 @@ void rq_port_was_left(struct ringq_queue *queue, uint64_t id);
 void rq_port_unreserve(struct rq_port *port);
 
 /* The lane has no owner any more, unless it is another's by now. */
-void rq_port_let_go(const struct rq_port *port, struct rq_lane *lane);
+void rq_port_let_go(struct rq_lane *lane, uint64_t id);
 
 /* The entry of a thread's cache that has its port with this handle, or one with another, or none. */
 static rq_always_inline struct rq_cached *rq_cached_at(struct rq_thread *thread, const struct ringq_queue *queue)
