@@ -19,7 +19,8 @@ from harness import (Feeder, Producer, Reader, Worker, brief_or_long, certificat
 
 def both(s, b, name, out='', into='', **options):
     """A region `name`-a whose queue goes out to the broker, and `name`-b into which it comes."""
-    a, z = s.region(name + '-a', 'q', '--acknowledged'), s.region(name + '-b', 'q', *options.get('target', ()))
+    a = s.region(name + '-a', 'q', '--acknowledged', *options.get('source', ()))
+    z = s.region(name + '-b', 'q', *options.get('target', ()))
     config = s.config(name, f'''
         [{name}-out]
         direction = out

@@ -52,6 +52,28 @@ def a_broker_under_alarm_holds_records_back(s):
     end(p)
 
 
+def producers_wait_for_a_broker_under_alarm(s):
+    """The bridge takes no more than its window, so that max_bytes holds up who puts, and nothing else does."""
+    b = the_broker(s)
+    n, most = 4000, 65536
+    a, z, config = both(s, b, 'pressure', source=[f'--max-bytes={most}'])
+    p, reader = s.bridge(config), Reader(z, n)
+    b.ctl('set_vm_memory_high_watermark', '0.000001')
+    try:
+        feeder = Feeder(a, n)
+        eventually('blocked', lambda: s.meters(config, 'pressure-out')['state'] == harness.BLOCKED, 30)
+        time.sleep(1)
+        check(feeder.is_alive() and not reader.seen, 'nobody waits')
+        check(waiting(s, f'{a}/q') * len(record(0)) <= most, 'more waits than max_bytes allows')
+    finally:
+        b.ctl('set_vm_memory_high_watermark', 'absolute', '1GB')
+    reader.wait()
+    reader.account()
+    feeder.join()
+    check(not feeder.fault, feeder.fault)
+    end(p)
+
+
 def a_stop_under_alarm_ends(s):
     b = the_broker(s)
     a, z, config = both(s, b, 'alarmstop')
@@ -369,7 +391,8 @@ def tls_is_verified(s):
 
 if __name__ == '__main__':
     sys.exit(main(
-        a_broker_under_alarm_holds_records_back, a_stop_under_alarm_ends, a_full_queue_stops_the_broker,
+        a_broker_under_alarm_holds_records_back, producers_wait_for_a_broker_under_alarm, a_stop_under_alarm_ends,
+        a_full_queue_stops_the_broker,
         what_cannot_be_routed_is_set_aside, without_dead_letters_it_waits_for_a_route, a_queue_that_refuses_is_tried_again,
         what_is_too_large_does_not_hold_up_others, a_wrong_password_is_told_and_can_be_mended,
         credentials_that_others_may_read_are_refused, a_file_with_faults_is_refused, wrong_arguments_of_a_queue_are_told,
