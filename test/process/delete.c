@@ -131,7 +131,6 @@ int main(int argc, char **argv)
 	pid_t children[WORKERS];
 	uint64_t seed = argc > 1 ? strtoull(argv[1], NULL, 10) : (uint64_t)now_ns();
 	unsigned deaths = 0;
-	int64_t end = now_ns() + (int64_t)brief_or_long((uint64_t)RINGQ_SEC(4), (uint64_t)RINGQ_SEC(60));
 
 	done = share_memory(sizeof *done);
 	region = region_new((size_t)8 << 20);
@@ -141,7 +140,8 @@ int main(int argc, char **argv)
 	rng.state = seed;
 	for (int i = 0; i < WORKERS; i++)
 		children[i] = fork_child(work, (void *)(uintptr_t)++seed);
-	while (now_ns() < end) {
+	int64_t end = now_ns() + (int64_t)brief_or_long((uint64_t)RINGQ_SEC(4), (uint64_t)RINGQ_SEC(60));
+	while (now_ns() < end || (!done->deletions && now_ns() < end + TEST_SOON)) {
 		int i = (int)below(WORKERS), status;
 		unsigned uses = done->uses;
 		pause_ns(RINGQ_US(below(6000)));
