@@ -5,7 +5,8 @@
   each field of the shared format has its offset asserted (base/layout.h);
   no file outside base/ takes a packed word apart by a number: widths have names there (base/words.h, base/owner.h);
   each file, function and name of the library that a comment or a page of docs/ mentions is there;
-  a header's guard has its name.
+  a header's guard has its name;
+  nothing lies about that a tool has left: a patch's, an editor's.
 
 Then it seeds a fault of each kind into a copy, and fails unless each is found.
 
@@ -55,6 +56,12 @@ def guards(path, text):
     parts = [part.upper() for part in path.with_suffix('').parts]
     if not guard or guard.group(1) not in (f'RQ_{parts[-1]}_H', 'RQ_' + '_'.join(parts[-2:]) + '_H'):
         yield f'{path}: its guard has another name'
+
+
+def left_over(paths):
+    for path in paths:
+        if re.search(r'\.(orig|rej|bak|swp)$|~$', path.name):
+            yield f'{path}: left over'
 
 
 def known_names(root, files):
@@ -127,10 +134,12 @@ def seeded(root, files):
 
 def main(root):
     listed = subprocess.run(['git', '-C', root, 'ls-files', '-co', '--exclude-standard'], capture_output=True, text=True)
-    paths = map(pathlib.Path, listed.stdout.split()) if listed.returncode == 0 else \
-        (path.relative_to(root) for path in root.rglob('*') if 'build' not in path.relative_to(root).parts[:1])
+    paths = [*map(pathlib.Path, listed.stdout.split())] if listed.returncode == 0 else \
+        [path.relative_to(root) for path in root.rglob('*') if 'build' not in path.relative_to(root).parts[:1]]
     files = [path for path in paths if path.suffix in TEXT and (root / path).is_file()]
-    wrong = [*faults(root, files), *seeded(root, files)]
+    wrong = [*left_over(paths), *faults(root, files), *seeded(root, files)]
+    if not any(left_over([pathlib.Path('queue/get.c.orig')])):
+        wrong.append('left over, not found: queue/get.c.orig')
     print(*wrong, sep='\n')
     print(f'{len(files)} files read, {len(wrong)} faults')
     return bool(wrong)
