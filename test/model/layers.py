@@ -83,12 +83,13 @@ def declarations_by_hand(where, text):
 
 
 def names(where, text, unit, units, places):
+    own = units.index(unit)
     text = INCLUDE.sub('', code(text))
     if where.suffix in ('.h', '.hpp'):
         text = DECLARATION.sub(lambda found: re.sub(r'[^\n]', ' ', found.group()), text)
     for found in NAME.finditer(text):
         place = places.get(found.group(), -1)
-        if place > units.index(unit) and found.group() not in UPWARDS:
+        if place > own and found.group() not in UPWARDS:
             yield f'{where}:{line_of(text, found.start())}: names {found.group()}, which {units[place]}, above it, defines'
 
 
