@@ -134,11 +134,7 @@ static int open_error(int error)
 {
 	switch (error) {
 	case ENOENT:
-	case EACCES:
-	case EMFILE:
-	case ENFILE:
-	case ENOMEM:
-		return -error;
+		return -ENOENT;
 	case EROFS:
 		return -EACCES;
 	case EISDIR:
@@ -147,7 +143,7 @@ static int open_error(int error)
 	case ETXTBSY:
 		return -EPROTO;
 	default:
-		return -ENOSYS;
+		return rq_file_error(error);
 	}
 }
 
