@@ -468,10 +468,10 @@ void rq_hand_drop(const struct rq_lane_set *set, struct rq_queue_shared *shared,
 
 /* ---- memory ---- */
 
-/* The same, of the entries beside the last one that the caller has freed: what is taken together mostly lies together. */
+/* As rq_hand_has_chunk(), of the entries beside the caller's last that is free: what is taken together mostly lies together. */
 static bool beside_has_chunk(const struct rq_lane_set *set, const struct rq_book *book, uint64_t key)
 {
-	for (int side = -1; book && side <= 1; side += 2) {
+	for (int side = -1; side <= 1; side += 2) {
 		struct rq_hand hand;
 		struct rq_entry *entry = rq_book_beside(book, side);
 		if (entry && read_entry(entry, &hand) && hand.key == key && is_taken(set, &hand))
@@ -494,7 +494,9 @@ void rq_hand_left(const struct rq_lane_set *set, struct rq_membership *membershi
 		if (entry && ((rq_chunk_owner(set, rq_owner_lane_index(key), rq_entry_chunk(entry)) ^ key) == 0))
 			return;
 	}
-	if (beside_has_chunk(set, membership->book, key) || rq_hand_has_chunk(set, key))
+	if (membership->book && beside_has_chunk(set, membership->book, key))
+		return;
+	if (rq_hand_has_chunk(set, key))
 		return;
 	uint64_t first = unit, end = unit + 1;
 	while (first > 0 && rq_load(rq_owner_at(region, first - 1)) == key)

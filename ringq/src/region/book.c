@@ -198,10 +198,9 @@ struct rq_entry *rq_book_beside(const struct rq_book *book, int side)
 	if (!book->spares)
 		return NULL;
 	struct rq_entry *entry = book->spare[book->spares - 1] + side;
-	uint64_t in_units = (uint64_t)((const char *)entry - region->base) - region->at.units;
-	uint64_t in_page =
-		in_units % region->at.page / RQ_ENTRY; /* the first is the page itself, as the one behind the last is */
-	return in_page ? entry : NULL;
+	uint64_t offset = (uint64_t)((const char *)entry - region->base);
+	/* The first place of a page has its link, and so has the one behind its last. */
+	return (offset - region->at.units) % region->at.page ? entry : NULL;
 }
 
 /* ---- of all ---- */
