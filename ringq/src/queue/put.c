@@ -135,8 +135,7 @@ static rq_always_inline int put_stamped_or_not(PUT, struct known known, bool sta
 	struct rq_queue_shared *s = queue->shared;
 	struct rq_producer *p = b->producer;
 	uint64_t next;
-	if (rq_unlikely(!rq_producer_may_put(p, len, known.most, stamped, &next) || rq_load_acquire(&s->closed) || /* E3 */
-			rq_load(&p->lane->owner) != b->id))
+	if (rq_unlikely(!rq_put_is_quick(s, b, len, known.most, stamped, &next)))
 		return put_inside(queue, data, len, timeout, b);
 	rq_producer_put(p, data, len, known.most, stamped, rq_stamp_if(&b->order, stamped), next);
 	if (rq_unlikely(!is_quiet(s, b, p, known.total, stamped)))

@@ -107,6 +107,15 @@ static inline int rq_put_allowed(struct rq_port *b)
 	return rq_port_producer(b);
 }
 
+/* Whether a put at once may be made, by a thread that has put before: with room behind the tail. *next: where it will end. */
+static rq_always_inline bool rq_put_is_quick(const struct rq_queue_shared *s, const struct rq_port *b, uint64_t len,
+	uint64_t most, bool stamped, uint64_t *next)
+{
+	const struct rq_producer *p = b->producer;
+	return rq_producer_may_put(p, len, most, stamped, next) && !rq_load_acquire(&s->closed) && /* E3 */
+	       rq_load(&p->lane->owner) == b->id;
+}
+
 /* If this thread has not slept since the last time, its sleeper's marks can go. */
 void rq_put_disarm(struct rq_port *b);
 

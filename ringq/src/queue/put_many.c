@@ -158,15 +158,12 @@ static ssize_t attempt_reserve(struct rq_op *op)
 /* The reserve that most often succeeds, as a put at once. Not of a pipe, whose other end is to be asked. */
 static rq_always_inline bool reserve_again(struct rq_port *b, void **out, size_t len)
 {
-	struct rq_producer *p = b->producer;
-	bool stamped = b->queue->total;
+	const struct ringq_queue *queue = b->queue;
 	uint64_t next;
 	if (rq_unlikely(b->put_kind != RQ_PUT_PLAIN && b->put_kind != RQ_PUT_TOTAL) ||
-		rq_unlikely(!rq_producer_may_put(p, len, RQ_RECORD_MAX, stamped, &next)) ||
-		rq_unlikely(rq_load_acquire(&b->queue->shared->closed)) || /* E3 */
-		rq_unlikely(rq_load(&p->lane->owner) != b->id))
+		rq_unlikely(!rq_put_is_quick(queue->shared, b, len, RQ_RECORD_MAX, queue->total, &next)))
 		return false;
-	p->stamped = stamped;
+	b->producer->stamped = queue->total;
 	*out = open_reservation(b, len, NULL);
 	return true;
 }
