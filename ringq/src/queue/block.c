@@ -31,11 +31,6 @@ static bool time_to_yield(uint32_t i, uint32_t budget)
 	return i % YIELD_EVERY == 0 && (i >= SPIN_SHORT_PAUSES || i + YIELD_EVERY >= budget);
 }
 
-static void spin_longer(const struct rq_op *op)
-{
-	*op->spin = *op->spin * 2 > SPIN_MOST ? SPIN_MOST : *op->spin * 2;
-}
-
 /*
  * After a wait that has slept. One that was over so soon cost more to end than to spin through: the next one spins. Were it not
  * for this, two who answer each other and have once come to sleep would sleep for good: each waits for the other to wake up,
@@ -64,7 +59,7 @@ static ssize_t spin(struct rq_op *op, int64_t until)
 			rq_pause();
 		ssize_t r = op->poll && !op->poll(op) ? -EAGAIN : op->attempt(op);
 		if (r != -EAGAIN) {
-			spin_longer(op);
+			*op->spin = budget * 2 > SPIN_MOST ? SPIN_MOST : budget * 2;
 			return r;
 		}
 		if (until >= 0 && (yields || op->rarely || i % CLOCK_EVERY == CLOCK_EVERY - 1) && rq_sys.now() >= until)

@@ -78,7 +78,7 @@ static int adopt(struct rq_port *port, struct rq_producer *p, uint32_t i, uint64
 	return r;
 }
 
-/* A lane that is free, or a dead producer's, then one that is new. *reaped: one of those that are not is about to be free. */
+/* A lane that is free or a dead producer's, else one that is new. *reaped: one was just being taken over, and is free soon. */
 static int find_lane(struct rq_port *port, struct rq_producer *p, bool *reaped)
 {
 	struct ringq_queue *queue = port->queue;
