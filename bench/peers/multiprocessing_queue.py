@@ -13,7 +13,7 @@ import struct
 import sys
 import time
 
-THINK_NS = 50000
+THINK_NS = 200000
 
 
 def record(length, stamp):

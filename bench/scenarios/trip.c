@@ -164,10 +164,11 @@ void scenario_spinning(const struct scenario *s, uint64_t n, struct sample *out)
 
 /*
  * Two that both sleep at each trip. Each side thinks before it sends, for longer than the other side spins before it
- * sleeps. The thinking is not part of the figure: each record carries the time when it was sent, and the receiver adds
- * up how long ago that was.
+ * sleeps, and so long that ringq does not take the sleep for one that was hardly worth it, after which it spins longer.
+ * The thinking is not part of the figure: each record carries the time when it was sent, and the receiver adds up how
+ * long ago that was.
  */
-enum { THINK_NS = 50000 };
+enum { THINK_NS = 200000 };
 
 static void asleep_send(struct end *end, char *record, size_t len, uint64_t seq)
 {
