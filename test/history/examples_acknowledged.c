@@ -49,6 +49,15 @@ static const struct example examples[] = {
 	{GOOD, .name = "in order of each producer",
 		.text = "0 1 2 put a0\n1 3 4 put b0\n2 5 6 take b0\n2 7 8 requeue b0\n2 9 10 take a0",
 		.order = RINGQ_ORDER_PRODUCER},
+	{GOOD, .name = "of two that are back, and were put at once, the one that came later is first",
+		.text = "0 1 8 put a0\n1 2 3 put b0\n2 4 5 take b0\n2 6 7 take EAGAIN\n2 9 10 take a0\n2 11 12 "
+			"requeue a0\n2 13 14 requeue b0\n2 15 16 peek a0\n2 17 18 take a0/2\n2 19 20 take b0/2"},
+	{WRONG, .name = "of two producers', the one that was put later is first when both are back",
+		.text = "1 1 2 put b0\n0 3 4 put a0\n2 5 6 take b0\n2 7 8 take a0\n2 9 10 requeue a0\n2 11 12 "
+			"requeue b0\n2 13 14 take a0/2"},
+	{WRONG, .name = "of two that are back, and were put at once, one comes behind what nobody has taken",
+		.text = "0 1 8 put a0\n1 2 3 put b0\n2 4 5 take b0\n2 6 7 take EAGAIN\n2 9 10 take a0\n1 11 12 put "
+			"b1\n2 13 14 requeue a0\n2 15 16 requeue b0\n2 17 18 take a0/2\n2 19 20 take b1"},
 	{WRONG, .name = "delivered twice", .text = "0 1 2 put a0\n1 3 4 take a0\n2 5 6 take a0"},
 	{WRONG, .name = "delivered twice, and both say which", .text = "0 1 2 put a0\n1 3 4 take a0\n2 5 6 take a0/2"},
 	{WRONG, .name = "delivered again before its holder gave it back",

@@ -105,9 +105,12 @@ uint8_t search_index(const struct search *search, uint32_t value)
 
 static bool front_is(const struct search *search, const struct state *s, uint32_t value)
 {
-	unsigned first = first_waiting(s);
+	uint8_t index = search_index(search, value);
 
-	return first < s->count && s->queue[first].value == search_index(search, value);
+	for (unsigned i = 0; i < s->count; i++)
+		if (s->queue[i].value == index)
+			return search_may_be_next(search, s, i);
+	return false;
 }
 
 /* On the way out: what calls that are not over have taken out. */
@@ -404,6 +407,7 @@ static bool collect_values(struct search *search)
 			for (uint32_t n = 0; op->call == CALL_PUT && n < op->asked; n++) {
 				if (search->values_count == SEARCH_VALUES)
 					return false;
+				search->put[search->values_count] = op;
 				search->values[search->values_count++] = op->values[n];
 			}
 		}

@@ -37,7 +37,8 @@ struct search {
 	const struct history *history;
 	uint32_t values_count;
 	uint32_t values[SEARCH_VALUES];
-	bool letter[SEARCH_VALUES]; /* is found in the dead-letter queue */
+	const struct history_op *put[SEARCH_VALUES]; /* by which call each was put */
+	bool letter[SEARCH_VALUES];                  /* is found in the dead-letter queue */
 	struct got {
 		const struct history_op *op; /* NULL: nobody */
 		int64_t at;                  /* in its batch */
@@ -62,6 +63,9 @@ static inline unsigned first_waiting(const struct state *s)
 		i++;
 	return i;
 }
+
+/* Whether the next take may be of the record at this index. */
+bool search_may_be_next(const struct search *search, const struct state *s, unsigned at);
 
 /* The actor's call is over. */
 void search_next_op(struct state *s, uint32_t actor);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The steps of an acknowledged queue in the search: what is in hand keeps its place in the queue, so that when it waits
- * again it comes before all that was put after it.
+ * again it comes before all that was put after it. Of two that wait again and whose puts overlapped either may come first,
+ * whichever did the first time.
  */
 #include "search.h"
 
@@ -13,6 +14,24 @@ bool search_holds(const struct state *s, uint32_t actor, enum holding why)
 		if (s->queue[i].holder == held_by(actor, why))
 			return true;
 	return false;
+}
+
+static bool was_put_before(const struct search *search, uint8_t a, uint8_t b)
+{
+	return HISTORY_PRODUCER(search->values[a]) == HISTORY_PRODUCER(search->values[b]) ||
+	       search->put[a]->end < search->put[b]->begin;
+}
+
+bool search_may_be_next(const struct search *search, const struct state *s, unsigned at)
+{
+	const struct place *queue = s->queue;
+
+	if (queue[at].holder)
+		return false;
+	for (unsigned i = first_waiting(s); i < at; i++)
+		if (!queue[i].holder && (!queue[at].attempts || was_put_before(search, queue[i].value, queue[at].value)))
+			return false;
+	return true;
 }
 
 static bool try_gone(struct search *search, const struct state *s, uint32_t actor, unsigned at)
@@ -45,9 +64,9 @@ static bool try_hold(struct search *search, const struct state *s, uint32_t acto
 	return search_from(search, &next);
 }
 
-/* Whether the record at the front is the one that this call says has come next. */
+/* Whether the record there is the one that this call says has come next. */
 static bool is_next(
-	const struct search *search, const struct state *s, uint32_t actor, const struct history_op *op, unsigned front)
+	const struct search *search, const struct state *s, uint32_t actor, const struct history_op *op, unsigned at)
 {
 	unsigned taken = s->step[actor].taken;
 
@@ -55,8 +74,8 @@ static bool is_next(
 		return false;
 	if (op->end == HISTORY_NEVER)
 		return true;
-	return s->queue[front].value == search_index(search, op->values[taken]) &&
-	       (!op->attempts[taken] || op->attempts[taken] == s->queue[front].attempts + 1u);
+	return s->queue[at].value == search_index(search, op->values[taken]) &&
+	       (!op->attempts[taken] || op->attempts[taken] == s->queue[at].attempts + 1u);
 }
 
 static bool try_end(struct search *search, const struct state *s, uint32_t actor, const struct history_op *op)
@@ -71,20 +90,25 @@ static bool try_end(struct search *search, const struct state *s, uint32_t actor
 	return search_from(search, &next);
 }
 
-bool search_try_take(struct search *search, const struct state *s, uint32_t actor, const struct history_op *op)
+static bool try_out(
+	struct search *search, const struct state *s, uint32_t actor, const struct history_op *op, unsigned at)
 {
 	uint32_t most = search->history->max_attempts;
-	unsigned front = first_waiting(s);
 
+	if (most && s->queue[at].attempts >= most)
+		return !search_holds(s, actor, SET_ASIDE) && try_hold(search, s, actor, at, SET_ASIDE);
+	return is_next(search, s, actor, op, at) && try_hold(search, s, actor, at, op->call == CALL_GET ? GOT : TAKEN);
+}
+
+bool search_try_take(struct search *search, const struct state *s, uint32_t actor, const struct history_op *op)
+{
 	if (try_end(search, s, actor, op) || try_all_gone(search, s, actor, GOT) ||
 		try_all_gone(search, s, actor, SET_ASIDE))
 		return true;
-	if (front == s->count)
-		return false;
-	if (most && s->queue[front].attempts >= most)
-		return !search_holds(s, actor, SET_ASIDE) && try_hold(search, s, actor, front, SET_ASIDE);
-	return is_next(search, s, actor, op, front) &&
-	       try_hold(search, s, actor, front, op->call == CALL_GET ? GOT : TAKEN);
+	for (unsigned i = first_waiting(s); i < s->count; i++)
+		if (search_may_be_next(search, s, i) && try_out(search, s, actor, op, i))
+			return true;
+	return false;
 }
 
 /* An acknowledgement may be over later than its last record is gone, which may have its place until then. */

@@ -11,7 +11,8 @@
  * `returned` says that there may be some. Of several the one with the oldest stamp is next, of one lane the one that lies
  * before the other. In total order this means: without deaths and requeues takes are one FIFO. With them, each delivery
  * of a record counts as a take of its own; a record that comes back is put before all that is not taken yet, and several
- * in the order in which they were put.
+ * in the order of their stamps. That is the one in which they were put; but of two puts that overlapped, the one with the
+ * older stamp may have been published, and taken, later.
  *
  *   A take looks at `returned`, and at the leases of the others, behind the look that has found what it would take from a
  *   lane: so what came back before that was put is taken first. The scan of the books that has found the oldest of what is
