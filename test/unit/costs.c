@@ -143,7 +143,8 @@ static int64_t processor_time(void)
 	return t.tv_sec * RINGQ_SEC(1) + t.tv_nsec;
 }
 
-/* In chunks that head has left each end asks whether it was the last one. A look through all in hand takes ten puts' time. */
+/* In chunks that head has left each end asks whether it was the last one. If each looked through all in hand, all ends would take
+   fifty times as long as all puts. */
 Test(costs, of_an_end_do_not_grow_with_what_is_in_hand, .timeout = 60)
 {
 	enum { IN_HAND = 80000, LENGTH = 1000 };
@@ -163,7 +164,7 @@ Test(costs, of_an_end_do_not_grow_with_what_is_in_hand, .timeout = 60)
 	began = processor_time();
 	for (int i = 0; i < IN_HAND; i++)
 		check_eq(ringq_ack(queue, &in_hand[i]), 0);
-	check_compare(processor_time() - began, <, 4 * put);
+	check_compare(processor_time() - began, <, 15 * put);
 	ringq_queue_release(queue);
 	ringq_region_detach(region);
 }

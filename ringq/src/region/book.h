@@ -95,7 +95,7 @@ static rq_always_inline void rq_book_spare(struct rq_book *book, struct rq_entry
 		book->spare[book->spares++] = entry;
 }
 
-/* The entry that lies before (-1) or behind (1) the one that was freed last; NULL: there is none in its page. */
+/* The open entry that comes before (-1) or behind (1) the one that was freed last; NULL: there is none. */
 struct rq_entry *rq_book_beside(const struct rq_book *book, int side);
 
 /* ---- books of all ---- */
