@@ -148,7 +148,7 @@ static inline uint64_t rq_producer_run_limit(const struct rq_producer *p)
  * ahead of what is written now a producer asks for its lines, for n bytes from `at` on, if they are free up to `end`:
  * what a consumer is yet to read is not taken from it. False if they are not.
  */
-#define RQ_WRITE_AHEAD 256u
+#define RQ_WRITE_AHEAD 512u
 static rq_always_inline bool rq_producer_ask(const struct rq_producer *p, uint64_t at, uint64_t n, uint64_t end)
 {
 	at += RQ_WRITE_AHEAD;
