@@ -35,16 +35,29 @@ static void for_each_kind(void (*run)(ringq_queue *queue))
 	}
 }
 
-/* Puts and gets a record of len bytes that begins at some offset of what is random. */
+/* Puts and gets a record of len bytes that begins at some offset of what is random, and comes to one of its own. */
+static void pass_to(ringq_queue *queue, size_t len, size_t offset, size_t to)
+{
+	received[to + len] = 'g';
+	check_eq(ringq_put(queue, sent + offset, len, RINGQ_NOWAIT), 0);
+	check_eq(ringq_get(queue, received + to, len, RINGQ_NOWAIT), len);
+	check(!memcmp(sent + offset, received + to, len));
+	check_eq(received[to + len], 'g');
+}
+
 static void pass(ringq_queue *queue, size_t len, size_t offset)
 {
-	size_t guard = offset % 8;
+	pass_to(queue, len, offset, offset % 8);
+}
 
-	received[guard + len] = 'g';
-	check_eq(ringq_put(queue, sent + offset, len, RINGQ_NOWAIT), 0);
-	check_eq(ringq_get(queue, received + guard, len, RINGQ_NOWAIT), len);
-	check(!memcmp(sent + offset, received + guard, len));
-	check_eq(received[guard + len], 'g');
+/* In a page, a copy's two sides lie one just behind the other here: then it is made in pieces. */
+static void pass_side_by_side(ringq_queue *queue)
+{
+	static const size_t lengths[] = {2048, 2049, 3071, 4088, 4096, 8191, 32767, 300001};
+
+	for (size_t l = 0; l < COUNT(lengths); l++)
+		for (size_t at = 0; at<96; at += lengths[l]> 5000 ? 8 : 1)
+			pass_to(queue, lengths[l], 96 - at, at);
 }
 
 static void pass_in_order(ringq_queue *queue)
@@ -119,6 +132,11 @@ static void pass_around_powers(ringq_queue *queue)
 	for (size_t power = 128; power <= 4 * MIB; power *= 2)
 		for (size_t i = 0; i < COUNT(around); i++)
 			pass(queue, power + around[i], i);
+}
+
+Test(put_get, long_records_come_out_exact_wherever_they_lie_in_a_page)
+{
+	for_each_kind(pass_side_by_side);
 }
 
 Test(put_get, sizes_around_powers_of_two_come_out_exact, .timeout = 200)

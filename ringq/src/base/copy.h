@@ -16,14 +16,6 @@
 #include "base/atomic.h"
 
 /*
- * Copies several parts of what another processor has written by turns, with lines on their way from all of them: a
- * processor fetches ahead in one page at a time. Of shorter ones, and of much longer ones, one part is had as fast.
- */
-#define RQ_COPY_STREAMS_FROM ((size_t)32 << 10)
-#define RQ_COPY_STREAMS_TO ((size_t)256 << 10)
-void rq_copy_streams(char *to, const char *from, size_t len);
-
-/*
  * Copies of elements of up to 8 bytes that others may load and store meanwhile, one at a time and by their own atomics:
  * whatever the length, and however the private side is aligned, no element is copied in two parts. libc's memcpy() does
  * not promise that: it aligns its moves to one of the two sides, and what lies across a border is loaded in two moves, or
@@ -57,6 +49,11 @@ static inline void rq_copy_out(void *to, const void *shared, size_t len)
 #define rq_copy_in_short rq_copy_in
 #define rq_copy_out_short rq_copy_out
 #else
+/* Those of more bytes, for which there is more to choose. */
+#define RQ_COPY_AT_ONCE ((size_t)2048)
+void rq_copy_in_long(void *shared, const void *from, size_t len);
+void rq_copy_out_long(void *to, const void *shared, size_t len);
+
 /* 32 bytes or more, by moves of 16 of which the last two may overlap others. */
 static inline void rq_copy_moves(char *to, const char *from, size_t len)
 {
@@ -86,16 +83,18 @@ static inline void rq_copy_in(void *shared, const void *from, size_t len)
 {
 	if (len >= 32 && len <= RQ_COPY_MOVES)
 		rq_copy_moves(shared, from, len);
+	else if (rq_likely(len - 1 < RQ_COPY_AT_ONCE))
+		memcpy(shared, from, rq_hide(len));
 	else if (len)
-		memcpy(shared, from, len);
+		rq_copy_in_long(shared, from, len);
 }
 
 static inline void rq_copy_out(void *to, const void *shared, size_t len)
 {
-	if (len >= RQ_COPY_STREAMS_FROM && len <= RQ_COPY_STREAMS_TO)
-		rq_copy_streams(to, shared, len);
+	if (rq_likely(len - 1 < RQ_COPY_AT_ONCE))
+		memcpy(to, shared, rq_hide(len));
 	else if (len)
-		memcpy(to, shared, len);
+		rq_copy_out_long(to, shared, len);
 }
 
 /* Up to 64 bytes, by a few moves that overlap, so that a put or a get of them calls nothing. */
