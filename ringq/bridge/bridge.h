@@ -12,22 +12,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "../tool/status.h"
 #include "config.h"
 #include "link.h"
 #include "meters.h"
 #include "place.h"
 #include "window.h"
-
-/* Exit statuses, as those of the command `ringq`. */
-enum status {
-	STATUS_DONE = 0,
-	STATUS_NO = 1, /* of check: it found something */
-	STATUS_USAGE = 2,
-	STATUS_NOT_FOUND = 3,
-	STATUS_NOT_PERMITTED = 4,
-	STATUS_CLOSED = 5,
-	STATUS_TROUBLE = 7,
-};
 
 enum state { STATE_ENDED, STATE_CONNECTING, STATE_CONNECTED, STATE_BLOCKED, STATE_FULL };
 

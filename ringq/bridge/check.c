@@ -80,14 +80,14 @@ static int print_meters(const struct bridge_config *c)
 	int r = ringq_region_open(&region, c->region);
 	if (r) {
 		log_line(LOG_LEVEL_ERROR, c->name, "region %s: %s", c->region, strerror(-r));
-		return r == -EACCES ? STATUS_NOT_PERMITTED : STATUS_NOT_FOUND;
+		return status_of(r);
 	}
 	r = meters_find(&array, region, c->name, false);
 	if (r) {
 		log_line(LOG_LEVEL_ERROR, c->name, "%s: array bridge.%s: %s",
 			r == -ENOENT ? "it has not run yet" : "its meters cannot be read", c->name, strerror(-r));
 		ringq_region_detach(region);
-		return STATUS_NOT_FOUND;
+		return status_of(r);
 	}
 	for (size_t i = 0; i < METERS_END; i++) {
 		uint64_t value = 0;

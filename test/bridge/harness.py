@@ -5,6 +5,7 @@ import collections
 import contextlib
 import os
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -89,9 +90,10 @@ class Stage:
         self.processes.append(process)
         return process
 
-    def run_bridge(self, *words, status=0, patience=60, env=None):
+    def run_bridge(self, *words, status=0, patience=60, env=None, user=None, most_files=None):
+        few = (lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))) if most_files else None
         done = subprocess.run([BRIDGE, *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              text=True, timeout=patience, env={**os.environ, **(env or {})})
+                              text=True, timeout=patience, env={**os.environ, **(env or {})}, user=user, preexec_fn=few)
         check(done.returncode == status, f'{words}: exit status {done.returncode}, not {status}: {done.stdout}')
         return done.stdout
 

@@ -311,6 +311,25 @@ def a_check_changes_nothing(s):
     f.close()
 
 
+def exit_statuses_say_what_is_wrong(s):
+    a, config = out(s, 'statuses', broker.free_port())
+    s.run_bridge('status', section(s, 'nowhere', 1, 'out'), status=3)
+    s.run_bridge('status', config, status=3)  # it has never run
+    check('Too many open files' in s.run_bridge('run', config, status=7, most_files=4), 'without descriptors')
+    file = f'/dev/shm/ringq.{s.prefix}-damaged'
+    s.region('damaged')
+    with open(file, 'r+b') as f:
+        f.write(bytes(64))
+    s.run_bridge('status', section(s, 'damaged', 1, 'out'), status=6)
+    # Root may open what nobody may: then another asks, if it can reach the program.
+    os.chmod(f'/dev/shm/ringq.{a}', 0)
+    if os.geteuid():
+        s.run_bridge('status', config, status=4)
+    elif subprocess.run([harness.BRIDGE, '--version'], user=65534, group=65534, capture_output=True).returncode == 0:
+        os.chmod(s.folder, 0o711)
+        s.run_bridge('status', config, status=4, user=65534)
+
+
 def the_service_manager_is_told(s):
     """Ready, alive and stopping; the password by its credentials; and lines for the journal have a level."""
     told, manager = [], socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -708,7 +727,8 @@ if __name__ == '__main__':
                   what_is_cut_short_confirms_nothing, confirms_come_in_any_order,
                   confirms_are_of_their_connection, the_window_is_never_exceeded,
                   strict_order_sends_one_at_a_time, what_is_refused_so_often_is_set_aside, a_record_that_kills_is_set_aside,
-                  pauses_grow, a_check_changes_nothing, the_service_manager_is_told, others_see_what_it_does,
+                  pauses_grow, a_check_changes_nothing, exit_statuses_say_what_is_wrong,
+                  the_service_manager_is_told, others_see_what_it_does,
                   a_certificate_of_its_own_logs_in,
                   what_is_larger_than_allowed_is_passed_over, a_pack_that_is_refused_is_sent_one_by_one, duplicates_are_dropped,
                   ids_outlive_the_bridge, ids_are_known_to_who_shares, what_is_not_put_is_not_acknowledged,
