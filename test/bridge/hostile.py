@@ -325,7 +325,7 @@ def exit_statuses_say_what_is_wrong(s):
     os.chmod(f'/dev/shm/ringq.{a}', 0)
     if os.geteuid():
         s.run_bridge('status', config, status=4)
-    elif subprocess.run([harness.BRIDGE, '--version'], user=65534, group=65534, capture_output=True).returncode == 0:
+    elif subprocess.run([harness.BRIDGE, '--help'], user=65534, group=65534, capture_output=True).returncode == 0:
         os.chmod(s.folder, 0o711)
         s.run_bridge('status', config, status=4, user=65534)
 
