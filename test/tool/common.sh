@@ -4,7 +4,8 @@
 # with `exit $failed`.
 set -uo pipefail
 dir=$(mktemp -d)
-trap 'rm -rf "$dir" /dev/shm/ringq."$name"*' EXIT
+# A child that is killed before it has become another program would go through the trap, too.
+trap '((BASHPID != $$)) || rm -rf "$dir" /dev/shm/ringq."$name"*' EXIT
 failed=0
 
 fail() {

@@ -8,7 +8,7 @@ set -uo pipefail
 name=test-completion-$$ failed=0
 for_bash=$2 for_zsh=$3 for_fish=$4
 dir=$(mktemp -d)
-trap 'rm -rf "$dir" "/dev/shm/ringq.$name"' EXIT
+trap '((BASHPID != $$)) || rm -rf "$dir" "/dev/shm/ringq.$name"' EXIT
 ln -s "$(realpath "$1")" "$dir/ringq"
 export PATH=$dir:$PATH HOME=$dir XDG_CONFIG_HOME=$dir XDG_DATA_HOME=$dir
 

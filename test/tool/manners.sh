@@ -87,7 +87,9 @@ stops() {
 		env --default-signal=INT "$ringq" "$@" >"$dir/out" 2>"$dir/err" </dev/null &
 		child=$!
 		for _ in {1..100}; do
-			[[ $(sed -n 's/^SigCgt:.*\(.\)$/\1/p' "/proc/$child/status" 2>/dev/null) == [2367abef] ]] && break
+			# The shell that it was catches signals, too.
+			[[ $(sed -n 's/^Name:\t//p; s/^SigCgt:.*\(.\)$/\1/p' "/proc/$child/status" 2>/dev/null) == ringq$'\n'[2367abef] ]] &&
+				break
 			sleep 0.02
 		done
 		kill -"$signal" "$child"
