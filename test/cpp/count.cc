@@ -10,11 +10,19 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 
 #include <sched.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+/* Time stands still: a take looks about now and then, which comes into each round of some that are stepped through. */
+extern "C" int clock_gettime(clockid_t, timespec *time) noexcept
+{
+	*time = {1, 0};
+	return 0;
+}
 
 static constexpr int SKIPPED = 77;
 static constexpr long ROUNDS = 4; /* each is like the others */
@@ -22,7 +30,7 @@ static constexpr long ROUNDS = 4; /* each is like the others */
  * What a round may take more: nothing, but an optional's flag and a span's two words; who has a delivery, and that it is his
  * no more; that an error is told apart in a lock guard.
  */
-static constexpr long OF_CALLS = 3, OF_DELIVERY = 32, OF_GUARD = 8;
+static constexpr long OF_CALLS = 3, OF_DELIVERY = 20, OF_GUARD = 8;
 
 static void must(bool good)
 {
