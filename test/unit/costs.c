@@ -143,8 +143,10 @@ static int64_t processor_time(void)
 	return t.tv_sec * RINGQ_SEC(1) + t.tv_nsec;
 }
 
-/* In chunks that head has left each end asks whether it was the last one. If each looked through all in hand, all ends would take
-   fifty times as long as all puts. */
+/*
+ * In chunks that head has left each end asks whether it was the last one. If each looked through all in hand, all ends would take
+ * 25 times as long as all puts, and more.
+ */
 Test(costs, of_an_end_do_not_grow_with_what_is_in_hand, .timeout = 60)
 {
 	enum { IN_HAND = 80000, LENGTH = 1000 };

@@ -55,9 +55,12 @@ static void pass_side_by_side(ringq_queue *queue)
 {
 	static const size_t lengths[] = {2048, 2049, 3071, 4088, 4096, 8191, 32767, 300001};
 
-	for (size_t l = 0; l < COUNT(lengths); l++)
-		for (size_t at = 0; at<96; at += lengths[l]> 5000 ? 8 : 1)
+	for (size_t l = 0; l < COUNT(lengths); l++) {
+		size_t step = lengths[l] > 5000 ? 8 : 1;
+
+		for (size_t at = 0; at < 96; at += step)
 			pass_to(queue, lengths[l], 96 - at, at);
+	}
 }
 
 static void pass_in_order(ringq_queue *queue)

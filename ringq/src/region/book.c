@@ -195,7 +195,6 @@ void rq_book_forget(struct rq_book *book)
 struct rq_entry *rq_book_beside(const struct rq_book *book, int side)
 {
 	const struct ringq_region *region = rq_load(&book->membership->region);
-	uint32_t each = entries_a_page(region);
 	if (!book->spares)
 		return NULL;
 	struct rq_entry *last = book->spare[book->spares - 1];
@@ -203,6 +202,7 @@ struct rq_entry *rq_book_beside(const struct rq_book *book, int side)
 	/* The first place of a page has its link, and so has the one behind its last. */
 	if ((offset - region->at.units) % region->at.page)
 		return last + side;
+	uint32_t each = entries_a_page(region);
 	for (uint32_t i = 0; i < book->pages; i++) {
 		uint32_t at = side < 0 ? i * each - 1 : (i + 1) * each;
 		if (&book->page[i][side < 0 ? 1 : each] == last)
