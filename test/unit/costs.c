@@ -4,8 +4,11 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/sys.h"
 
@@ -133,7 +136,105 @@ Test(costs, of_an_array_that_a_thread_releases_which_is_no_member_are_none, .tim
 	ringq_region_detach(region);
 }
 
-/* ---- many in hand ---- */
+/* ---- many who join at once ---- */
+
+enum { JOINERS = 128 };
+
+static pthread_barrier_t all_there;
+static atomic_uint tries;
+
+/* Who tries to join maps a page once more, by this in the place of libc's: slowly, so that the others come to try, too. */
+void *mremap(void *old, size_t old_size, size_t new_size, int flags, ...)
+{
+	va_list more;
+
+	va_start(more, flags);
+	void *at = va_arg(more, void *);
+	va_end(more);
+	atomic_fetch_add(&tries, 1);
+	pause_ns(50000);
+	return (void *)syscall(SYS_mremap, old, old_size, new_size, flags, at);
+}
+
+static void *join_at_once(void *queue)
+{
+	pthread_barrier_wait(&all_there);
+	check_eq(ringq_size(queue), 0);
+	pthread_barrier_wait(&all_there); /* nobody leaves a place to others */
+	return NULL;
+}
+
+/* If all who lose a place tried the next one, each would try about as many as there are others. */
+Test(costs, of_joining_do_not_grow_with_how_many_join_at_once, .timeout = 60)
+{
+	pthread_t threads[JOINERS];
+	ringq_queue *queue;
+
+	region = region_new((size_t)64 << 20);
+	queue = queue_in(region, NULL);
+	pthread_barrier_init(&all_there, NULL, JOINERS);
+	for (int i = 0; i < JOINERS; i++)
+		threads[i] = start_thread(join_at_once, queue);
+	for (int i = 0; i < JOINERS; i++)
+		join_thread(threads[i]);
+	check_compare(tries, >=, JOINERS);
+	check_compare(tries, <, 16 * JOINERS);
+	ringq_queue_release(queue);
+	ringq_region_detach(region);
+}
+
+static void *get_none(void *queue)
+{
+	char buffer[8];
+
+	check_eq(ringq_get(queue, buffer, sizeof(buffer), RINGQ_FOREVER), -EPIPE);
+	return NULL;
+}
+
+static void *join_only(void *queue)
+{
+	check_eq(ringq_size(queue), 0);
+	return NULL;
+}
+
+static uint64_t sleeps_of(const ringq_queue *queue)
+{
+	struct ringq_queue_stat stat;
+
+	check_eq(ringq_queue_stat(queue, &stat), 0);
+	return stat.sleeps_get;
+}
+
+/* Who has slept for long watches who joins. It does not wake up for each. */
+Test(costs, of_sleeping_do_not_grow_with_how_many_join, .timeout = 60)
+{
+	enum { SLEEPERS = 16, LONG = 3, JOINS = 300 };
+	pthread_t threads[SLEEPERS];
+	ringq_queue *queue;
+
+	region = region_new((size_t)64 << 20);
+	queue = queue_in(region, NULL);
+	for (int i = 0; i < SLEEPERS; i++)
+		threads[i] = start_thread(get_none, queue);
+	while (sleeps_of(queue) < SLEEPERS) /* the first has ended */
+		pause_ns(RINGQ_MS(1));
+	pause_ns(RINGQ_MS(200));
+	uint64_t before = sleeps_of(queue);
+	int64_t began = now_ns();
+	for (int i = 0; i < JOINS; i++) {
+		join_thread(start_thread(join_only, queue));
+		pause_ns(RINGQ_MS(1));
+	}
+	int64_t rounds = LONG + (now_ns() - began) / RINGQ_MS(100);
+	check_compare((int64_t)(sleeps_of(queue) - before), <, 2 * rounds * SLEEPERS);
+	check_eq(ringq_close(queue), 0);
+	for (int i = 0; i < SLEEPERS; i++)
+		join_thread(threads[i]);
+	ringq_queue_release(queue);
+	ringq_region_detach(region);
+}
+
+/* ---- what is spent before a sleep ---- */
 
 static int64_t processor_time(void)
 {
@@ -142,6 +243,50 @@ static int64_t processor_time(void)
 	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
 	return t.tv_sec * RINGQ_SEC(1) + t.tv_nsec;
 }
+
+static void *put_one(void *queue)
+{
+	check_eq(ringq_put(queue, "x", 1, RINGQ_NOWAIT), 0);
+	pthread_barrier_wait(&all_there); /* as its lane would else be the next one's */
+	return NULL;
+}
+
+enum { LANES = 256, LOOKS = 80 };
+
+/* A look at many lanes takes longer, so a wait looks less often before it sleeps: else 1024 times. */
+static void *look_and_wait(void *queue)
+{
+	char buffer[8];
+
+	while (ringq_get(queue, buffer, sizeof(buffer), RINGQ_NOWAIT) == 1)
+		;
+	int64_t began = processor_time();
+	for (int i = 0; i < LOOKS; i++)
+		check_eq(ringq_get(queue, buffer, sizeof(buffer), RINGQ_NOWAIT), -EAGAIN);
+	int64_t looked = processor_time();
+	check_eq(ringq_get(queue, buffer, sizeof(buffer), RINGQ_MS(90)), -ETIMEDOUT);
+	check_compare(processor_time() - looked, <, looked - began);
+	return NULL;
+}
+
+Test(costs, of_waiting_do_not_grow_with_the_lanes, .timeout = 60)
+{
+	pthread_t threads[LANES];
+	ringq_queue *queue;
+
+	region = region_new((size_t)64 << 20);
+	queue = queue_in(region, NULL);
+	pthread_barrier_init(&all_there, NULL, LANES);
+	for (int i = 0; i < LANES; i++)
+		threads[i] = start_thread(put_one, queue);
+	for (int i = 0; i < LANES; i++)
+		join_thread(threads[i]);
+	join_thread(start_thread(look_and_wait, queue));
+	ringq_queue_release(queue);
+	ringq_region_detach(region);
+}
+
+/* ---- many in hand ---- */
 
 /*
  * In chunks that head has left each end asks whether it was the last one. If each looked through all in hand, all ends would take

@@ -89,18 +89,19 @@ static rq_u64 *lease_of(struct ringq_array *a, uint64_t id)
  * call.
  */
 static bool sleep_once(struct ringq_array *a, struct rq_membership *membership, uint64_t word, int64_t until,
-	int64_t since, unsigned slept)
+	int64_t since, struct rq_sleep *s)
 {
 	bool interruptible = rq_load(&a->interruptible);
-	struct rq_sleep s = {.waits = {{(const rq_u32 *)&a->shared->lock, (uint32_t)word}}, .n = 1};
 	rq_u64 *lease = lease_of(a, holder(word));
-	s.n += lease && rq_lease_watch(lease, &s.waits[s.n]);
-	rq_sleep_watch(&s, a->region, membership, slept);
+	s->waits[0] = (struct rq_sys_wait){(const rq_u32 *)&a->shared->lock, (uint32_t)word};
+	s->n = 1;
+	s->n += lease && rq_lease_watch(lease, &s->waits[1]);
+	rq_sleep_watch(s, a->region, membership);
 	if (!rq_member_alive(a->region, holder(word)))
 		return false;
 	int64_t now = rq_sys.now();
 	rq_probe_sleep(a->object, RINGQ_ASLEEP_LOCK, "");
-	int r = rq_sleep_once(&s, a->region, now, until, rq_sleep_most(&s, now - since), interruptible);
+	int r = rq_sleep_once(s, a->region, now, until, rq_sleep_most(s, now - since), interruptible);
 	rq_probe_woken(a->object, RINGQ_ASLEEP_LOCK, r);
 	return r == -EINTR && interruptible;
 }
@@ -110,7 +111,9 @@ static int wait_for_lock(struct ringq_array *a, struct rq_membership *membership
 	int64_t until = rq_deadline(timeout), since = -1;
 	bool interrupted = false;
 	int r = spin(a, membership, &word);
-	for (unsigned slept = 0; r == -EAGAIN;) {
+	struct rq_sleep s;
+	s.lasted = 0;
+	while (r == -EAGAIN) {
 		r = try_lock(a, membership, RQ_LOCK_WAITERS, &word);
 		if (r != -EAGAIN)
 			break;
@@ -127,7 +130,7 @@ static int wait_for_lock(struct ringq_array *a, struct rq_membership *membership
 		if (since < 0)
 			since = now;
 		rq_sleep_show(membership->member, a->object, RINGQ_ASLEEP_LOCK, since);
-		interrupted = sleep_once(a, membership, word | RQ_LOCK_WAITERS, until, since, slept++);
+		interrupted = sleep_once(a, membership, word | RQ_LOCK_WAITERS, until, since, &s);
 		rq_sleep_shown(membership->member);
 	}
 	return r;

@@ -14,7 +14,8 @@
 #define SPIN_LEAST 16u
 #define SPIN_SHORT_PAUSES 128u
 #define LONG_PAUSE 4u
-#define RARELY 8u /* a rare look costs as much of the budget as so many others */
+#define RARELY 8u /* a rare look costs as much of the budget as so many others, */
+#define LANES_A_LOOK 16u /* and as much as one, to look at so many lanes */
 #define YIELD_EVERY 16u
 #define CLOCK_EVERY 32u
 #define SLEEP_BRIEF INT64_C(100000)
@@ -26,9 +27,23 @@ static uint32_t pauses(const struct rq_op *op, uint32_t i)
 	return op->rarely ? RARELY * LONG_PAUSE : i < SPIN_SHORT_PAUSES ? 1 : LONG_PAUSE;
 }
 
-static bool time_to_yield(uint32_t i, uint32_t budget)
+static bool time_to_yield(uint32_t i, uint32_t step, uint32_t budget)
 {
-	return i % YIELD_EVERY == 0 && (i >= SPIN_SHORT_PAUSES || i + YIELD_EVERY >= budget);
+	return i % YIELD_EVERY < step && (i >= SPIN_SHORT_PAUSES || i + YIELD_EVERY >= budget);
+}
+
+/* Whether what the call waits for is a record. */
+static bool is_get(const struct rq_op *op)
+{
+	return op->event == &op->queue->shared->not_empty;
+}
+
+/* What a look costs of the budget. Who waits for a record looks at all lanes: beside a thousand a full budget were 8 ms. */
+static uint32_t cost_of_look(const struct rq_op *op)
+{
+	if (op->rarely)
+		return RARELY;
+	return is_get(op) ? 1 + rq_lanes_used(op->queue->shared, &op->queue->set) / LANES_A_LOOK : 1;
 }
 
 /*
@@ -50,9 +65,10 @@ static void judge_sleep(const struct rq_op *op, bool came, int64_t took)
  */
 static ssize_t spin(struct rq_op *op, int64_t until)
 {
-	uint32_t budget = *op->spin;
-	for (uint32_t i = 0; i < budget; i += op->rarely ? RARELY : 1) {
-		bool yields = time_to_yield(i, budget);
+	uint32_t budget = *op->spin, step;
+	for (uint32_t i = 0; i < budget; i += step) {
+		step = cost_of_look(op);
+		bool yields = time_to_yield(i, step, budget);
 		if (yields)
 			rq_sys.yield();
 		for (uint32_t n = pauses(op, i); n; n--)
@@ -62,25 +78,19 @@ static ssize_t spin(struct rq_op *op, int64_t until)
 			*op->spin = budget * 2 > SPIN_MOST ? SPIN_MOST : budget * 2;
 			return r;
 		}
-		if (until >= 0 && (yields || op->rarely || i % CLOCK_EVERY == CLOCK_EVERY - 1) && rq_sys.now() >= until)
+		if (until >= 0 && (yields || op->rarely || i % CLOCK_EVERY + step >= CLOCK_EVERY) && rq_sys.now() >= until)
 			return -EAGAIN;
 	}
 	return -EAGAIN;
 }
 
 /* Announces a sleep. */
-static void prepare(struct rq_op *op, struct rq_sleep *s, unsigned slept)
+static void prepare(struct rq_op *op, struct rq_sleep *s)
 {
 	rq_u32 *event = op->event;
 	s->n = 1;
-	rq_sleep_watch(s, op->queue->region, op->port->membership, slept);
+	rq_sleep_watch(s, op->queue->region, op->port->membership);
 	s->waits[0] = (struct rq_sys_wait){event, rq_event_prepare(event)};
-}
-
-/* Whether what the call waits for is a record. */
-static bool is_get(const struct rq_op *op)
-{
-	return op->event == &op->queue->shared->not_empty;
 }
 
 static uint32_t activity_of(const struct rq_op *op)
@@ -149,7 +159,7 @@ static int sleep_outside(struct rq_op *op, rq_u32 *event, struct rq_sleep *s, in
 	return gone ? -EBADF : interrupted ? -EINTR : 0;
 }
 
-/* A first sleep has ended and nothing has come: the queue is at rest, and what its lanes keep for more can go. */
+/* A sleep has lasted its time and nothing has come: the queue is at rest, and what its lanes keep for more can go. */
 static void trim(struct rq_port *port)
 {
 	uint32_t used = rq_lanes_used(port->queue->shared, &port->queue->set);
@@ -176,11 +186,12 @@ ssize_t rq_block(struct rq_op *op, int64_t timeout)
 	op->port->spinning = false;
 	struct rq_sleep s;
 	rq_u32 *event = NULL;
-	for (unsigned slept = 0; r == -EAGAIN;) {
+	s.lasted = 0;
+	while (r == -EAGAIN) {
 		event = op->event;
-		if (slept == 1)
+		if (s.lasted == 1)
 			trim(op->port);
-		prepare(op, &s, slept);
+		prepare(op, &s);
 		r = op->attempt(op);
 		if (r != -EAGAIN)
 			continue;
@@ -199,7 +210,6 @@ ssize_t rq_block(struct rq_op *op, int64_t timeout)
 			continue;
 		}
 		*op->disarm = 0;
-		slept += !op->brief;
 		if (since < 0)
 			since = now;
 		int e = sleep_outside(op, event, &s, until, since);

@@ -72,17 +72,16 @@ static int watch_members(const struct wait_any *a, int64_t waited, int64_t *most
 	return (int)n;
 }
 
-/* By a word behind those of the queues. Its region is that in which it lies. */
-static void woken_by_member(const struct wait_any *a, const struct rq_sys_wait *by)
+/* By a word behind those of the queues. Its region is that in which it lies. Whether somebody has died. */
+static bool woken_by_member(const struct wait_any *a, const struct rq_sys_wait *by)
 {
 	for (size_t i = 0; i < a->n; i++) {
 		const struct ringq_region *region = a->waiters[i].queue->region;
 		const char *word = (const char *)by->word;
-		if (word >= region->base && word < region->base + region->at.size) {
-			rq_members_woken(region, by);
-			return;
-		}
+		if (word >= region->base && word < region->base + region->at.size)
+			return rq_members_woken(region, by);
 	}
+	return false;
 }
 
 /* The index of a queue that is ready, -EAGAIN, with all announced as slept on if words are asked for, or an error. */
@@ -164,12 +163,12 @@ static int wait_by_watches(struct wait_any *a, int64_t until)
 	}
 }
 
-/* By one sleep. The first is short, and on the queues alone, as in block.c. -ENOSYS: there is no such sleep. */
+/* By one sleep. It is short, and on the queues alone, where sleep.h says so. -ENOSYS: there is no such sleep. */
 static int wait_by_words(struct wait_any *a, int64_t until)
 {
 	int64_t since = rq_sys.now(), most = RQ_SLEEP_SHORT;
-	for (bool first = true;; first = false) {
-		int n = first ? (int)a->n : watch_members(a, rq_sys.now() - since, &most);
+	for (bool watches = false;;) {
+		int n = watches ? watch_members(a, rq_sys.now() - since, &most) : (int)a->n;
 		int64_t now;
 		int r = look_before_sleep(a, a->words, until, &now);
 		if (r != -EAGAIN)
@@ -177,10 +176,11 @@ static int wait_by_words(struct wait_any *a, int64_t until)
 		rq_probe_sleep(0, RINGQ_ASLEEP_GET, "");
 		r = rq_sys.futex_waitv(a->words, (unsigned)n, rq_sleep_until(now, until, most));
 		rq_probe_woken(0, RINGQ_ASLEEP_GET, r >= 0 && r < (int)a->n ? 0 : r);
-		if (r >= (int)a->n)
-			woken_by_member(a, &a->words[r]);
 		if (rq_watcher_refuses(r))
 			return -ENOSYS;
+		watches = r == -ETIMEDOUT || r == -EINTR || (r >= (int)a->n && woken_by_member(a, &a->words[r]));
+		if (!watches)
+			most = RQ_SLEEP_SHORT;
 	}
 }
 

@@ -151,10 +151,11 @@ int rq_members_watch(
 	return n;
 }
 
-void rq_members_woken(const struct ringq_region *region, const struct rq_sys_wait *by)
+bool rq_members_woken(const struct ringq_region *region, const struct rq_sys_wait *by)
 {
 	if (by->word == &region->header->joins)
-		return;
+		return false;
 	rq_probe_dead_woke(region->base, by->word);
 	rq_sys.futex_wake(by->word, INT_MAX);
+	return true;
 }

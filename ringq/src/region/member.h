@@ -45,9 +45,9 @@ int rq_members_watch(
 
 /*
  * Who was woken by one of those wakes the others, as the kernel wakes only one of those who watch a lease. Who joins wakes
- * all: doing that again would never end.
+ * all: doing that again would never end. Whether it was a death.
  */
-void rq_members_woken(const struct ringq_region *region, const struct rq_sys_wait *by);
+bool rq_members_woken(const struct ringq_region *region, const struct rq_sys_wait *by);
 
 /* Whether any member visits the object with this word: objects.h. */
 bool rq_members_visit(const struct ringq_region *region, uint64_t owner);

@@ -31,9 +31,20 @@ static void introduce(struct rq_member *m, const struct rq_header *header)
 	rq_store(&m->name[1], name.words[1]);
 }
 
-/* Takes an entry of the table for the calling thread. 0; 1: its last holder died; -EUSERS, -ENOMEM, -ENOSYS, -ESTALE. */
-static int join(struct rq_membership *membership, struct ringq_region *region)
+/*
+ * Many who join at once all find the same entry free, and one gets it. Who has lost passes some of the free ones by, more
+ * after each loss, so that the others of a thousand do not all lose the next one, too.
+ */
+static uint32_t free_to_pass(uint32_t losses)
 {
+	uint32_t bits = losses < 10 ? losses : 10;
+	/* Multiplicative hashing (Knuth): the upper bits differ for thread ids that follow each other. */
+	return rq_sys_thread() * 2654435761u * (2 * losses - 1) >> (32 - bits);
+}
+
+static int try_to_join(struct rq_membership *membership, struct ringq_region *region, bool passes)
+{
+	uint32_t losses = 0, pass = 0;
 	for (uint32_t i = 0; i < region->at.member_count; i++) {
 		int r = rq_member_back(region, i);
 		if (r)
@@ -41,13 +52,15 @@ static int join(struct rq_membership *membership, struct ringq_region *region)
 		rq_u64 *shared = rq_lease_at(region, i);
 		uint64_t word = rq_load_acquire(shared); /* as M3 */
 		bool left = rq_lease_was_left(word);
-		if (rq_lease_held(word))
+		if (rq_lease_held(word) || (pass > 0 && pass--))
 			continue;
 		r = rq_lease_take(&membership->lease, region, i, &word);
 		if (r < 0)
 			return r;
-		if (r == 0)
+		if (r == 0) {
+			pass = passes ? free_to_pass(++losses) : 0;
 			continue;
+		}
 		rq_store(&membership->region, region);
 		membership->member = rq_member_at(region, i);
 		membership->lease_word = shared;
@@ -59,6 +72,14 @@ static int join(struct rq_membership *membership, struct ringq_region *region)
 		return left;
 	}
 	return -EUSERS;
+}
+
+/* Takes an entry of the table for the calling thread. 0; 1: its last holder died; -EUSERS, -ENOMEM, -ENOSYS, -ESTALE. */
+static int join(struct rq_membership *membership, struct ringq_region *region)
+{
+	int r = try_to_join(membership, region, true);
+	/* What was passed by may be all that there is. */
+	return r == -EUSERS || r == -ENOMEM ? try_to_join(membership, region, false) : r;
 }
 
 static void forget_book(struct rq_membership *s)

@@ -5,12 +5,11 @@
 
 #include "base/sys.h"
 
-void rq_sleep_watch(
-	struct rq_sleep *s, const struct ringq_region *region, const struct rq_membership *own, unsigned slept)
+void rq_sleep_watch(struct rq_sleep *s, const struct ringq_region *region, const struct rq_membership *own)
 {
 	int n = -1;
 	s->all = false;
-	if (slept)
+	if (s->lasted)
 		n = rq_members_watch(region, own->lease_word, s->waits + s->n, RQ_SYS_WAITV_MAX - (int)s->n, &s->all);
 	s->deaths = n >= 0;
 	if (s->deaths)
@@ -20,13 +19,16 @@ void rq_sleep_watch(
 int rq_sleep_once(struct rq_sleep *s, const struct ringq_region *region, int64_t now, int64_t until, int64_t most,
 	bool interruptible)
 {
-	if (s->n > 1 && (!interruptible || (s->deaths && !rq_sys_restarts()))) {
-		int r = rq_sys.futex_waitv(s->waits, s->n, rq_sleep_until(now, until, most));
-		if (r > 0)
-			rq_members_woken(region, &s->waits[r]);
-		if (r != -ENOSYS)
-			return r;
+	int r = -ENOSYS;
+	if (s->n > 1 && (!interruptible || (s->deaths && !rq_sys_restarts())))
+		r = rq_sys.futex_waitv(s->waits, s->n, rq_sleep_until(now, until, most));
+	if (r == -ENOSYS) {
+		most = most < RQ_SLEEP_SHORT ? most : RQ_SLEEP_SHORT;
+		r = rq_sys.futex_wait(s->waits[0].word, s->waits[0].value, rq_sleep_until(now, until, most));
 	}
-	most = most < RQ_SLEEP_SHORT ? most : RQ_SLEEP_SHORT;
-	return rq_sys.futex_wait(s->waits[0].word, s->waits[0].value, rq_sleep_until(now, until, most));
+	if (r == -ETIMEDOUT)
+		s->lasted += most >= RQ_SLEEP_SHORT; /* what is shorter says nothing */
+	else if (r == 0 || r == -EAGAIN || (r > 0 && !rq_members_woken(region, &s->waits[r])))
+		s->lasted = 0;
+	return r;
 }

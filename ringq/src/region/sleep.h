@@ -7,8 +7,9 @@
  * members, any of whom may die owing it the wake-up (base/event.h tells how; array/lock.c, of a lock).
  *
  *   fill      the caller's own words: the first is what is waited for; n says how many
- *   watch     the leases of all others, unless this is the call's first sleep, which is most often short, and so ends early
- *             instead; so does one beside more members than fit
+ *   watch     the leases of all others, behind a sleep that lasted its time; the first of a call, and one behind a sleep that
+ *             was woken for nothing or by who joined, are most often over soon, and so end early instead; so does one beside
+ *             more members than fit. A thousand who sleep and a thousand who join would else be a million waits on all
  *   look      once more at what is waited for: whoever dies owing a wake-up for what this does not see is watched
  *   sleep     on all of them; who is woken by a death wakes the others who watch that lease
  *
@@ -21,13 +22,13 @@
 struct rq_sleep {
 	struct rq_sys_wait waits[RQ_SYS_WAITV_MAX]; /* the caller's, then what rq_members_watch() says */
 	unsigned n;
-	bool deaths; /* end the sleep, */
-	bool all;    /* all of them */
+	unsigned lasted; /* sleeps that lasted their time, since the last that was woken: 0 before the first */
+	bool deaths;     /* end the sleep, */
+	bool all;        /* all of them */
 };
 
-/* Adds the others' leases for a call that has slept so often. Behind its own words, which may be filled in later. */
-void rq_sleep_watch(
-	struct rq_sleep *s, const struct ringq_region *region, const struct rq_membership *own, unsigned slept);
+/* Adds the others' leases, if it is time for that. Behind its own words, which may be filled in later. */
+void rq_sleep_watch(struct rq_sleep *s, const struct ringq_region *region, const struct rq_membership *own);
 
 /* How long such a sleep may be, of a call that has waited so long. */
 static inline int64_t rq_sleep_most(const struct rq_sleep *s, int64_t waited)
