@@ -121,7 +121,7 @@ static void print_cell(const struct run *run, size_t row)
 	putchar(' ');
 	figure_print(stdout, k.value.median);
 	if (!isnan(k.figures[SHARE_PRODUCER]))
-		printf(" (%.2f, %.2f)", k.figures[SHARE_PRODUCER], k.figures[SHARE_CONSUMER]);
+		printf(" (%.2f, %.2f; %.2g s)", k.figures[SHARE_PRODUCER], k.figures[SHARE_CONSUMER], k.figures[START]);
 	if (k.only_odd || other.n)
 		printf(" (!)");
 	printf(" |");
@@ -187,7 +187,7 @@ static void json_table(const struct run *run, const struct table *t, FILE *f)
 }
 
 static const struct bench_program program = {
-	.usage = "usage: ringq-scale [--rounds N | --quick] [--only TABLE] [--json FILE] [--plots FILE]\n"
+	.usage = "usage: ringq-scale [--rounds N | --quick] [--limit S] [--only TABLE] [--json FILE] [--plots FILE]\n"
 		 "Prints tables of what grows with the number of parties, of lanes, of records that wait, of queues, "
 		 "regions, members.\n"
 		 "  --rounds N        how often each sample runs, 1 to 99; 3 if not given\n"
@@ -195,7 +195,7 @@ static const struct bench_program program = {
 		 "  --only TABLE      only this one: parties, lanes, backlog, queues, regions or members\n"
 		 "  --json FILE       writes the figures of all rounds too, as one JSON object a line\n"
 		 "  --plots FILE      writes a script for gnuplot too, which makes an SVG file of each table\n",
-	.options = " rounds quick only json plots ",
+	.options = " rounds quick limit only json plots ",
 	.first = {.rounds = 3, .seconds = 0.2, .limit = 60},
 	.quick = {.rounds = 1, .seconds = 0.02, .limit = 60},
 };
@@ -223,7 +223,8 @@ int main(int argc, char **argv)
 	machine_print(stdout);
 	printf("; medians of %u rounds. The raw line took ", run.rounds);
 	figure_print(stdout, run.line);
-	printf(" ns. In brackets: the slowest producer's part of an equal share, and the slowest consumer's. (!) marks "
+	printf(" ns. In brackets: the slowest producer's part of an equal share, and the slowest consumer's; and how "
+	       "long it took until all had put or got a record. (!) marks "
 	       "where the "
 	       "raw line took less than half or more than twice as long beside some of the samples, which are left out "
 	       "if "

@@ -17,6 +17,9 @@
 #include <time.h>
 #include <unistd.h>
 
+/* Who waits in a crowd looks so rarely that all together leave the cpus to those who are waited for. */
+enum { CROWD = 16, CROWD_US = 1000 };
+
 uint64_t bench_now(void)
 {
 	struct timespec t;
@@ -256,17 +259,12 @@ bool bench_isolated(void (*body)(void *arg), void *arg, double seconds, char why
 	return false;
 }
 
-enum { CROWD = 64 };
-
-/* Yields, as there may be far fewer cpus than parties. A crowd that yields lets nobody else arrive: it sleeps. */
+/* Yields, as there may be far fewer cpus than parties. */
 void bench_arrive(struct bench_gate *gate, unsigned number)
 {
-	atomic_fetch_add(&gate->arrived, 1);
-	while (atomic_load(&gate->arrived) < number)
-		if (number > CROWD)
-			usleep(1000);
-		else
-			sched_yield();
+	bench_enter(gate);
+	while (!bench_all_there(gate, number))
+		sched_yield();
 }
 
 void bench_enter(struct bench_gate *gate)
@@ -274,10 +272,15 @@ void bench_enter(struct bench_gate *gate)
 	atomic_fetch_add(&gate->arrived, 1);
 }
 
+bool bench_all_there(struct bench_gate *gate, unsigned number)
+{
+	return atomic_load(&gate->arrived) >= number;
+}
+
 void bench_await(struct bench_gate *gate, unsigned number)
 {
-	while (atomic_load(&gate->arrived) < number)
-		usleep(1000);
+	while (!bench_all_there(gate, number))
+		usleep(CROWD_US * (1 + number / CROWD));
 }
 
 static int ascending(const void *a, const void *b)

@@ -59,8 +59,9 @@ struct bench_gate {
 };
 void bench_arrive(struct bench_gate *gate, unsigned number);
 
-/** The two halves of it for who comes early: counts itself in; waits, asleep, without counting itself. */
+/** The parts of it: counts itself in; tells whether all have; waits, asleep, without counting itself. */
 void bench_enter(struct bench_gate *gate);
+bool bench_all_there(struct bench_gate *gate, unsigned number);
 void bench_await(struct bench_gate *gate, unsigned number);
 
 struct bench_spread {

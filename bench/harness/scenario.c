@@ -6,6 +6,7 @@
 
 const char *const figure_names[FIGURES] = {
 	[SHARE_CONSUMER] = "share",
+	[START] = "start",
 	[SHARE_PRODUCER] = "share_producer",
 	[SWAPPED] = "swapped",
 	[SLEEPS] = "sleeps",

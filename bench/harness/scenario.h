@@ -15,6 +15,7 @@ struct histogram;
 enum figure {
 	SHARE_CONSUMER, /* of the slowest consumer, 1 = an equal share */
 	SHARE_PRODUCER, /* of the slowest producer, when the first was done */
+	START,          /* s until all had put or got a record */
 	SWAPPED,        /* records out of their producer's order */
 	SLEEPS,         /* a round trip */
 	P50,            /* ns: the median, and so on */
