@@ -44,6 +44,12 @@ bool scenario_fits(const struct scenario *s, const struct peer *peer)
 	       (!peer->max_consumers || s->consumers <= peer->max_consumers);
 }
 
+void scenario_check_len(const struct scenario *s, size_t most)
+{
+	if (s->len > most)
+		bench_die(0, "records of %zu bytes", s->len);
+}
+
 struct channel scenario_channel(const struct scenario *s, unsigned producers, unsigned consumers)
 {
 	struct channel_options options = {

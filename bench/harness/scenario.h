@@ -72,6 +72,9 @@ struct scenario {
 	const char *against; /* another row's name, or NULL */
 };
 
+/** Ends the process where the scenario's records are longer than its buffers, of so many bytes. */
+void scenario_check_len(const struct scenario *s, size_t most);
+
 /** A channel of the scenario's peer, for so many producers and consumers. */
 struct channel scenario_channel(const struct scenario *s, unsigned producers, unsigned consumers);
 

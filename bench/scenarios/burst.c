@@ -73,6 +73,7 @@ void scenario_burst(const struct scenario *s, uint64_t n, struct sample *out)
 
 enum {
 	SLEEPERS_MAX = 64,
+	LEN_MOST = 64,              /* bytes of a record */
 	SLEEPERS_WARM_US = 5000000, /* after which all are asleep who can be, and who looks now and then does so rarely */
 	SLEEPERS_US = 5000000,      /* as long again: who sleeps ever longer has looked once */
 };
@@ -91,7 +92,7 @@ struct sleeper {
 static void sleeper_body(void *arg)
 {
 	const struct sleeper *me = arg;
-	char record[64];
+	char record[LEN_MOST];
 	struct end end;
 
 	channel_join(&me->all->channel, &end, false, me->index);
@@ -124,6 +125,7 @@ void scenario_sleepers(const struct scenario *s, uint64_t n, struct sample *out)
 	double begin_cpu;
 	uint64_t begin;
 
+	scenario_check_len(s, LEN_MOST);
 	(void)n;
 	for (unsigned i = 0; i < s->consumers; i++) {
 		sleepers[i] = (struct sleeper){&all, i};

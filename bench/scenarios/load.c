@@ -9,6 +9,8 @@
 #include "harness/histogram.h"
 #include "scenarios/scenarios.h"
 
+enum { LEN_MOST = 64 }; /* bytes of a record */
+
 struct load_shared {
 	struct bench_gate gate, done;
 	uint64_t begin, end; /* of the producer */
@@ -25,7 +27,7 @@ struct load {
 static void load_producer(void *arg)
 {
 	const struct load *l = arg;
-	char record[64] = {0};
+	char record[LEN_MOST] = {0};
 	uint64_t due;
 	struct end end;
 
@@ -47,7 +49,7 @@ static void load_producer(void *arg)
 
 static void load_consume(const struct load *l, struct end *end, struct histogram *h)
 {
-	char record[64];
+	char record[LEN_MOST];
 
 	for (uint64_t i = 0; i < l->n; i++) {
 		uint64_t due, now;
@@ -73,6 +75,7 @@ void scenario_load(const struct scenario *s, uint64_t n, struct sample *out)
 
 	if (bench_cpus(l.cpus) < 2)
 		bench_die(0, "latency under load needs two cpus");
+	scenario_check_len(s, LEN_MOST);
 	l.channel = scenario_channel(s, 1, 1);
 	l.shared = bench_shared(sizeof(*l.shared));
 	bench_start(!s->threads, load_producer, &l);

@@ -9,6 +9,8 @@
 
 #include "scenarios/scenarios.h"
 
+enum { LEN_MOST = 64 }; /* bytes of a record */
+
 struct lanes {
 	ringq_queue *queue;
 	size_t len;
@@ -20,7 +22,7 @@ struct lanes {
 static void *lanes_idle(void *arg)
 {
 	struct lanes *l = arg;
-	char record[64] = {0};
+	char record[LEN_MOST] = {0};
 	int r = ringq_put(l->queue, record, l->len, RINGQ_FOREVER);
 
 	if (r)
@@ -32,7 +34,7 @@ static void *lanes_idle(void *arg)
 
 static void lanes_fill(struct lanes *l, unsigned n)
 {
-	char record[64];
+	char record[LEN_MOST];
 	pthread_t thread;
 	int r;
 
@@ -53,7 +55,7 @@ static void lanes_fill(struct lanes *l, unsigned n)
 
 static void lanes_get(const struct lanes *l, uint64_t expected)
 {
-	char record[64];
+	char record[LEN_MOST];
 	ssize_t r = ringq_get(l->queue, record, sizeof(record), RINGQ_NOWAIT);
 
 	if (r != (ssize_t)l->len)
@@ -64,7 +66,7 @@ static void lanes_get(const struct lanes *l, uint64_t expected)
 
 static void lanes_put(const struct lanes *l, uint64_t stamp)
 {
-	char record[64] = {0};
+	char record[LEN_MOST] = {0};
 	int r;
 
 	record_stamp(record, l->len, stamp);
@@ -80,6 +82,7 @@ void scenario_lanes(const struct scenario *s, uint64_t n, struct sample *out)
 	uint64_t ns = 0, begin, rounds = n / s->batch + 1;
 	int cpus[2];
 
+	scenario_check_len(s, LEN_MOST);
 	bench_cpus(cpus);
 	lanes_fill(&l, s->lanes - 1);
 	bench_pin(cpus[0]);
@@ -110,6 +113,7 @@ void scenario_depth(const struct scenario *s, uint64_t n, struct sample *out)
 	uint64_t begin;
 	int cpus[2], r = ringq_region_create(&region, &size);
 
+	scenario_check_len(s, LEN_MOST);
 	if (!r)
 		r = ringq_queue_create(&l.queue, region, &options);
 	if (r)
@@ -156,6 +160,7 @@ static void many_queues(const struct scenario *s, bool one_region, uint64_t n, s
 	ringq_region *region = NULL; /* each queue makes its own */
 	int r = one_region ? ringq_region_create(&region, NULL) : 0;
 
+	scenario_check_len(s, LEN_MOST);
 	for (unsigned i = 0; i < s->number && !r; i++) {
 		lanes[i] = (struct lanes){.len = s->len};
 		r = ringq_queue_create(&lanes[i].queue, region, &options);
@@ -183,6 +188,7 @@ void scenario_members(const struct scenario *s, uint64_t n, struct sample *out)
 	ringq_region *region;
 	int r = ringq_region_create(&region, NULL);
 
+	scenario_check_len(s, LEN_MOST);
 	if (!r)
 		r = ringq_queue_create(&others.queue, region, &options);
 	if (!r)
@@ -207,6 +213,7 @@ void scenario_idle_memory(const struct scenario *s, uint64_t n, struct sample *o
 {
 	struct lanes l = {.queue = scenario_channel(s, 0, 0).state, .len = s->len};
 
+	scenario_check_len(s, LEN_MOST);
 	(void)n;
 	lanes_put(&l, 1);
 	lanes_get(&l, 1);

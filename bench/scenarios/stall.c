@@ -17,6 +17,7 @@
 
 enum {
 	STALL_MAX = 64, /* parties of a kind */
+	LEN_MOST = 64,  /* bytes of a record */
 	STALL_TRIES = 12,
 	WARM_US = 20000,
 	BASE_US = 30000,
@@ -51,7 +52,7 @@ static void stall_producer(void *arg)
 {
 	const struct stall_role *role = arg;
 	const struct stall *t = role->stall;
-	char record[64] = {0};
+	char record[LEN_MOST] = {0};
 	struct end end;
 
 	channel_join(&t->channel, &end, true, role->index);
@@ -67,7 +68,7 @@ static void stall_consumer(void *arg)
 	const struct stall_role *role = arg;
 	const struct stall *t = role->stall;
 	_Atomic uint64_t *shown = &t->shared->got[role->index].records;
-	char record[64];
+	char record[LEN_MOST];
 	struct end end;
 
 	channel_join(&t->channel, &end, false, role->index);
@@ -171,6 +172,7 @@ void scenario_stall(const struct scenario *s, uint64_t n, struct sample *out)
 	struct bench_spread spread;
 	unsigned frozen = 0;
 
+	scenario_check_len(s, LEN_MOST);
 	(void)n;
 	t.shared = bench_shared(sizeof(*t.shared));
 	stall_start(&t, roles);

@@ -44,8 +44,8 @@ void scenario_copy(const struct scenario *s, uint64_t n, struct sample *out)
 }
 
 enum {
-	TRIP_MAX_LEN = 64, /* bytes of a record at most */
-	TRIP_WARM = 200,   /* trips that are not timed, until both sides run */
+	LEN_MOST = 1024, /* bytes of a record */
+	TRIP_WARM = 200, /* trips that are not timed, until both sides run */
 };
 
 /* What both sides share. */
@@ -70,6 +70,7 @@ static struct trip trip_open(const struct scenario *s, uint64_t n)
 
 	if (bench_cpus(t.cpus) < 2)
 		bench_die(0, "a round trip needs two cpus");
+	scenario_check_len(s, LEN_MOST);
 	t.there = scenario_channel(s, 1, 1);
 	t.back = scenario_channel(s, 1, 1);
 	t.shared = bench_shared(sizeof(*t.shared));
@@ -111,7 +112,7 @@ static uint64_t spinning_trips(const struct trip *t)
 static void spinning_far(void *arg)
 {
 	const struct trip *t = arg;
-	char record[TRIP_MAX_LEN];
+	char record[LEN_MOST];
 	struct side side;
 
 	side_join(t, &side, true);
@@ -134,7 +135,7 @@ static void spinning_trip(struct side *side, char *record, size_t len, uint64_t 
 static void spinning_near(const struct trip *t, struct sample *out)
 {
 	static struct histogram h;
-	char record[TRIP_MAX_LEN] = {0};
+	char record[LEN_MOST] = {0};
 	uint64_t begin, last, now, i = 0;
 	struct side side;
 
@@ -212,7 +213,7 @@ static uint64_t sleeps(void)
 static void asleep_far(void *arg)
 {
 	const struct trip *t = arg;
-	char record[TRIP_MAX_LEN];
+	char record[LEN_MOST];
 	uint64_t ns = 0, slept;
 	struct side side;
 
@@ -230,7 +231,7 @@ static void asleep_far(void *arg)
 static uint64_t asleep_near(const struct trip *t, struct sample *out, uint64_t *slept)
 {
 	static struct histogram h;
-	char record[TRIP_MAX_LEN] = {0};
+	char record[LEN_MOST] = {0};
 	uint64_t begin, ns = 0;
 	struct side side;
 
