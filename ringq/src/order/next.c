@@ -7,6 +7,7 @@
 #include "order/merge.h"
 
 #define QUANTUM_FAST 4000 /* ns in which a fast consumer takes RQ_QUANTUM records */
+#define LONG_WAY 16u      /* lanes without a record, which take a part of that to look at */
 
 bool rq_was_empty(struct rq_order *o)
 {
@@ -77,8 +78,11 @@ static int choose_any(struct rq_order *o, struct rq_view *view)
 		if (rq_unlikely(o->lane_at >= n))
 			o->lane_at %= n;
 		int r = rq_lane_look(&o->reader, o->lane_at, view);
-		if (rq_likely(r))
+		if (rq_likely(r)) {
+			if (rq_unlikely(i >= LONG_WAY)) /* the way is not the lane's: it may be fast */
+				o->quantum_ended = rq_sys.now();
 			return r;
+		}
 		next_lane(o);
 		begin_stay(o);
 	}
