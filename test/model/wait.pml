@@ -9,7 +9,7 @@
  *
  * What must hold: when nothing can move any more, nobody sleeps while there is a record. A first sleep ends by its own
  * time-out, but only after a death, so that no wake-up lost without one is hidden. Later sleeps have no end here: the
- * leases alone must do.
+ * leases alone must do. That some later ones are short as the first is left out: they can do less wrong. So is who joins.
  *
  * RUN: -DHAS=7 -DBATCH=1 -DDEATHS=1 -DRELEASES=1 -DLATE=1
  * RUN: -DHAS=13 -DBATCH=2 -DDEATHS=1 -DRELEASES=0 -DLATE=0

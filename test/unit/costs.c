@@ -183,57 +183,6 @@ Test(costs, of_joining_do_not_grow_with_how_many_join_at_once, .timeout = 60)
 	ringq_region_detach(region);
 }
 
-static void *get_none(void *queue)
-{
-	char buffer[8];
-
-	check_eq(ringq_get(queue, buffer, sizeof(buffer), RINGQ_FOREVER), -EPIPE);
-	return NULL;
-}
-
-static void *join_only(void *queue)
-{
-	check_eq(ringq_size(queue), 0);
-	return NULL;
-}
-
-static uint64_t sleeps_of(const ringq_queue *queue)
-{
-	struct ringq_queue_stat stat;
-
-	check_eq(ringq_queue_stat(queue, &stat), 0);
-	return stat.sleeps_get;
-}
-
-/* Who has slept for long watches who joins. It does not wake up for each. */
-Test(costs, of_sleeping_do_not_grow_with_how_many_join, .timeout = 60)
-{
-	enum { SLEEPERS = 16, LONG = 3, JOINS = 300 };
-	pthread_t threads[SLEEPERS];
-	ringq_queue *queue;
-
-	region = region_new((size_t)64 << 20);
-	queue = queue_in(region, NULL);
-	for (int i = 0; i < SLEEPERS; i++)
-		threads[i] = start_thread(get_none, queue);
-	while (sleeps_of(queue) < SLEEPERS) /* the first has ended */
-		pause_ns(RINGQ_MS(1));
-	pause_ns(RINGQ_MS(200));
-	uint64_t before = sleeps_of(queue);
-	int64_t began = now_ns();
-	for (int i = 0; i < JOINS; i++) {
-		join_thread(start_thread(join_only, queue));
-		pause_ns(RINGQ_MS(1));
-	}
-	int64_t rounds = LONG + (now_ns() - began) / RINGQ_MS(100);
-	check_compare((int64_t)(sleeps_of(queue) - before), <, 2 * rounds * SLEEPERS);
-	check_eq(ringq_close(queue), 0);
-	for (int i = 0; i < SLEEPERS; i++)
-		join_thread(threads[i]);
-	ringq_queue_release(queue);
-	ringq_region_detach(region);
-}
-
 /* ---- what is spent before a sleep ---- */
 
 static int64_t processor_time(void)

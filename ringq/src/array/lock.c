@@ -21,8 +21,8 @@
  * A holder that dies or ends: the kernel, or rq_lease_clear(), wakes who sleeps on its lease; the kernel wakes one, who
  * wakes the others. The lease is watched before the look at the holder's life, so a death before the look is seen by it,
  * and one after it changes the word slept on. A woken sleeper that is killed before it has set WAITERS again takes the
- * wake-up with it, as does an unlocker killed between its swap and its wake: for them a sleep that goes on is one on the
- * leases of all members (region/sleep.h), the first ends after 100 ms and the later ones after as long as it has waited.
+ * wake-up with it, as does an unlocker killed between its swap and its wake: for them a sleep is one on the leases of
+ * all members, or ends after 100 ms; region/sleep.h says which, and how long the others last.
  *
  * The word of a member never comes back: it has an incarnation. depth is the holder's alone, who sets it when it gets the
  * lock. A child of fork is another member, and so holds nothing.

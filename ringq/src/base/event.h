@@ -25,8 +25,8 @@
  *
  * A wake-up taken by somebody who cannot use it (a time-out, a release, an error, a wait on several) is passed on by
  * calling rq_event_wake() again. Two deaths remain: a sleeper killed after it was woken, a waker killed between its change
- * and its wake. A first sleep ends after 100 ms at most, with another look; those after it end when any member of the
- * region dies, at once (region/sleep.h). So such a death costs the others 100 ms at worst. One who is stopped at these places,
+ * and its wake. A first sleep ends after 100 ms at most, with another look, and so does one behind a sleep that was woken early;
+ * all others end when any member of the region dies, at once (region/sleep.h). So such a death costs the others 100 ms at worst. One who is stopped at these places,
  * not killed, nobody can tell from one who is late: so a sleep ends, too, when it has doubled the time that its call has
  * waited, after a second at least and 128 at most. Such a stop costs the others no more than what they have waited anyway,
  * and an idle sleeper wakes every two minutes.

@@ -14,7 +14,7 @@
 #define SPIN_LEAST 16u
 #define SPIN_SHORT_PAUSES 128u
 #define LONG_PAUSE 4u
-#define RARELY 8u /* a rare look costs as much of the budget as so many others, */
+#define RARELY 8u        /* a rare look costs as much of the budget as so many others, */
 #define LANES_A_LOOK 16u /* and as much as one, to look at so many lanes */
 #define YIELD_EVERY 16u
 #define CLOCK_EVERY 32u
@@ -38,7 +38,7 @@ static bool is_get(const struct rq_op *op)
 	return op->event == &op->queue->shared->not_empty;
 }
 
-/* What a look costs of the budget. Who waits for a record looks at all lanes: beside a thousand a full budget were 8 ms. */
+/* What a look costs of the budget. Who waits for a record looks at all lanes: a thousand looks at a thousand take long. */
 static uint32_t cost_of_look(const struct rq_op *op)
 {
 	if (op->rarely)
@@ -78,7 +78,8 @@ static ssize_t spin(struct rq_op *op, int64_t until)
 			*op->spin = budget * 2 > SPIN_MOST ? SPIN_MOST : budget * 2;
 			return r;
 		}
-		if (until >= 0 && (yields || op->rarely || i % CLOCK_EVERY + step >= CLOCK_EVERY) && rq_sys.now() >= until)
+		if (until >= 0 && (yields || op->rarely || i % CLOCK_EVERY + step >= CLOCK_EVERY) &&
+			rq_sys.now() >= until)
 			return -EAGAIN;
 	}
 	return -EAGAIN;
@@ -159,7 +160,7 @@ static int sleep_outside(struct rq_op *op, rq_u32 *event, struct rq_sleep *s, in
 	return gone ? -EBADF : interrupted ? -EINTR : 0;
 }
 
-/* A sleep has lasted its time and nothing has come: the queue is at rest, and what its lanes keep for more can go. */
+/* The call has waited for long in vain: the queue is at rest, and what its lanes keep for more can go. */
 static void trim(struct rq_port *port)
 {
 	uint32_t used = rq_lanes_used(port->queue->shared, &port->queue->set);
@@ -184,18 +185,22 @@ ssize_t rq_block(struct rq_op *op, int64_t timeout)
 	op->port->spinning = true;
 	ssize_t r = rq_patience_is_over(&op->port->order.patience) ? -EAGAIN : spin(op, until);
 	op->port->spinning = false;
+	int64_t now = since;
+	bool trimmed = false;
 	struct rq_sleep s;
 	rq_u32 *event = NULL;
 	s.lasted = 0;
 	while (r == -EAGAIN) {
 		event = op->event;
-		if (s.lasted == 1)
+		if (!trimmed && (s.lasted || now - since >= RQ_SLEEP_SHORT)) {
 			trim(op->port);
+			trimmed = true;
+		}
 		prepare(op, &s);
 		r = op->attempt(op);
 		if (r != -EAGAIN)
 			continue;
-		int64_t now = rq_sys.now();
+		now = rq_sys.now();
 		if (until >= 0 && now >= until) {
 			rq_event_wake(event, 1); /* in case this thread was woken for something that it now leaves */
 			r = -ETIMEDOUT;

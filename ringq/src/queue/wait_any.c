@@ -72,8 +72,8 @@ static int watch_members(const struct wait_any *a, int64_t waited, int64_t *most
 	return (int)n;
 }
 
-/* By a word behind those of the queues. Its region is that in which it lies. Whether somebody has died. */
-static bool woken_by_member(const struct wait_any *a, const struct rq_sys_wait *by)
+/* Its region is that in which it lies. */
+static bool has_ended(const struct wait_any *a, const struct rq_sys_wait *by)
 {
 	for (size_t i = 0; i < a->n; i++) {
 		const struct ringq_region *region = a->waiters[i].queue->region;
@@ -82,6 +82,18 @@ static bool woken_by_member(const struct wait_any *a, const struct rq_sys_wait *
 			return rq_members_woken(region, by);
 	}
 	return false;
+}
+
+/*
+ * Whether a member has died, of those that are watched by the words behind those of the queues, n in all. The kernel says one word,
+ * the last of those that have ended the sleep: another may be of another region.
+ */
+static bool has_seen_death(const struct wait_any *a, size_t n)
+{
+	bool seen = false;
+	for (size_t i = a->n; i < n; i++)
+		seen |= has_ended(a, &a->words[i]);
+	return seen;
 }
 
 /* The index of a queue that is ready, -EAGAIN, with all announced as slept on if words are asked for, or an error. */
@@ -178,7 +190,10 @@ static int wait_by_words(struct wait_any *a, int64_t until)
 		rq_probe_woken(0, RINGQ_ASLEEP_GET, r >= 0 && r < (int)a->n ? 0 : r);
 		if (rq_watcher_refuses(r))
 			return -ENOSYS;
-		watches = r == -ETIMEDOUT || r == -EINTR || (r >= (int)a->n && woken_by_member(a, &a->words[r]));
+		if (r == -ETIMEDOUT || (r >= (int)a->n && has_seen_death(a, (size_t)n)))
+			watches = true;
+		else if (r != -EINTR && rq_sys.now() - now < RQ_SLEEP_LONG)
+			watches = false;
 		if (!watches)
 			most = RQ_SLEEP_SHORT;
 	}

@@ -153,7 +153,7 @@ int rq_members_watch(
 
 bool rq_members_woken(const struct ringq_region *region, const struct rq_sys_wait *by)
 {
-	if (by->word == &region->header->joins)
+	if (by->word == &region->header->joins || rq_load(by->word) == by->value)
 		return false;
 	rq_probe_dead_woke(region->base, by->word);
 	rq_sys.futex_wake(by->word, INT_MAX);

@@ -44,8 +44,9 @@ int rq_members_watch(
 	const struct ringq_region *region, const rq_u64 *own, struct rq_sys_wait *waits, int most, bool *all);
 
 /*
- * Who was woken by one of those wakes the others, as the kernel wakes only one of those who watch a lease. Who joins wakes
- * all: doing that again would never end. Whether it was a death.
+ * Whether one of those is the lease of a member that has ended since, and then the others who watch it are woken: the kernel wakes
+ * only one of them. Who is woken by who joins, or by another who was late to do this, while the lease is the next member's,
+ * wakes nobody: that would never end.
  */
 bool rq_members_woken(const struct ringq_region *region, const struct rq_sys_wait *by);
 

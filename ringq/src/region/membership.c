@@ -38,8 +38,8 @@ static void introduce(struct rq_member *m, const struct rq_header *header)
 static uint32_t free_to_pass(uint32_t losses)
 {
 	uint32_t bits = losses < 10 ? losses : 10;
-	/* Multiplicative hashing (Knuth): the upper bits differ for thread ids that follow each other. */
-	return rq_sys_thread() * 2654435761u * (2 * losses - 1) >> (32 - bits);
+	/* Multiplicative hashing (Knuth). Threads of different PID namespaces may have the same id. */
+	return (rq_sys_thread() ^ (uint32_t)rq_sys.now()) * 2654435761u >> (32 - bits);
 }
 
 static int try_to_join(struct rq_membership *membership, struct ringq_region *region, bool passes)

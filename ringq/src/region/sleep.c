@@ -16,6 +16,15 @@ void rq_sleep_watch(struct rq_sleep *s, const struct ringq_region *region, const
 		s->n += (unsigned)n;
 }
 
+/* Whether a member has died, of those that are watched. More than the one that ended the sleep may have. */
+static bool has_seen_death(const struct rq_sleep *s, const struct ringq_region *region)
+{
+	bool seen = false;
+	for (unsigned i = 1; i < s->n; i++)
+		seen |= rq_members_woken(region, &s->waits[i]);
+	return seen;
+}
+
 int rq_sleep_once(struct rq_sleep *s, const struct ringq_region *region, int64_t now, int64_t until, int64_t most,
 	bool interruptible)
 {
@@ -28,7 +37,9 @@ int rq_sleep_once(struct rq_sleep *s, const struct ringq_region *region, int64_t
 	}
 	if (r == -ETIMEDOUT)
 		s->lasted += most >= RQ_SLEEP_SHORT; /* what is shorter says nothing */
-	else if (r == 0 || r == -EAGAIN || (r > 0 && !rq_members_woken(region, &s->waits[r])))
+	else if (r > 0 && has_seen_death(s, region))
+		return r;
+	else if (r != -EINTR && rq_sys.now() - now < RQ_SLEEP_LONG)
 		s->lasted = 0;
 	return r;
 }

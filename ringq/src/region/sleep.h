@@ -7,9 +7,10 @@
  * members, any of whom may die owing it the wake-up (base/event.h tells how; array/lock.c, of a lock).
  *
  *   fill      the caller's own words: the first is what is waited for; n says how many
- *   watch     the leases of all others, behind a sleep that lasted its time; the first of a call, and one behind a sleep that
- *             was woken for nothing or by who joined, are most often over soon, and so end early instead; so does one beside
- *             more members than fit. A thousand who sleep and a thousand who join would else be a million waits on all
+ *   watch     the leases of all others. Not in the first sleep of a call, and not behind one that was woken, by anything but a
+ *             death, before it had lasted for a second: such sleeps are most often over soon, and so end early instead; so
+ *             does one beside more members than fit. Else each of a thousand who join would have each of a thousand sleepers
+ *             watch all others anew
  *   look      once more at what is waited for: whoever dies owing a wake-up for what this does not see is watched
  *   sleep     on all of them; who is woken by a death wakes the others who watch that lease
  *
@@ -22,7 +23,7 @@
 struct rq_sleep {
 	struct rq_sys_wait waits[RQ_SYS_WAITV_MAX]; /* the caller's, then what rq_members_watch() says */
 	unsigned n;
-	unsigned lasted; /* sleeps that lasted their time, since the last that was woken: 0 before the first */
+	unsigned lasted; /* sleeps that lasted their time, since the first of the call or one that was woken early */
 	bool deaths;     /* end the sleep, */
 	bool all;        /* all of them */
 };
@@ -39,8 +40,8 @@ static inline int64_t rq_sleep_most(const struct rq_sleep *s, int64_t waited)
 /*
  * Sleeps for no more than `most` from now on, and not beyond `until` (negative: no end). 0: the first word was woken, or a
  * positive number: another; or what the system call says. interruptible: so that a signal's handler ends it. A sleep on several
- * begins anew by itself where the handler asks for that (SA_RESTART): while there is such a handler, and in a first sleep,
- * before which nobody looks for one, it is on the first word alone, for a short while.
+ * begins anew by itself where the handler asks for that (SA_RESTART): while there is such a handler, and in a sleep that watches
+ * nobody, before which nobody looks for one, it is on the first word alone, for a short while.
  */
 int rq_sleep_once(struct rq_sleep *s, const struct ringq_region *region, int64_t now, int64_t until, int64_t most,
 	bool interruptible);
