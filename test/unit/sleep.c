@@ -205,7 +205,7 @@ static atomic_int polls;
 
 static void *poll_all(void *queue)
 {
-	static _Thread_local char buffer[LONG_RECORD];
+	static char buffer[LONG_RECORD];
 
 	while (atomic_load(&polls))
 		ringq_get(queue, buffer, sizeof(buffer), RINGQ_NOWAIT);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <link.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -60,15 +61,31 @@ void rq_watcher_poke(void)
 	rq_sys.futex_wake(&change, 1);
 }
 
+static int add_thread_locals(struct dl_phdr_info *object, size_t size, void *sum)
+{
+	(void)size;
+	for (unsigned i = 0; i < object->dlpi_phnum; i++)
+		if (object->dlpi_phdr[i].p_type == PT_TLS)
+			*(size_t *)sum += object->dlpi_phdr[i].p_memsz + object->dlpi_phdr[i].p_align;
+	return 0;
+}
+
+/* The thread-local variables of the whole program lie in each stack, and what sysconf() says knows nothing of them. */
+static size_t stack_size(void)
+{
+	long least = sysconf(_SC_THREAD_STACK_MIN);
+	size_t size = least > 0 && (size_t)least + STACK_SPARE > STACK ? (size_t)least + STACK_SPARE : STACK;
+	dl_iterate_phdr(add_thread_locals, &size);
+	return size;
+}
+
 int rq_start_thread(pthread_t *thread, void *(*run)(void *), void *arg, const char *name)
 {
 	pthread_attr_t attributes;
 	sigset_t all, old;
-	long least = sysconf(_SC_THREAD_STACK_MIN);
-	size_t stack = least > 0 && (size_t)least + STACK_SPARE > STACK ? (size_t)least + STACK_SPARE : STACK;
 	if (pthread_attr_init(&attributes))
 		return -EAGAIN;
-	pthread_attr_setstacksize(&attributes, stack);
+	pthread_attr_setstacksize(&attributes, stack_size());
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old); /* the process's signals are for its own threads */
 	int r = pthread_create(thread, &attributes, run, arg);
