@@ -139,7 +139,7 @@ static int run(int argc, char **argv)
 	struct sockaddr_un address;
 	struct target target;
 	ringq_region *region;
-	socklen_t len;
+	socklen_t len = 0; /* as gcc does not see that parse_address() gives it */
 	(void)argc;
 	int r = parse_address(argv[1], &address, &len);
 	if (r == 0)
