@@ -92,6 +92,16 @@ static void put_batch(struct end *end, char *records, size_t len, uint64_t stamp
 	}
 }
 
+static void put_some(const struct flow *f, struct end *end, char *records, uint64_t stamp, unsigned n)
+{
+	if (f->s->batch) {
+		put_batch(end, records, f->s->len, stamp, n);
+	} else {
+		record_stamp(records, f->s->len, stamp);
+		end_put(end, records, f->s->len);
+	}
+}
+
 /* How the slowest producer has fared when the first is done: until then all could have put as many. */
 static void show_first(const struct flow *f)
 {
@@ -114,12 +124,7 @@ static void warm_up(const struct flow *f, struct end *end, char *record, unsigne
 	unsigned all = f->s->producers + f->s->consumers;
 
 	for (bool there = false; !bench_all_there(&f->shared->gate, all); there = true) {
-		if (f->s->batch) {
-			put_batch(end, record, f->s->len, STAMP(who, 0), 1);
-		} else {
-			record_stamp(record, f->s->len, STAMP(who, 0));
-			end_put(end, record, f->s->len);
-		}
+		put_some(f, end, record, STAMP(who, 0), 1);
 		if (!there)
 			bench_enter(&f->shared->gate);
 		usleep(WARM_UP_US * f->s->producers);
@@ -134,12 +139,7 @@ static void produce(const struct flow *f, struct end *end, char *records, unsign
 	for (uint64_t seq = 1; seq <= f->each; seq += step) {
 		uint64_t left = f->each - seq + 1;
 
-		if (f->s->batch) {
-			put_batch(end, records, f->s->len, STAMP(who, seq), left < step ? (unsigned)left : step);
-		} else {
-			record_stamp(records, f->s->len, STAMP(who, seq));
-			end_put(end, records, f->s->len);
-		}
+		put_some(f, end, records, STAMP(who, seq), left < step ? (unsigned)left : step);
 		if (seq / SHOW_EACH != (seq + step) / SHOW_EACH)
 			atomic_store_explicit(&progress->records, seq, memory_order_relaxed);
 	}

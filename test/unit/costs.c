@@ -138,7 +138,7 @@ Test(costs, of_an_array_that_a_thread_releases_which_is_no_member_are_none, .tim
 
 /* ---- many who join at once ---- */
 
-enum { JOINERS = 128 };
+enum { JOINERS = 128, LANES = 256, MANY = LANES }; /* at once, no more than the last */
 
 static pthread_barrier_t all_there;
 static atomic_uint tries;
@@ -156,6 +156,23 @@ void *mremap(void *old, size_t old_size, size_t new_size, int flags, ...)
 	return (void *)syscall(SYS_mremap, old, old_size, new_size, flags, at);
 }
 
+/* A queue in a region of its own, in which so many threads have done that, which ends at the barrier. */
+static ringq_queue *queue_after(void *(*body)(void *queue), unsigned n)
+{
+	pthread_t threads[MANY];
+	ringq_queue *queue;
+
+	region = region_new((size_t)64 << 20);
+	queue = queue_in(region, NULL);
+	pthread_barrier_init(&all_there, NULL, n);
+	for (unsigned i = 0; i < n; i++)
+		threads[i] = start_thread(body, queue);
+	for (unsigned i = 0; i < n; i++)
+		join_thread(threads[i]);
+	pthread_barrier_destroy(&all_there);
+	return queue;
+}
+
 static void *join_at_once(void *queue)
 {
 	pthread_barrier_wait(&all_there);
@@ -167,16 +184,8 @@ static void *join_at_once(void *queue)
 /* If all who lose a place tried the next one, each would try about as many as there are others. */
 Test(costs, of_joining_do_not_grow_with_how_many_join_at_once, .timeout = 60)
 {
-	pthread_t threads[JOINERS];
-	ringq_queue *queue;
+	ringq_queue *queue = queue_after(join_at_once, JOINERS);
 
-	region = region_new((size_t)64 << 20);
-	queue = queue_in(region, NULL);
-	pthread_barrier_init(&all_there, NULL, JOINERS);
-	for (int i = 0; i < JOINERS; i++)
-		threads[i] = start_thread(join_at_once, queue);
-	for (int i = 0; i < JOINERS; i++)
-		join_thread(threads[i]);
 	check_compare(tries, >=, JOINERS);
 	check_compare(tries, <, 16 * JOINERS);
 	ringq_queue_release(queue);
@@ -200,7 +209,7 @@ static void *put_one(void *queue)
 	return NULL;
 }
 
-enum { LANES = 256, LOOKS = 80 };
+enum { LOOKS = 80 };
 
 /* A look at many lanes takes longer, so a wait looks less often before it sleeps: else 1024 times. */
 static void *look_and_wait(void *queue)
@@ -220,16 +229,8 @@ static void *look_and_wait(void *queue)
 
 Test(costs, of_waiting_do_not_grow_with_the_lanes, .timeout = 60)
 {
-	pthread_t threads[LANES];
-	ringq_queue *queue;
+	ringq_queue *queue = queue_after(put_one, LANES);
 
-	region = region_new((size_t)64 << 20);
-	queue = queue_in(region, NULL);
-	pthread_barrier_init(&all_there, NULL, LANES);
-	for (int i = 0; i < LANES; i++)
-		threads[i] = start_thread(put_one, queue);
-	for (int i = 0; i < LANES; i++)
-		join_thread(threads[i]);
 	join_thread(start_thread(look_and_wait, queue));
 	ringq_queue_release(queue);
 	ringq_region_detach(region);

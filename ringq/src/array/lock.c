@@ -112,7 +112,7 @@ static int wait_for_lock(struct ringq_array *a, struct rq_membership *membership
 	bool interrupted = false;
 	int r = spin(a, membership, &word);
 	struct rq_sleep s;
-	s.lasted = 0;
+	s.lasted = false;
 	while (r == -EAGAIN) {
 		r = try_lock(a, membership, RQ_LOCK_WAITERS, &word);
 		if (r != -EAGAIN)

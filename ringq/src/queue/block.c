@@ -189,7 +189,7 @@ ssize_t rq_block(struct rq_op *op, int64_t timeout)
 	bool trimmed = false;
 	struct rq_sleep s;
 	rq_u32 *event = NULL;
-	s.lasted = 0;
+	s.lasted = false;
 	while (r == -EAGAIN) {
 		event = op->event;
 		if (!trimmed && (s.lasted || now - since >= RQ_SLEEP_SHORT)) {

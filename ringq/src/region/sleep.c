@@ -36,10 +36,10 @@ int rq_sleep_once(struct rq_sleep *s, const struct ringq_region *region, int64_t
 		r = rq_sys.futex_wait(s->waits[0].word, s->waits[0].value, rq_sleep_until(now, until, most));
 	}
 	if (r == -ETIMEDOUT)
-		s->lasted += most >= RQ_SLEEP_SHORT; /* what is shorter says nothing */
+		s->lasted |= most >= RQ_SLEEP_SHORT; /* what is shorter says nothing */
 	else if (r > 0 && has_seen_death(s, region))
 		return r;
 	else if (r != -EINTR && rq_sys.now() - now < RQ_SLEEP_LONG)
-		s->lasted = 0;
+		s->lasted = false;
 	return r;
 }

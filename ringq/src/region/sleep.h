@@ -23,9 +23,9 @@
 struct rq_sleep {
 	struct rq_sys_wait waits[RQ_SYS_WAITV_MAX]; /* the caller's, then what rq_members_watch() says */
 	unsigned n;
-	unsigned lasted; /* sleeps that lasted their time, since the first of the call or one that was woken early */
-	bool deaths;     /* end the sleep, */
-	bool all;        /* all of them */
+	bool lasted; /* one has lasted its time, since the call began or since one was woken early */
+	bool deaths; /* end the sleep, */
+	bool all;    /* all of them */
 };
 
 /* Adds the others' leases, if it is time for that. Behind its own words, which may be filled in later. */
